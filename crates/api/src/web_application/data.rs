@@ -1,0 +1,117 @@
+//! Secrets, databases and storage: what the secrets and claims capabilities serve.
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+/// A secret of the Environment's secret store.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!(has(self.mountPath) && self.keys.exists(k, has(k.env)))")
+    .message("a secret that is mounted as files has no keys[].env: name the secret twice to have both"))]
+pub struct SecretUse {
+    /// Name of the secret within the application.
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("write a-z, 0-9 and '-', neither beginning nor ending with '-'"))]
+    pub name: String,
+    /// Key in the remote store, below the prefix that the Environment gives the application. Default: the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 400))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[A-Za-z0-9/_+=.@-]+$')").message("write letters, digits and any of / _ + = . @ -"))]
+    pub remote_key: Option<String>,
+    /// Properties wanted of the secret; none means all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["property".into()]))]
+    pub keys: Vec<SecretKey>,
+    /// Directory in the container where each property becomes a file. Default: environment variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 255))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^/[A-Za-z0-9._/-]*[A-Za-z0-9._-]$')").message("write an absolute path of letters, digits, '.', '_', '-' and '/', not ending with '/'"))]
+    pub mount_path: Option<String>,
+    /// How often the store is asked, such as `1h`. Default: the Environment's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(\.[0-9]+)?(s|m|h))+$')").message("write a duration such as 30s, 5m or 1h"))]
+    pub refresh_interval: Option<String>,
+}
+
+/// One property of a secret.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKey {
+    /// Name of the property in the remote secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub property: String,
+    /// Environment variable that gets it. Default: the property in capitals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[A-Za-z_][A-Za-z0-9_]*$')").message("write letters, digits and '_', not beginning with a digit"))]
+    pub env: Option<String>,
+}
+
+/// A database, cache or queue.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Database {
+    /// Name within the application; environment variables begin with it.
+    #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("write a-z, 0-9 and '-', beginning with a letter and not ending with '-'"))]
+    pub name: String,
+    /// What it is, such as `postgres`, `mysql`, `redis` or `queue`; the Environment maps it to a class.
+    #[schemars(length(min = 1, max = 63))]
+    pub engine: String,
+    /// Version of the engine. Default: the class's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    pub version: Option<String>,
+    /// One of the class's sizes. Default: the class's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub size: Option<String>,
+}
+
+/// Buckets and volumes.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Storage {
+    /// Object storage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub buckets: Vec<Bucket>,
+    /// File systems.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub volumes: Vec<Volume>,
+}
+
+/// Object storage.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Bucket {
+    /// Name within the application.
+    #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("write a-z, 0-9 and '-', beginning with a letter and not ending with '-'"))]
+    pub name: String,
+    /// Whether old versions of objects are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub versioned: bool,
+}
+
+/// A file system shared by the application's pods.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Volume {
+    /// Name within the application.
+    #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("write a-z, 0-9 and '-', beginning with a letter and not ending with '-'"))]
+    pub name: String,
+    /// Directory in the container.
+    #[schemars(length(min = 2, max = 255))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^/[A-Za-z0-9._/-]*[A-Za-z0-9._-]$')").message("write an absolute path of letters, digits, '.', '_', '-' and '/', not ending with '/'"))]
+    pub mount_path: String,
+    /// Size, such as `10Gi`.
+    pub size: Quantity,
+}

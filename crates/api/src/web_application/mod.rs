@@ -1,0 +1,167 @@
+//! `WebApplication`: the one resource that a developer writes.
+
+mod access;
+mod data;
+mod health;
+mod operations;
+mod scaling;
+mod status;
+mod traffic;
+mod workload;
+
+pub use access::{Access, Cidr, ExternalHost, Inbound, Outbound, Peer};
+pub use data::{Bucket, Database, SecretKey, SecretUse, Storage, Volume};
+pub use health::{ExecProbe, GrpcProbe, Health, HttpProbe, Probe, TcpProbe};
+pub use operations::{
+    Availability, ConcurrencyPolicy, Dashboard, Job, Latency, Metrics, Migration, Objective, Observability,
+    Patch, Placement, Rollout, RolloutStrategy, Spread, Toleration,
+};
+pub use scaling::{Autoscaling, CustomMetric, MetricSource};
+pub use status::{ChildStatus, WebApplicationStatus};
+pub use traffic::{Cors, PathMatch, Redirect, Retries, Route, RouteTls, TlsMode};
+pub use workload::{AppProtocol, ConfigFile, EnvVar, PodField, Port, Resources};
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::schema::map_of_any_objects;
+
+/// An application: what it runs, how it is reached, scaled, supplied, protected and observed. The same
+/// file works in every environment; what differs is the cluster's Environment.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "idp.dev",
+    version = "v1alpha1",
+    kind = "WebApplication",
+    namespaced,
+    status = "WebApplicationStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    doc = "An application: one resource that becomes a running, reachable, scaled, protected and observed application.",
+    shortname = "webapp",
+    shortname = "wa",
+    category = "idp",
+    category = "all",
+    scale(
+        spec_replicas_path = ".spec.replicas",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Replicas", type_ = "integer", json_path = ".status.replicas"),
+    printcolumn(name = "URL", type_ = "string", json_path = ".status.url"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Image", type_ = "string", json_path = ".spec.image", priority = 1),
+    printcolumn(name = "Problem", type_ = "string", json_path = ".status.problems[0].message", priority = 1),
+    validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$')")
+        .message("metadata.name: write at most 40 characters of a-z, 0-9 and '-', beginning with a letter and not ending with '-'; the names of the application's objects are made from it")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!(has(self.replicas) && has(self.autoscaling))")
+        .message("set either replicas or autoscaling, not both: autoscaling.minReplicas is the number to start with")
+        .field_path(".replicas"),
+    validation = Rule::new("!has(self.routes) || self.routes.all(r, !has(r.port) || r.port == 'http' && !has(self.ports) || has(self.ports) && self.ports.exists(p, p.name == r.port))")
+        .message("routes[].port must be the name of one of ports")
+        .field_path(".routes"),
+    validation = Rule::new("!has(self.observability) || !has(self.observability.metrics) || !has(self.observability.metrics.port) || self.observability.metrics.port == 'http' && !has(self.ports) || has(self.ports) && self.ports.exists(p, p.name == self.observability.metrics.port)")
+        .message("observability.metrics.port must be the name of one of ports")
+        .field_path(".observability")
+)]
+pub struct WebApplicationSpec {
+    /// Container image, best with a digest (`name@sha256:...`), so that what was tested is what runs. The
+    /// Environment may rewrite the registry.
+    #[schemars(length(min = 1, max = 500))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[^\s]+$')").message("write an image name without spaces"))]
+    pub image: String,
+    /// Command that replaces the image's entry point.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub command: Vec<String>,
+    /// Arguments that replace those of the image.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub args: Vec<String>,
+    /// Number of pods, where there is no autoscaling. Default: the Environment's replica floor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1000))]
+    pub replicas: Option<i32>,
+    /// Ports that the container listens on; none means one, named `http`, 8080.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(
+        merge_strategy = ListMerge::Map(vec!["name".into()]),
+        validation = Rule::new("self.all(p, self.exists_one(q, q.port == p.port))")
+            .message("two of ports have the same port number: give each its own")
+    )]
+    pub ports: Option<Vec<Port>>,
+    /// CPU and memory: one of the Environment's sizes, or quantities. Default: the Environment's default size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+    /// How to tell that a pod has started, lives, and can take requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// Environment variables with plain values. Secret values go into `secrets`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 200))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub env: Vec<EnvVar>,
+    /// Configuration files; a change rolls the pods.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["path".into()]))]
+    pub config_files: Vec<ConfigFile>,
+    /// Host names and paths under which the application is reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["host".into(), "path".into()]))]
+    pub routes: Vec<Route>,
+    /// Number of pods by load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<Autoscaling>,
+    /// Secrets of the Environment's secret store, as environment variables or files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub secrets: Vec<SecretUse>,
+    /// Databases, caches and queues, by what they are; the Environment says what serves them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub databases: Vec<Database>,
+    /// Buckets and volumes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Storage>,
+    /// Who may call the application, and whom it may call. What is not said is denied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
+    /// How a new version replaces the old one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
+    /// A command that must succeed once for an image before pods of that image are started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migration: Option<Migration>,
+    /// Commands that run on a schedule, or when somebody starts them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub jobs: Vec<Job>,
+    /// Metrics, objectives with their alerts, and a dashboard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observability: Option<Observability>,
+    /// Where pods may run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<Placement>,
+    /// The way out: changes to generated objects, where the Environment's policy allows them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub patches: Vec<Patch>,
+    /// Sections that the platform team's own controllers serve, by the capability's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "map_of_any_objects")]
+    pub capabilities: BTreeMap<String, Value>,
+}

@@ -1,0 +1,275 @@
+//! Rollout, migration, jobs, observability, placement and patches.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::schema::any_object;
+
+/// How a new version replaces the old one.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollout {
+    /// The way of replacing.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == 'Rolling'")
+        .message("Canary and BlueGreen are not built yet: write Rolling, or take rollout.strategy out"))]
+    pub strategy: RolloutStrategy,
+    /// Pods above the wanted number while rolling: a number or a percentage. Default 25%.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_surge: Option<IntOrString>,
+    /// Pods that may be missing while rolling: a number or a percentage. Default 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_unavailable: Option<IntOrString>,
+    /// Seconds without progress after which the rollout is reported as failed. Default 600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86400))]
+    pub progress_deadline_seconds: Option<i32>,
+}
+
+/// A way of replacing the old version.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
+pub enum RolloutStrategy {
+    /// Pod by pod.
+    #[default]
+    Rolling,
+    /// A growing share of the requests; refused for now.
+    Canary,
+    /// All requests at once, after the new version is complete; refused for now.
+    BlueGreen,
+}
+
+/// A command that must succeed once for an image before pods of that image are started.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Migration {
+    /// Program and arguments, in the application's image.
+    #[schemars(length(min = 1, max = 64))]
+    pub command: Vec<String>,
+    /// Tries after a failure. Default 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 10))]
+    pub retries: Option<i32>,
+    /// Seconds for all tries together. Default 600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86400))]
+    pub timeout_seconds: Option<i64>,
+}
+
+/// A command that runs on a schedule, or when somebody starts it.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Name within the application.
+    #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("write a-z, 0-9 and '-', beginning with a letter and not ending with '-'"))]
+    pub name: String,
+    /// Cron expression of five fields, or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. Without one the
+    /// job is made suspended, to be started by hand (`kubectl create job --from=cronjob/...`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|[^\s]+( [^\s]+){4})$')").message("write five fields separated by single spaces, such as '0 6 * * 1-5', or @hourly, @daily, @weekly, @monthly or @yearly"))]
+    pub schedule: Option<String>,
+    /// Time zone of the schedule, such as `Europe/Berlin`. Default: UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[A-Za-z0-9_+/-]+$')").message("write a time zone such as Europe/Berlin or UTC"))]
+    pub time_zone: Option<String>,
+    /// Program and arguments, in the application's image.
+    #[schemars(length(min = 1, max = 64))]
+    pub command: Vec<String>,
+    /// What happens when the last run has not ended.
+    #[serde(default)]
+    pub concurrency: ConcurrencyPolicy,
+    /// Tries after a failure. Default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 10))]
+    pub retries: Option<i32>,
+    /// Seconds for a run. Default 3600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 604800))]
+    pub timeout_seconds: Option<i64>,
+}
+
+/// What happens when the last run of a job has not ended.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
+pub enum ConcurrencyPolicy {
+    /// The new run is left out.
+    #[default]
+    Forbid,
+    /// Both run.
+    Allow,
+    /// The last run is ended.
+    Replace,
+}
+
+/// Metrics, objectives with their alerts, and a dashboard.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Observability {
+    /// Where Prometheus finds the application's own metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Metrics>,
+    /// What the application promises. Each becomes burn-rate alerts. They are measured at the mesh.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub objectives: Vec<Objective>,
+    /// A Grafana dashboard of requests, errors, latency and resources.
+    #[serde(default)]
+    pub dashboard: Dashboard,
+}
+
+/// Whether there is a dashboard.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
+pub enum Dashboard {
+    /// Where the Environment has dashboards.
+    #[default]
+    Enabled,
+    /// None.
+    Disabled,
+}
+
+/// Where Prometheus finds the application's own metrics.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Metrics {
+    /// Path.
+    #[serde(default = "metrics_path")]
+    #[schemars(length(min = 1, max = 1024))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^/')").message("write a path that begins with '/'"))]
+    pub path: String,
+    /// Name of the port. Default: the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 15))]
+    pub port: Option<String>,
+    /// Time between two scrapes, such as `30s`. Default: Prometheus's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(ms|s|m|h))+$')").message("write a duration such as 500ms, 15s or 1m"))]
+    pub interval: Option<String>,
+}
+
+fn metrics_path() -> String {
+    "/metrics".to_owned()
+}
+
+/// What the application promises: an availability, or a latency.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.availability) != has(self.latency)").message("write either availability or latency"))]
+pub struct Objective {
+    /// Name within the application.
+    #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("write a-z, 0-9 and '-', beginning with a letter and not ending with '-'"))]
+    pub name: String,
+    /// Share of requests that are answered without a server error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability: Option<Availability>,
+    /// Share of requests that are answered in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
+    /// Days over which the promise is kept.
+    #[serde(default = "thirty")]
+    #[schemars(range(min = 1, max = 90))]
+    pub window_days: i32,
+}
+
+fn thirty() -> i32 {
+    30
+}
+
+/// Share of requests that are answered without a server error.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Availability {
+    /// In per cent, such as `"99.9"`.
+    #[schemars(length(max = 8))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[1-9][0-9](\.[0-9]{1,4})?$')").message("write a percentage from 10 to 99.9999 in quotes, such as \"99.9\""))]
+    pub percent: String,
+}
+
+/// Share of requests that are answered in time.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Latency {
+    /// In per cent, such as `"99"`.
+    #[schemars(length(max = 8))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[1-9][0-9](\.[0-9]{1,4})?$')").message("write a percentage from 10 to 99.9999 in quotes, such as \"99.9\""))]
+    pub percent: String,
+    /// The time, in milliseconds. Only the bounds of the mesh's histogram can be measured.
+    #[x_kube(validation = Rule::new("self in [1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000]")
+        .message("write a bound of Istio's histogram: 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000 or 60000"))]
+    pub milliseconds: i32,
+}
+
+/// Where pods may run.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Placement {
+    /// Over what pods are spread.
+    #[serde(default)]
+    pub spread: Spread,
+    /// Labels that a node must have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints that are tolerated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub tolerations: Vec<Toleration>,
+    /// Priority class of the pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub priority_class: Option<String>,
+}
+
+/// Over what pods are spread, as far as there is room.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
+pub enum Spread {
+    /// Zones, and nodes within a zone.
+    #[default]
+    Zones,
+    /// Nodes.
+    Nodes,
+    /// Not spread.
+    None,
+}
+
+/// A taint that is tolerated.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Toleration {
+    /// Key of the taint.
+    #[schemars(length(min = 1, max = 316))]
+    pub key: String,
+    /// Value of the taint. Default: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub value: Option<String>,
+    /// Effect of the taint: `NoSchedule`, `PreferNoSchedule` or `NoExecute`. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^(NoSchedule|PreferNoSchedule|NoExecute)$')").message("write NoSchedule, PreferNoSchedule or NoExecute"))]
+    pub effect: Option<String>,
+}
+
+/// A change to a generated object.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Patch {
+    /// Kind of the generated object, such as `Deployment`.
+    #[schemars(length(min = 1, max = 63))]
+    pub kind: String,
+    /// Name of the generated object. Default: all of the kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub name: Option<String>,
+    /// The fields to set. Lists of built-in kinds are merged by their keys (containers by name), as
+    /// `kubectl apply` does; lists of other kinds are replaced.
+    #[schemars(schema_with = "any_object")]
+    pub merge: Value,
+}

@@ -1,0 +1,85 @@
+//! Why something does not work, in words for the person who wrote the resource.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Severity {
+    /// Nothing is broken, but something is not as it should be.
+    Warning,
+    /// What the resource asks for is not there.
+    Error,
+}
+
+/// One problem: the root cause and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// `Error` when what the resource asks for is not there, `Warning` otherwise.
+    pub severity: Severity,
+    /// One word in CamelCase that scripts can match, such as `HostTaken`.
+    pub reason: String,
+    /// The field that it is about, such as `spec.routes[0].host`; absent when it is about no field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// What is wrong and where it comes from.
+    pub message: String,
+    /// What to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// A problem that keeps the resource from working.
+    pub fn error(reason: &str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, reason, message)
+    }
+
+    /// A problem that the resource works in spite of.
+    pub fn warning(reason: &str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, reason, message)
+    }
+
+    fn new(severity: Severity, reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            reason: reason.to_owned(),
+            path: None,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Names the field that the problem is about.
+    #[must_use]
+    pub fn at(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// Says what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Whether it keeps the resource from working.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(path) = &self.path {
+            write!(f, "{path}: ")?;
+        }
+        write!(f, "{} ({})", self.message, self.reason)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "; {hint}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! The cluster's certificates: made once, when the cluster is new, and kept with its data.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use anyhow::{Context, Result};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
+};
+
+use crate::addresses::Index;
+use crate::cache::write_atomic;
+use crate::state::Folder;
+
+const CLIENT: &[ExtendedKeyUsagePurpose] = &[ExtendedKeyUsagePurpose::ClientAuth];
+const SERVER: &[ExtendedKeyUsagePurpose] = &[ExtendedKeyUsagePurpose::ServerAuth];
+const BOTH: &[ExtendedKeyUsagePurpose] = &[
+    ExtendedKeyUsagePurpose::ServerAuth,
+    ExtendedKeyUsagePurpose::ClientAuth,
+];
+
+/// Written last: its presence says that all the others are there.
+const COMPLETE: &str = "complete";
+
+/// Makes what is missing: all of it, or nothing.
+pub(crate) fn ensure(folder: &Folder, index: Index, node: &str) -> Result<()> {
+    if folder.cert(COMPLETE).exists() {
+        return Ok(());
+    }
+    let ca = Authority::create(folder, "ca", &format!("idp cluster {}", folder.name))?;
+    let etcd = Authority::create(folder, "etcd-ca", &format!("idp etcd {}", folder.name))?;
+    let front = Authority::create(
+        folder,
+        "front-proxy-ca",
+        &format!("idp front proxy {}", folder.name),
+    )?;
+
+    let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    let api = [loopback[0], index.host_ip().into(), index.api_service_ip().into()];
+    let api_names = [
+        "localhost",
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    ];
+    ca.issue(
+        folder,
+        "apiserver",
+        &Subject::server("kube-apiserver", &api_names, &api),
+    )?;
+    ca.issue(
+        folder,
+        "controller-manager-server",
+        &Subject::server("controller-manager", &["localhost"], &loopback),
+    )?;
+    ca.issue(
+        folder,
+        "scheduler-server",
+        &Subject::server("scheduler", &["localhost"], &loopback),
+    )?;
+    ca.issue(
+        folder,
+        "kubelet-server",
+        &Subject::server(node, &[node], &[index.node_ip().into()]),
+    )?;
+
+    ca.issue(folder, "admin", &Subject::client("admin", Some("system:masters")))?;
+    ca.issue(
+        folder,
+        "apiserver-kubelet",
+        &Subject::client("kube-apiserver-kubelet-client", Some("system:masters")),
+    )?;
+    ca.issue(
+        folder,
+        "controller-manager",
+        &Subject::client("system:kube-controller-manager", None),
+    )?;
+    ca.issue(
+        folder,
+        "scheduler",
+        &Subject::client("system:kube-scheduler", None),
+    )?;
+    ca.issue(
+        folder,
+        "kubelet",
+        &Subject::client(&format!("system:node:{node}"), Some("system:nodes")),
+    )?;
+    ca.issue(folder, "kube-proxy", &Subject::client("system:kube-proxy", None))?;
+    // KWOK plays the kubelet of every fake node, which no narrower role covers.
+    ca.issue(folder, "kwok", &Subject::client("kwok", Some("system:masters")))?;
+
+    etcd.issue(
+        folder,
+        "etcd",
+        &Subject {
+            usages: BOTH,
+            ..Subject::server("etcd", &["localhost"], &loopback)
+        },
+    )?;
+    etcd.issue(folder, "etcd-client", &Subject::client("kube-apiserver", None))?;
+    front.issue(
+        folder,
+        "front-proxy-client",
+        &Subject::client("front-proxy-client", None),
+    )?;
+
+    let service_accounts = KeyPair::generate()?;
+    write_atomic(
+        &folder.cert("service-accounts.key"),
+        service_accounts.serialize_pem().as_bytes(),
+        0o600,
+    )?;
+    write_atomic(
+        &folder.cert("service-accounts.pub"),
+        service_accounts.public_key_pem().as_bytes(),
+        0o600,
+    )?;
+    write_atomic(&folder.cert(COMPLETE), b"", 0o600)
+}
+
+/// Whom a certificate names, and for what.
+struct Subject<'a> {
+    common_name: &'a str,
+    group: Option<&'a str>,
+    names: &'a [&'a str],
+    addresses: &'a [IpAddr],
+    usages: &'static [ExtendedKeyUsagePurpose],
+}
+
+impl<'a> Subject<'a> {
+    fn client(common_name: &'a str, group: Option<&'a str>) -> Self {
+        Self {
+            common_name,
+            group,
+            names: &[],
+            addresses: &[],
+            usages: CLIENT,
+        }
+    }
+
+    fn server(common_name: &'a str, names: &'a [&'a str], addresses: &'a [IpAddr]) -> Self {
+        Self {
+            common_name,
+            group: None,
+            names,
+            addresses,
+            usages: SERVER,
+        }
+    }
+}
+
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn create(folder: &Folder, file: &str, name: &str) -> Result<Self> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate()?;
+        write(folder, file, &params.self_signed(&key)?.pem(), &key)?;
+        Ok(Self {
+            issuer: Issuer::new(params, key),
+        })
+    }
+
+    fn issue(&self, folder: &Folder, file: &str, subject: &Subject<'_>) -> Result<()> {
+        let mut params = CertificateParams::default();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, subject.common_name);
+        if let Some(group) = subject.group {
+            params.distinguished_name.push(DnType::OrganizationName, group);
+        }
+        for name in subject.names {
+            params
+                .subject_alt_names
+                .push(SanType::DnsName((*name).try_into().context("a DNS name")?));
+        }
+        params
+            .subject_alt_names
+            .extend(subject.addresses.iter().copied().map(SanType::IpAddress));
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = subject.usages.to_vec();
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate()?;
+        write(folder, file, &params.signed_by(&key, &self.issuer)?.pem(), &key)
+    }
+}
+
+fn write(folder: &Folder, file: &str, certificate: &str, key: &KeyPair) -> Result<()> {
+    write_atomic(
+        &folder.cert(&format!("{file}.crt")),
+        certificate.as_bytes(),
+        0o600,
+    )?;
+    write_atomic(
+        &folder.cert(&format!("{file}.key")),
+        key.serialize_pem().as_bytes(),
+        0o600,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Cache;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn keys_are_private_and_made_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::new(&Cache::at(dir.path()), "test").unwrap();
+        ensure(&folder, Index(0), "node").unwrap();
+        let key = folder.cert("admin.key");
+        assert_eq!(
+            std::fs::metadata(&key).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        let before = std::fs::read(&key).unwrap();
+        ensure(&folder, Index(0), "node").unwrap();
+        assert_eq!(std::fs::read(&key).unwrap(), before);
+    }
+}

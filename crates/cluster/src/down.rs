@@ -1,0 +1,127 @@
+//! Stopping a cluster, in the reverse order of its start, and removing what it left on the machine.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::cache::Cache;
+use crate::cluster::kind_marker;
+use crate::process::{Identity, stop};
+use crate::state::{Folder, State};
+use crate::{cgroup, leftovers, mounts, network, pods, provider, sysctl};
+
+/// Folders of a cluster that hold nothing worth keeping once its processes are gone.
+const VOLATILE: &[&str] = &["kubelet", "cni", "pod-logs", "config"];
+
+/// What becomes of a stopped cluster's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purge {
+    /// Objects, images and credentials are there again after the next start.
+    KeepData,
+    /// Everything goes.
+    Everything,
+}
+
+/// Stops a cluster that was started here. Only processes that it started are touched, known by number and time of
+/// start. A cluster that is down already, or was never started, is no error.
+///
+/// # Errors
+/// When something cannot be unmounted, put back or deleted; the rest is done all the same, as far as it goes.
+pub async fn down(name: &str, purge: Purge) -> Result<()> {
+    let cache = Cache::from_env()?;
+    let folder = Folder::new(&cache, name)?;
+    if !folder.path.exists() {
+        return Ok(());
+    }
+    let lock = folder.lock().await?;
+    if kind_marker(&folder).exists() {
+        provider::kind_down(name).await?;
+        return remove_dir(&folder.path);
+    }
+    if let Some(mut state) = folder.load()? {
+        stop_processes(&state).await;
+        clean_machine(&folder, &state).await?;
+        state.processes.clear();
+        folder.save(&state)?;
+    }
+    for dir in VOLATILE {
+        remove_dir(&folder.path.join(dir))?;
+    }
+    if purge == Purge::Everything {
+        remove_dir(&folder.path)?;
+        fs::remove_file(folder.path.with_extension("lock")).context("deleting the lock")?;
+    }
+    drop(lock);
+    Ok(())
+}
+
+async fn stop_processes(state: &State) {
+    let named = |name: &str| -> Vec<Identity> {
+        let found = state.processes.iter().filter(|recorded| recorded.name == name);
+        found.map(|recorded| recorded.process.clone()).collect()
+    };
+    let companions = state.processes.iter().filter(|recorded| recorded.companion);
+    stop(
+        &companions
+            .map(|recorded| recorded.process.clone())
+            .collect::<Vec<_>>(),
+        Duration::from_secs(10),
+    )
+    .await;
+    // First those that would start anew what is stopped after them.
+    let clients = [
+        "kwok",
+        "kube-proxy",
+        "kubelet",
+        "kube-scheduler",
+        "kube-controller-manager",
+    ];
+    stop(
+        &clients.iter().flat_map(|name| named(name)).collect::<Vec<_>>(),
+        Duration::from_secs(3),
+    )
+    .await;
+    pods::stop_all(state.index).await;
+    let containerd = named("containerd");
+    stop(&containerd, Duration::from_secs(5)).await;
+    pods::stop_shims(state.index).await;
+    // The API server would wait long for its watchers; what it has answered is in etcd.
+    stop(&named("kube-apiserver"), Duration::from_secs(2)).await;
+    stop(&named("etcd"), Duration::from_secs(10)).await;
+}
+
+async fn clean_machine(folder: &Folder, state: &State) -> Result<()> {
+    let index = state.index;
+    if !rustix::process::geteuid().is_root() {
+        return Ok(()); // then there never was a real node
+    }
+    let sockets = leftovers::shim_sockets(index);
+    mounts::remove_under(&folder.path)?;
+    network::remove(index).await;
+    mounts::remove_under(&index.run_dir())?;
+    remove_dir(&index.run_dir())?;
+    let group = index.interface();
+    // The kernel needs a moment to notice that a group's last process is gone.
+    for _ in 0..20 {
+        cgroup::remove(&group);
+        if !cgroup::exists(&group) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let last = sysctl::release(index).await?;
+    leftovers::remove(folder, index, &sockets, last);
+    Ok(())
+}
+
+fn remove_dir(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("deleting {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}

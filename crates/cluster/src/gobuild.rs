@@ -1,0 +1,286 @@
+//! Building the Go programs once, from sources carried inside this crate.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use crate::cache::{Cache, Lock};
+use crate::progress::{Event, Progress, step};
+
+/// The Kubernetes release that `infrastructure/embedded/kubernetes/go.mod` requires.
+const KUBERNETES: &str = "1.36.3";
+
+macro_rules! source {
+    ($module:literal, $file:literal) => {
+        (
+            $file,
+            include_str!(concat!("../../../infrastructure/embedded/", $module, "/", $file)),
+        )
+    };
+}
+
+/// A small Go module whose build gives one program.
+pub(crate) struct GoModule {
+    /// The program's file name.
+    name: &'static str,
+    files: &'static [(&'static str, &'static str)],
+    /// The import path of the main package.
+    package: &'static str,
+    /// Adds the version to the programs that report one.
+    kubernetes_version: bool,
+    /// Folders of the main package's module whose YAML files are kept beside the program.
+    assets: &'static [&'static str],
+}
+
+/// Control plane, kubelet, kube-proxy, kubectl and etcd.
+pub(crate) const EMBEDDED: GoModule = GoModule {
+    name: "idp-embedded",
+    files: &[
+        source!("kubernetes", "go.mod"),
+        source!("kubernetes", "go.sum"),
+        source!("kubernetes", "main.go"),
+    ],
+    package: ".",
+    kubernetes_version: true,
+    assets: &[],
+};
+
+/// Fake nodes, with the stages that make their pods run and their Jobs complete.
+pub(crate) const KWOK: GoModule = GoModule {
+    name: "kwok",
+    files: &[source!("kwok", "go.mod"), source!("kwok", "go.sum")],
+    package: "sigs.k8s.io/kwok/cmd/kwok",
+    kubernetes_version: false,
+    assets: &[
+        "kustomize/stage/node/fast",
+        "kustomize/stage/node/heartbeat-with-lease",
+        "kustomize/stage/pod/fast",
+    ],
+};
+
+/// The only process of a pod's sandbox image.
+pub(crate) const PAUSE: GoModule = GoModule {
+    name: "pause",
+    files: &[source!("pause", "go.mod"), source!("pause", "main.go")],
+    package: ".",
+    kubernetes_version: false,
+    assets: &[],
+};
+
+impl GoModule {
+    /// The folder with the built program, building it first where needed.
+    ///
+    /// The folder's name holds a hash of the sources and the compiler's version: a changed `go.mod` or a newer
+    /// compiler builds anew, and what others still run stays where it is.
+    pub(crate) async fn ensure(&self, cache: &Cache, progress: &dyn Progress) -> Result<PathBuf> {
+        let bin = cache.dir("bin")?;
+        let stem = format!("{}-{}", self.name, self.source_hash());
+        let Some(go) = go_version().await else {
+            // What was built with any compiler will do when there is none now.
+            return built_before(&bin, &stem).with_context(|| {
+                format!(
+                    "{} must be built once, and `go` (1.26 or newer) is not on the PATH",
+                    self.name
+                )
+            });
+        };
+        let target = bin.join(format!("{stem}-{go}"));
+        if target.join(self.name).exists() {
+            return Ok(target);
+        }
+        let _lock = Lock::acquire(&bin.join(format!("{}.lock", self.name))).await?;
+        if target.join(self.name).exists() {
+            return Ok(target); // somebody else built it while we waited
+        }
+        let title = format!("build {}", self.name);
+        step(progress, &title, self.build(&bin, &target, &title, progress)).await?;
+        Ok(target)
+    }
+
+    /// The program itself.
+    pub(crate) fn program(&self, dir: &Path) -> PathBuf {
+        dir.join(self.name)
+    }
+
+    async fn build(&self, bin: &Path, target: &Path, title: &str, progress: &dyn Progress) -> Result<()> {
+        let work = tempfile::Builder::new().prefix(".build-").tempdir_in(bin)?;
+        let sources = work.path().join("src");
+        let output = work.path().join("out");
+        fs::create_dir_all(&sources)?;
+        fs::create_dir_all(&output)?;
+        for (name, content) in self.files {
+            fs::write(sources.join(name), content)?;
+        }
+        let mut build = go(&sources);
+        build.args(["build", "-trimpath", "-ldflags", &self.linker_flags(), "-o"]);
+        build.arg(output.join(self.name)).arg(self.package);
+        run_reporting(build, title, progress).await?;
+        if !self.assets.is_empty() {
+            self.copy_assets(&sources, &output).await?;
+        }
+        // In one step, so that a folder with the final name always holds everything.
+        fs::rename(&output, target).with_context(|| format!("publishing {}", target.display()))
+    }
+
+    async fn copy_assets(&self, sources: &Path, output: &Path) -> Result<()> {
+        let listed = go(sources)
+            .args(["list", "-f", "{{.Module.Dir}}", self.package])
+            .output()
+            .await?;
+        let module = PathBuf::from(String::from_utf8(listed.stdout)?.trim());
+        for folder in self.assets {
+            for entry in fs::read_dir(module.join(folder)).with_context(|| format!("reading {folder}"))? {
+                let path = entry?.path();
+                let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                    continue;
+                };
+                if name.ends_with(".yaml") && name != "kustomization.yaml" {
+                    fs::write(output.join(name), fs::read(&path)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn linker_flags(&self) -> String {
+        let mut flags = "-s -w".to_owned();
+        if self.kubernetes_version {
+            let minor = KUBERNETES.split('.').nth(1).unwrap_or_default();
+            // Without these the server calls itself v0.0.0, and clients refuse it.
+            for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
+                flags += &format!(" -X {package}.gitVersion=v{KUBERNETES} -X {package}.gitMajor=1");
+                flags += &format!(" -X {package}.gitMinor={minor} -X {package}.gitTreeState=clean");
+            }
+        }
+        flags
+    }
+
+    fn source_hash(&self) -> String {
+        let mut hash = Sha256::new();
+        for (name, content) in self.files {
+            hash.update(name);
+            hash.update([0]);
+            hash.update(content);
+            hash.update([0]);
+        }
+        hash.update(self.linker_flags());
+        hex(&hash.finalize())[..12].to_owned()
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn built_before(bin: &Path, stem: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(bin).ok()?;
+    entries.flatten().map(|entry| entry.path()).find(|path| {
+        path.is_dir()
+            && path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(|name| name.starts_with(stem))
+    })
+}
+
+/// The `go` command, run in `dir`, free of the caller's workspace.
+fn go(dir: &Path) -> Command {
+    let mut command = Command::new("go");
+    // PWD, because go would otherwise take the caller's for the module's folder.
+    command
+        .current_dir(dir)
+        .env("PWD", dir)
+        .env("CGO_ENABLED", "0")
+        .env("GOWORK", "off");
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+async fn go_version() -> Option<String> {
+    let output = Command::new("go")
+        .args(["env", "GOVERSION"])
+        .current_dir("/")
+        .output()
+        .await
+        .ok()?;
+    let version = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !version.is_empty()).then_some(version)
+}
+
+/// Runs a command, passing its error output on line by line; the last lines are the error when it fails.
+async fn run_reporting(mut command: Command, title: &str, progress: &dyn Progress) -> Result<()> {
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("running go")?;
+    let mut last = std::collections::VecDeque::new();
+    if let Some(errors) = child.stderr.take() {
+        let mut lines = BufReader::new(errors).lines();
+        while let Some(line) = lines.next_line().await? {
+            progress.report(Event::Line {
+                step: title,
+                line: &line,
+            });
+            if last.len() == 20 {
+                last.pop_front();
+            }
+            last.push_back(line);
+        }
+    }
+    if child.wait().await?.success() {
+        return Ok(());
+    }
+    bail!("{title} failed:\n{}", Vec::from(last).join("\n"))
+}
+
+/// Downloads one Go module, and gives the folder with its files.
+pub(crate) async fn download_module(module: &str, version: &str) -> Result<PathBuf> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Downloaded {
+        dir: Option<PathBuf>,
+        error: Option<String>,
+    }
+    // In an empty folder: inside a module, go would look at that module's requirements.
+    let outside = tempfile::tempdir()?;
+    let output = go(outside.path())
+        .env("GOFLAGS", "-mod=mod")
+        .args(["mod", "download", "-json", &format!("{module}@{version}")])
+        .output()
+        .await
+        .context("running go: is it on the PATH?")?;
+    let answer: Downloaded = serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("go mod download: {}", String::from_utf8_lossy(&output.stderr)))?;
+    match answer {
+        Downloaded {
+            dir: Some(dir),
+            error: None,
+        } => Ok(dir),
+        Downloaded { error, .. } => bail!("downloading {module}@{version}: {}", error.unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_told_is_the_version_built() {
+        let (_, go_mod) = EMBEDDED.files[0];
+        assert!(go_mod.contains(&format!("k8s.io/kubernetes v{KUBERNETES}")));
+        assert!(EMBEDDED.linker_flags().contains("gitMinor=36"));
+    }
+
+    #[test]
+    fn the_key_follows_the_sources() {
+        assert_ne!(EMBEDDED.source_hash(), KWOK.source_hash());
+        assert_eq!(PAUSE.source_hash().len(), 12);
+    }
+}

@@ -1,0 +1,93 @@
+//! Identities of controllers that run outside the cluster: a service account, and a kubeconfig that is it.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::{Api, PostParams};
+use serde_json::{Value, json};
+
+use crate::Cluster;
+use crate::apply::{Sourced, apply_objects};
+use crate::kubeconfig;
+
+/// A year: longer than any cluster to develop against lives.
+const LIFETIME_SECONDS: i64 = 365 * 24 * 3600;
+
+/// Writes a kubeconfig that acts as a service account, making its namespace and itself where they are missing.
+/// What it may do is up to the RBAC manifests that the caller applies.
+///
+/// # Errors
+/// When the API server refuses, or the file cannot be written.
+pub async fn controller_kubeconfig(
+    cluster: &Cluster,
+    service_account: &str,
+    namespace: &str,
+) -> Result<PathBuf> {
+    let client = cluster.client().await?;
+    let source = "controller identity".to_owned();
+    let objects = [
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } }),
+        json!({
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": { "name": service_account, "namespace": namespace },
+        }),
+    ];
+    apply_objects(
+        &client,
+        objects
+            .map(|object| Sourced {
+                source: source.clone(),
+                object,
+            })
+            .into(),
+    )
+    .await?;
+    let request = TokenRequest {
+        spec: Some(TokenRequestSpec {
+            expiration_seconds: Some(LIFETIME_SECONDS),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let answer = Api::<ServiceAccount>::namespaced(client, namespace)
+        .create_token_request(service_account, &PostParams::default(), &request)
+        .await
+        .with_context(|| format!("a token for {namespace}/{service_account}"))?;
+    let token = answer
+        .status
+        .and_then(|status| status.token)
+        .context("the API server gave no token")?;
+    let path = cluster
+        .dir()
+        .join("controllers")
+        .join(format!("{service_account}.kubeconfig"));
+    kubeconfig::write_token(&path, service_account, cluster_entry(cluster)?, &token)?;
+    Ok(path)
+}
+
+/// How the cluster's API server is reached and verified: the `cluster` entry of its own kubeconfig.
+fn cluster_entry(cluster: &Cluster) -> Result<Value> {
+    let config = match cluster.kubeconfig_file() {
+        Some(path) => kube::config::Kubeconfig::read_from(path)?,
+        None => kube::config::Kubeconfig::read()?,
+    };
+    let wanted = cluster
+        .context()
+        .map(str::to_owned)
+        .or_else(|| config.current_context.clone());
+    let context = config
+        .contexts
+        .iter()
+        .find(|context| Some(&context.name) == wanted.as_ref());
+    let name = context
+        .and_then(|context| context.context.as_ref())
+        .map(|context| &context.cluster);
+    let entry = config.clusters.iter().find(|entry| Some(&entry.name) == name);
+    let cluster = entry
+        .and_then(|entry| entry.cluster.as_ref())
+        .context("the kubeconfig's context has no cluster")?;
+    Ok(serde_json::to_value(cluster)?)
+}

@@ -1,0 +1,113 @@
+//! Writing kubeconfig files, and clients from them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use kube::config::{Config, KubeConfigOptions, Kubeconfig};
+use serde_json::{Value, json};
+
+use crate::cache::write_atomic;
+use crate::state::Folder;
+
+/// Writes a kubeconfig that needs no other file, readable by its owner only. `who` is one of the certificates.
+pub(crate) fn write(folder: &Folder, path: &Path, server: &str, who: &str) -> Result<()> {
+    let read = |file: String| {
+        let path = folder.cert(&file);
+        fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+    };
+    let ca = base64(read("ca.crt".into())?.as_bytes());
+    let user = json!({
+        "client-certificate-data": base64(read(format!("{who}.crt"))?.as_bytes()),
+        "client-key-data": base64(read(format!("{who}.key"))?.as_bytes()),
+    });
+    let content = render(
+        &context_name(&folder.name),
+        server,
+        json!({ "certificate-authority-data": ca }),
+        &user,
+    );
+    write_atomic(path, serde_json::to_string_pretty(&content)?.as_bytes(), 0o600)
+}
+
+/// A kubeconfig of another cluster's API server, with a token instead of whatever `cluster` was reached by.
+pub(crate) fn write_token(path: &Path, context: &str, cluster: Value, token: &str) -> Result<()> {
+    let server = cluster
+        .get("server")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let content = render(context, &server, cluster, &json!({ "token": token }));
+    write_atomic(path, serde_json::to_string_pretty(&content)?.as_bytes(), 0o600)
+}
+
+/// The name of cluster, user and context inside the file.
+pub(crate) fn context_name(cluster: &str) -> String {
+    if cluster == crate::DEFAULT_NAME {
+        cluster.to_owned()
+    } else {
+        format!("idp-{cluster}")
+    }
+}
+
+fn render(name: &str, server: &str, mut cluster: Value, user: &Value) -> Value {
+    cluster["server"] = server.into();
+    // JSON is YAML too, and needs no quoting rules.
+    json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": name,
+        "clusters": [{ "name": name, "cluster": cluster }],
+        "users": [{ "name": name, "user": user }],
+        "contexts": [{ "name": name, "context": { "cluster": name, "user": name } }],
+    })
+}
+
+/// A client for a kubeconfig file, or for the user's own configuration when there is none.
+pub(crate) async fn client(path: Option<&PathBuf>, context: Option<&str>) -> Result<kube::Client> {
+    let options = KubeConfigOptions {
+        context: context.map(str::to_owned),
+        ..Default::default()
+    };
+    let mut config = match path {
+        Some(path) => {
+            let kubeconfig =
+                Kubeconfig::read_from(path).with_context(|| format!("reading {}", path.display()))?;
+            Config::from_custom_kubeconfig(kubeconfig, &options).await?
+        }
+        None => Config::from_kubeconfig(&options)
+            .await
+            .context("reading the kubeconfig")?,
+    };
+    if path.is_some() {
+        // A cluster on this machine is never behind the user's proxy.
+        config.proxy_url = None;
+    }
+    Ok(kube::Client::try_from(config)?)
+}
+
+/// Standard base64, with padding.
+fn base64(bytes: &[u8]) -> String {
+    // k8s-openapi's ByteString is base64 in JSON: no need for another dependency.
+    match serde_json::to_value(k8s_openapi::ByteString(bytes.to_vec())) {
+        Ok(Value::String(text)) => text,
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_the_standard_one() {
+        assert_eq!(base64(b"idp?>"), "aWRwPz4=");
+    }
+
+    #[test]
+    fn one_context_that_is_current() {
+        let config = render("idp", "https://127.0.0.1:1", json!({}), &json!({ "token": "t" }));
+        assert_eq!(config["contexts"][0]["name"], config["current-context"]);
+        assert_eq!(config["clusters"][0]["cluster"]["server"], "https://127.0.0.1:1");
+    }
+}

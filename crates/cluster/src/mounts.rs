@@ -1,0 +1,61 @@
+//! Finding and removing what is mounted below a folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use rustix::mount::{UnmountFlags, unmount};
+
+/// Mount points at or below `folder`, the deepest and latest first.
+pub(crate) fn under(folder: &Path) -> Result<Vec<PathBuf>> {
+    Ok(parse(
+        &fs::read_to_string("/proc/self/mountinfo").context("reading the mounts")?,
+        folder,
+    ))
+}
+
+fn parse(mountinfo: &str, folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<_> = mountinfo
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(|field| PathBuf::from(unescape(field)))
+        .filter(|path| path.starts_with(folder))
+        .collect();
+    found.reverse();
+    found
+}
+
+/// The kernel writes spaces, tabs, line ends and backslashes of a path as octal.
+fn unescape(field: &str) -> String {
+    field
+        .replace("\\040", " ")
+        .replace("\\011", "\t")
+        .replace("\\012", "\n")
+        .replace("\\134", "\\")
+}
+
+/// Unmounts everything at or below `folder`.
+pub(crate) fn remove_under(folder: &Path) -> Result<()> {
+    for path in under(folder)? {
+        // Detached: a process that still looks inside must not keep the rest alive.
+        unmount(&path, UnmountFlags::DETACH).with_context(|| format!("unmounting {}", path.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_below_and_the_last_mount_first() {
+        let info = "1 0 0:1 / / rw - ext4 x rw\n\
+                    2 1 0:2 / /a/b rw - tmpfs x rw\n\
+                    3 2 0:3 / /a/b/c\\040d rw - tmpfs x rw\n\
+                    4 1 0:4 / /a/bc rw - tmpfs x rw\n";
+        assert_eq!(
+            parse(info, Path::new("/a/b")),
+            [Path::new("/a/b/c d"), Path::new("/a/b")]
+        );
+    }
+}

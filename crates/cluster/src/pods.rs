@@ -1,0 +1,87 @@
+//! Ending a real node's pods, and the processes that containerd keeps for them.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::addresses::Index;
+use crate::cgroup;
+use crate::load::ctr;
+use crate::node::containerd_socket;
+use crate::process::{Identity, stop};
+
+/// Ends every process of every pod. The kubelet must be gone already, or it would start them again.
+pub(crate) async fn stop_all(index: Index) {
+    let group = index.interface();
+    // A few rounds: a process may fork while it is being told to end.
+    for _ in 0..5 {
+        let processes: Vec<_> = cgroup::processes(&group)
+            .into_iter()
+            .filter_map(Identity::of)
+            .collect();
+        if processes.is_empty() {
+            break;
+        }
+        stop(&processes, Duration::from_secs(1)).await;
+    }
+    let socket = containerd_socket(index);
+    if !socket.exists() {
+        return;
+    }
+    let forget = forget_containers(&socket);
+    // Only tidiness: containerd copes with containers whose processes are gone, as after a power cut.
+    let _ = tokio::time::timeout(Duration::from_secs(10), forget).await;
+}
+
+/// Removes the containers from containerd's records, so that the next start begins with none. Images stay.
+async fn forget_containers(socket: &Path) -> anyhow::Result<()> {
+    let tasks = ctr(socket, &["tasks", "list", "--quiet"]).await?;
+    let tasks: Vec<_> = tasks.split_ascii_whitespace().collect();
+    if !tasks.is_empty() {
+        let _ = ctr(
+            socket,
+            &[&["tasks", "delete", "--force"], tasks.as_slice()].concat(),
+        )
+        .await;
+    }
+    let containers = ctr(socket, &["containers", "list", "--quiet"]).await?;
+    let containers: Vec<_> = containers.split_ascii_whitespace().collect();
+    if !containers.is_empty() {
+        ctr(
+            socket,
+            &[&["containers", "delete"], containers.as_slice()].concat(),
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Ends containerd's helpers that still wait for their containers: those that were told our socket, and no other.
+pub(crate) async fn stop_shims(index: Index) {
+    let socket = containerd_socket(index);
+    let Some(socket) = socket.to_str() else { return };
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return;
+    };
+    let shims: Vec<_> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| is_shim_of(*pid, socket))
+        .filter_map(Identity::of)
+        .collect();
+    stop(&shims, Duration::from_secs(1)).await;
+}
+
+fn is_shim_of(pid: i32, socket: &str) -> bool {
+    let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else {
+        return false;
+    };
+    let args: Vec<_> = line
+        .split(|byte| *byte == 0)
+        .filter_map(|arg| std::str::from_utf8(arg).ok())
+        .collect();
+    let program = args
+        .first()
+        .is_some_and(|program| program.contains("containerd-shim"));
+    program && args.windows(2).any(|pair| pair == ["-address", socket])
+}

@@ -1,0 +1,293 @@
+//! Starting the processes of an embedded cluster, each as soon as what it needs is there.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::core::v1::Node as KubeNode;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Api, ListParams};
+
+use crate::addresses::Ports;
+use crate::control_plane::ControlPlane;
+use crate::image::Image;
+use crate::load::{digest_of, load_into};
+use crate::node::{self, Node, PAUSE_IMAGE, containerd_socket};
+use crate::process::{Daemon, Identity, stop, wait_ready};
+use crate::state::{Folder, Recorded, State};
+use crate::{certs, cgroup, kubeconfig, kwok, network, sysctl};
+
+/// How long a component may take to become ready: a cold disk and two busy cores are slow.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// The programs, built.
+pub(crate) struct Programs {
+    pub(crate) embedded: PathBuf,
+    /// The folder with KWOK and its stages, when fake nodes are wanted.
+    pub(crate) kwok: Option<PathBuf>,
+    /// The sandbox's program, when a real node is wanted.
+    pub(crate) pause: Option<PathBuf>,
+}
+
+/// An embedded cluster while it is being started.
+pub(crate) struct Start<'a> {
+    pub(crate) folder: &'a Folder,
+    pub(crate) state: State,
+    pub(crate) programs: Programs,
+    /// When the kubelet was started, if this start did it.
+    pub(crate) kubelet_started: Option<Timestamp>,
+}
+
+impl Start<'_> {
+    /// Starts whatever does not run, up to an API server that is ready.
+    pub(crate) async fn control_plane(&mut self) -> Result<kube::Client> {
+        let node = node::name(&self.folder.name);
+        certs::ensure(self.folder, self.state.index, &node)?;
+        // A real node that runs is not taken away by a call that asks for fake ones.
+        self.state.real_node =
+            self.programs.pause.is_some() || (self.state.real_node && self.runs("kubelet"));
+        let bind = if self.state.real_node {
+            self.state.index.host_ip()
+        } else {
+            Ipv4Addr::LOCALHOST
+        };
+        self.choose_ports(bind).await?;
+        self.state.program = Some(self.programs.embedded.clone());
+        self.folder.save(&self.state)?;
+        if self.state.real_node {
+            sysctl::acquire(self.state.index).await?;
+            network::ensure(self.state.index).await?;
+            cgroup::create(&self.state.index.interface())?;
+        }
+        let folder = self.folder;
+        let plane = self.plane(folder)?;
+        plane.write_kubeconfigs()?;
+        let (etcd, apiserver) = (plane.etcd(), plane.apiserver()?);
+        let ports = plane.ports;
+        if self.state.real_node {
+            let containerd = Node { plane: &plane }.containerd()?;
+            self.ensure(&containerd)?; // not needed for a while: it gets ready meanwhile
+        }
+        let process = self.ensure(&etcd)?;
+        wait_ready("etcd", &process, &folder.log("etcd"), LIMIT, || {
+            listens(ports.etcd)
+        })
+        .await?;
+        let process = self.ensure(&apiserver)?;
+        let client = kubeconfig::client(Some(&folder.kubeconfig()), None).await?;
+        wait_ready(
+            apiserver.name,
+            &process,
+            &folder.log(apiserver.name),
+            LIMIT,
+            || is_ready(&client),
+        )
+        .await?;
+        for daemon in [plane.controller_manager(), plane.scheduler()] {
+            self.ensure(&daemon)?;
+        }
+        Ok(client)
+    }
+
+    /// Starts the real node's programs; the node gets ready in the background.
+    pub(crate) async fn real_node(&mut self) -> Result<()> {
+        let folder = self.folder;
+        let plane = self.plane(folder)?;
+        let node = Node { plane: &plane };
+        let socket = containerd_socket(self.state.index);
+        let containerd = self.ensure(&node.containerd()?)?;
+        wait_ready(
+            "containerd",
+            &containerd,
+            &folder.log("containerd"),
+            LIMIT,
+            || async {
+                tokio::net::UnixStream::connect(&socket).await.is_ok()
+                    && digest_of(&socket, PAUSE_IMAGE).await.is_ok()
+            },
+        )
+        .await?;
+        if let Some(pause) = &self.programs.pause
+            && digest_of(&socket, PAUSE_IMAGE).await?.is_none()
+        {
+            load_pause(&socket, pause)
+                .await
+                .context("loading the sandbox image")?;
+        }
+        let kubelet = node.kubelet()?;
+        if !self.runs(kubelet.name) {
+            self.kubelet_started = Some(Timestamp::now());
+        }
+        self.ensure(&kubelet)?;
+        self.ensure(&node.kube_proxy()?)?;
+        Ok(())
+    }
+
+    /// Starts KWOK, and makes its nodes.
+    pub(crate) async fn fake_nodes(&mut self, client: &kube::Client, count: usize) -> Result<()> {
+        if let Some(dir) = &self.programs.kwok {
+            let daemon = kwok::daemon(&self.plane(self.folder)?, dir)?;
+            self.ensure(&daemon)?;
+        }
+        kwok::ensure_nodes(client, count, self.state.real_node).await
+    }
+
+    /// Waits until the nodes are ready, as long as the programs that make them so are alive.
+    pub(crate) async fn nodes_ready(&self, client: &kube::Client, fake: usize) -> Result<()> {
+        let nodes = Api::<KubeNode>::all(client.clone());
+        let real = node::name(&self.folder.name);
+        for (name, selector, count) in [
+            (
+                "kubelet",
+                format!("kubernetes.io/hostname={real}"),
+                usize::from(self.state.real_node),
+            ),
+            ("kwok", kwok::SELECTOR.to_owned(), fake),
+        ] {
+            let Some(recorded) = self.state.processes.iter().find(|recorded| recorded.name == name) else {
+                continue;
+            };
+            let params = ListParams::default().match_any().labels(&selector);
+            wait_ready(name, &recorded.process, &self.folder.log(name), LIMIT, || async {
+                let listed = nodes.list(&params).await;
+                let ready =
+                    |node: &&KubeNode| is_node_ready(node) && (name == "kwok" || self.is_current(node));
+                listed.is_ok_and(|nodes| nodes.items.iter().filter(ready).count() >= count)
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a node's report is of this start: etcd still holds the one from before the cluster was stopped.
+    fn is_current(&self, node: &KubeNode) -> bool {
+        let Some(since) = self.kubelet_started else {
+            return true;
+        };
+        let conditions = node
+            .status
+            .iter()
+            .flat_map(|status| status.conditions.iter().flatten());
+        let mut beats = conditions.filter_map(|condition| condition.last_heartbeat_time.as_ref());
+        // Reports carry whole seconds.
+        beats.any(|beat| beat.0.as_second() >= since.as_second())
+    }
+
+    /// The ports of the last time as long as anything listens on them, or nobody else does.
+    async fn choose_ports(&mut self, bind: Ipv4Addr) -> Result<()> {
+        let running: Vec<_> = self
+            .state
+            .processes
+            .iter()
+            .filter(|recorded| recorded.process.alive())
+            .cloned()
+            .collect();
+        let server = self
+            .state
+            .ports
+            .map(|ports| format!("https://{bind}:{}", ports.apiserver));
+        let moved = running
+            .iter()
+            .any(|recorded| recorded.name == "kube-apiserver" && Some(&recorded.endpoint) != server.as_ref());
+        if running.is_empty() || moved {
+            // Another kind of node needs another address: everything that knows the old one starts anew.
+            let processes: Vec<_> = running
+                .into_iter()
+                .rev()
+                .map(|recorded| recorded.process)
+                .collect();
+            stop(&processes, Duration::from_secs(5)).await;
+            self.state.processes.clear();
+            self.state.ports = Some(Ports::choose(self.state.index, bind)?);
+        }
+        Ok(())
+    }
+
+    fn plane<'f>(&self, folder: &'f Folder) -> Result<ControlPlane<'f>> {
+        Ok(ControlPlane {
+            folder,
+            index: self.state.index,
+            ports: self.state.ports.context("no ports were chosen")?,
+            bind: if self.state.real_node {
+                self.state.index.host_ip()
+            } else {
+                Ipv4Addr::LOCALHOST
+            },
+            program: self.programs.embedded.clone(),
+        })
+    }
+
+    fn runs(&self, name: &str) -> bool {
+        self.state
+            .processes
+            .iter()
+            .any(|recorded| recorded.name == name && recorded.process.alive())
+    }
+
+    /// Leaves a running daemon alone; starts one that never ran or has died.
+    fn ensure(&mut self, daemon: &Daemon) -> Result<Identity> {
+        let found = self
+            .state
+            .processes
+            .iter()
+            .find(|recorded| recorded.name == daemon.name);
+        if let Some(recorded) = found
+            && recorded.process.alive()
+        {
+            return Ok(recorded.process.clone());
+        }
+        let process = daemon.spawn(&self.folder.log(daemon.name))?;
+        let recorded = Recorded {
+            name: daemon.name.to_owned(),
+            process: process.clone(),
+            endpoint: daemon.endpoint.clone(),
+            companion: false,
+        };
+        match self
+            .state
+            .processes
+            .iter_mut()
+            .find(|recorded| recorded.name == daemon.name)
+        {
+            Some(dead) => *dead = recorded,
+            None => self.state.processes.push(recorded),
+        }
+        // At once: what is not recorded could never be stopped again.
+        self.folder.save(&self.state)?;
+        Ok(process)
+    }
+}
+
+async fn load_pause(socket: &Path, dir: &Path) -> Result<()> {
+    let program = std::fs::read(dir.join("pause"))?;
+    let folder = tempfile::tempdir()?;
+    let archive = folder.path().join("pause.tar");
+    Image::of_program(PAUSE_IMAGE, "/pause", program).write_archive(&archive)?;
+    load_into(socket, &archive).await.map(|_| ())
+}
+
+async fn listens(port: u16) -> bool {
+    tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+        .await
+        .is_ok()
+}
+
+/// With the administrator's certificate: nobody anonymous may even ask.
+async fn is_ready(client: &kube::Client) -> bool {
+    let Ok(request) = http::Request::get("/readyz").body(Vec::new()) else {
+        return false;
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(2), client.request_text(request)).await;
+    matches!(answer, Ok(Ok(text)) if text == "ok")
+}
+
+fn is_node_ready(node: &KubeNode) -> bool {
+    let conditions = node
+        .status
+        .iter()
+        .flat_map(|status| status.conditions.iter().flatten());
+    conditions
+        .into_iter()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}

@@ -1,0 +1,190 @@
+//! What a cluster remembers between commands: its folder and `state.json`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::addresses::{Index, MAX_CLUSTERS, Ports};
+use crate::cache::{Cache, Lock, write_atomic};
+use crate::process::Identity;
+
+/// The longest allowed name of a cluster: it becomes part of paths that have limits.
+const MAX_NAME: usize = 24;
+
+/// A daemon that was started.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Recorded {
+    pub(crate) name: String,
+    pub(crate) process: Identity,
+    pub(crate) endpoint: String,
+    /// Whether it only runs beside the cluster.
+    #[serde(default)]
+    pub(crate) companion: bool,
+}
+
+/// The content of `state.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct State {
+    pub(crate) index: Index,
+    /// Whether a real node belongs to it: then the network, the mounts and the control groups exist too.
+    pub(crate) real_node: bool,
+    pub(crate) ports: Option<Ports>,
+    /// In the order of their start.
+    pub(crate) processes: Vec<Recorded>,
+    /// Which set of peers' definitions the API server already holds.
+    pub(crate) definitions: Option<String>,
+    /// The multi-call binary that was started last.
+    pub(crate) program: Option<PathBuf>,
+}
+
+/// A cluster's folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+}
+
+impl Folder {
+    pub(crate) fn new(cache: &Cache, name: &str) -> Result<Self> {
+        let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(valid) || name.starts_with('-') {
+            bail!("{name:?} is no name for a cluster: use 1 to {MAX_NAME} of a-z, 0-9 and -");
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            path: cache.clusters().join(name),
+        })
+    }
+
+    /// Held while a cluster is started or stopped.
+    pub(crate) async fn lock(&self) -> Result<Lock> {
+        Lock::acquire(&self.path.with_extension("lock")).await
+    }
+
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.path.join("kubeconfig")
+    }
+
+    pub(crate) fn cert(&self, name: &str) -> PathBuf {
+        self.path.join("certs").join(name)
+    }
+
+    pub(crate) fn audit_log(&self) -> PathBuf {
+        self.path.join("audit.log")
+    }
+
+    pub(crate) fn log(&self, component: &str) -> PathBuf {
+        self.path.join("logs").join(format!("{component}.log"))
+    }
+
+    /// A configuration file, written anew at each start.
+    pub(crate) fn write_config(&self, name: &str, content: &str) -> Result<String> {
+        let path = self.path.join("config").join(name);
+        write_atomic(&path, content.as_bytes(), 0o600)?;
+        Ok(path.display().to_string())
+    }
+
+    pub(crate) fn load(&self) -> Result<Option<State>> {
+        let path = self.path.join("state.json");
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Some(
+                serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))?,
+            )),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    pub(crate) fn save(&self, state: &State) -> Result<()> {
+        write_atomic(
+            &self.path.join("state.json"),
+            &serde_json::to_vec_pretty(state)?,
+            0o600,
+        )
+    }
+
+    /// The cluster's state; a new cluster gets the lowest index that nobody on this machine holds.
+    pub(crate) async fn load_or_create(&self, cache: &Cache) -> Result<State> {
+        if let Some(state) = self.load()? {
+            return Ok(state);
+        }
+        let _lock = Lock::acquire(&cache.clusters().join("index.lock")).await?;
+        let taken = taken_indexes(cache)?;
+        let Some(index) = (0..MAX_CLUSTERS).map(Index).find(|index| !taken.contains(index)) else {
+            bail!("there are already {MAX_CLUSTERS} clusters: purge one first");
+        };
+        for dir in ["logs", "certs", "config"] {
+            fs::create_dir_all(self.path.join(dir))?;
+        }
+        let state = State {
+            index,
+            real_node: false,
+            ports: None,
+            processes: vec![],
+            definitions: None,
+            program: None,
+        };
+        self.save(&state)?;
+        Ok(state)
+    }
+}
+
+fn taken_indexes(cache: &Cache) -> Result<Vec<Index>> {
+    let mut taken = Vec::new();
+    for name in names(cache)? {
+        taken.extend(Folder::new(cache, &name)?.load()?.map(|state| state.index));
+    }
+    // Clusters of another cache folder show by their network interface.
+    taken.extend(
+        (0..MAX_CLUSTERS)
+            .map(Index)
+            .filter(|index| Path::new("/sys/class/net").join(index.interface()).exists()),
+    );
+    Ok(taken)
+}
+
+/// The names of all clusters that have a folder, running or not.
+pub(crate) fn names(cache: &Cache) -> Result<Vec<String>> {
+    let Ok(entries) = fs::read_dir(cache.clusters()) else {
+        return Ok(vec![]);
+    };
+    let mut names: Vec<_> = entries
+        .flatten()
+        .filter(|entry| entry.path().join("state.json").exists())
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_cluster_gets_an_index_of_its_own_and_keeps_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path());
+        let one = Folder::new(&cache, "one").unwrap();
+        let first = one.load_or_create(&cache).await.unwrap().index;
+        let second = Folder::new(&cache, "two")
+            .unwrap()
+            .load_or_create(&cache)
+            .await
+            .unwrap()
+            .index;
+        assert_ne!(first, second);
+        assert_eq!(one.load_or_create(&cache).await.unwrap().index, first);
+        assert_eq!(names(&cache).unwrap(), ["one", "two"]);
+    }
+
+    #[test]
+    fn names_that_would_leave_the_folder_are_refused() {
+        let cache = Cache::at("/nowhere");
+        for name in ["", "..", "a/b", "A", "-x", "much-too-long-a-name-for-a-cluster"] {
+            assert!(Folder::new(&cache, name).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Starting a cluster: whatever it takes, in order, and nothing that is done already.
+
+use anyhow::{Result, bail};
+
+use crate::apply::{Manifest, apply_manifests};
+use crate::cache::Cache;
+use crate::cluster::{Access, Cluster, kind_marker};
+use crate::crds::{self, Peer};
+use crate::gobuild::{EMBEDDED, KWOK, PAUSE};
+use crate::packages::{can_run_real_node, missing_packages};
+use crate::progress::{Progress, step};
+use crate::provider::{self, Provider};
+use crate::start::{Programs, Start};
+use crate::state::Folder;
+use crate::{DEFAULT_NAME, kubeconfig, sysctl};
+
+/// Which nodes an embedded cluster has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nodes {
+    /// One real node, named `<cluster>-node`, which runs real pods. Needs root and some packages.
+    Real,
+    /// This many fake nodes, `kwok-0` and so on, labelled `type=kwok`. Needs nothing.
+    Kwok(usize),
+    /// Both. Only pods that tolerate `kwok.x-k8s.io/node=fake:NoSchedule` go to the fake ones.
+    Both {
+        /// How many fake nodes.
+        kwok: usize,
+    },
+}
+
+impl Nodes {
+    /// The real node where this machine can run it, and three fake ones where it cannot.
+    #[must_use]
+    pub fn default_here() -> Self {
+        if can_run_real_node() {
+            Self::Real
+        } else {
+            Self::Kwok(3)
+        }
+    }
+
+    fn real(self) -> bool {
+        !matches!(self, Self::Kwok(_))
+    }
+
+    fn kwok(self) -> usize {
+        match self {
+            Self::Real => 0,
+            Self::Kwok(count) | Self::Both { kwok: count } => count,
+        }
+    }
+}
+
+/// What cluster is wanted.
+#[derive(Debug, Clone)]
+pub struct UpOptions {
+    /// 1 to 24 of a-z, 0-9 and `-`.
+    pub name: String,
+    /// Where it comes from.
+    pub provider: Provider,
+    /// Its nodes; an embedded cluster's only.
+    pub nodes: Nodes,
+    /// Whose resource definitions it gets.
+    pub peers: Vec<Peer>,
+    /// What else is applied, at each call: our own definitions, roles and so on.
+    pub manifests: Vec<Manifest>,
+}
+
+impl Default for UpOptions {
+    fn default() -> Self {
+        Self {
+            name: DEFAULT_NAME.to_owned(),
+            provider: Provider::Embedded,
+            nodes: Nodes::default_here(),
+            peers: Peer::ALL.to_vec(),
+            manifests: vec![],
+        }
+    }
+}
+
+/// Starts a cluster, or completes one that runs in part, and returns once its API server and its nodes are ready
+/// and all definitions and manifests are applied. Calling it again is cheap and changes nothing.
+///
+/// # Errors
+/// A missing tool or package, a build that fails, a component that does not get ready (with the end of its log),
+/// or an object that the API server refuses.
+pub async fn up(options: &UpOptions, progress: &dyn Progress) -> Result<Cluster> {
+    let cache = Cache::from_env()?;
+    let folder = Folder::new(&cache, &options.name)?;
+    match &options.provider {
+        Provider::Embedded => embedded(options, &cache, folder, progress).await,
+        Provider::Kind => {
+            let _lock = folder.lock().await?;
+            provider::kind_up(&options.name, &folder.kubeconfig(), progress).await?;
+            std::fs::write(kind_marker(&folder), "")?;
+            let client = kubeconfig::client(Some(&folder.kubeconfig()), None).await?;
+            populate(options, &cache, &client, true, progress).await?;
+            Ok(Cluster::new(folder, Access::Kind))
+        }
+        Provider::Existing { context } => {
+            let client = kubeconfig::client(None, context.as_deref()).await?;
+            populate(options, &cache, &client, true, progress).await?;
+            Ok(Cluster::new(
+                folder,
+                Access::Existing {
+                    context: context.clone(),
+                },
+            ))
+        }
+    }
+}
+
+async fn embedded(
+    options: &UpOptions,
+    cache: &Cache,
+    folder: Folder,
+    progress: &dyn Progress,
+) -> Result<Cluster> {
+    check_machine(options.nodes)?;
+    let _lock = folder.lock().await?;
+    let state = folder.load_or_create(cache).await?;
+    let programs = build(options.nodes, cache, progress).await?;
+    let mut start = Start {
+        folder: &folder,
+        state,
+        programs,
+        kubelet_started: None,
+    };
+    let client = step(progress, "start the control plane", start.control_plane()).await?;
+    if options.nodes.real() {
+        step(progress, "start the node", start.real_node()).await?;
+    }
+    let wanted = crds::fingerprint(&options.peers);
+    let missing = start.state.definitions.as_ref() != Some(&wanted);
+    populate(options, cache, &client, missing, progress).await?;
+    if missing {
+        start.state.definitions = Some(wanted);
+        folder.save(&start.state)?;
+    }
+    let fake = options.nodes.kwok();
+    if fake > 0 {
+        step(progress, "make fake nodes", start.fake_nodes(&client, fake)).await?;
+    }
+    step(progress, "wait for the nodes", start.nodes_ready(&client, fake)).await?;
+    if options.nodes.real() {
+        sysctl::undo_kubelets().await?;
+    }
+    drop(start);
+    Ok(Cluster::new(folder, Access::Embedded))
+}
+
+fn check_machine(nodes: Nodes) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!("the embedded cluster needs Linux: use the provider `kind` or `existing`");
+    }
+    if !nodes.real() {
+        return Ok(());
+    }
+    if !can_run_real_node() {
+        bail!("a real node needs root: run as root, or ask for fake nodes only");
+    }
+    let missing = missing_packages();
+    if !missing.is_empty() {
+        bail!(
+            "a real node needs these packages, which are not installed: {}",
+            missing.join(", ")
+        );
+    }
+    Ok(())
+}
+
+async fn build(nodes: Nodes, cache: &Cache, progress: &dyn Progress) -> Result<Programs> {
+    let embedded = EMBEDDED.ensure(cache, progress).await?;
+    let kwok = if nodes.kwok() > 0 {
+        Some(KWOK.ensure(cache, progress).await?)
+    } else {
+        None
+    };
+    let pause = if nodes.real() {
+        Some(PAUSE.ensure(cache, progress).await?)
+    } else {
+        None
+    };
+    Ok(Programs {
+        embedded: EMBEDDED.program(&embedded),
+        kwok,
+        pause,
+    })
+}
+
+/// What every cluster gets, whoever runs it.
+async fn populate(
+    options: &UpOptions,
+    cache: &Cache,
+    client: &kube::Client,
+    definitions: bool,
+    progress: &dyn Progress,
+) -> Result<()> {
+    if definitions && !options.peers.is_empty() {
+        crds::apply(cache, client, &options.peers, progress).await?;
+    }
+    if !options.manifests.is_empty() {
+        step(
+            progress,
+            "apply manifests",
+            apply_manifests(client, &options.manifests),
+        )
+        .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,3 @@
+module idp.dev/embedded/pause
+
+go 1.26.0

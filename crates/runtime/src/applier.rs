@@ -1,0 +1,376 @@
+//! Makes the cluster hold what a plan says, with as few requests as possible: none for a child that is
+//! as planned, exactly one for each that is to be created or changed. See [`crate::write`] for how.
+
+use std::{collections::HashSet, sync::Arc};
+
+use futures::{StreamExt, stream};
+use idp_core::{Applied, AppliedChild, Child, Kind, Plan, Prepared, Problem, Step};
+use serde_json::{Value, json};
+
+use crate::{
+    api::Api,
+    cache::{Cache, Serving},
+    caches::Caches,
+    drift,
+    identity::Identity,
+    reconcile::ObjectKey,
+    record::{PlanHash, Record, Verdict},
+    refusal::{self, Refusal},
+    write::name_taken,
+    write::{Existing, Write},
+};
+
+/// Requests under way at a time for one resource. The API server is the bottleneck beyond this.
+const CONCURRENCY: usize = 6;
+/// How many dropped fields a problem names.
+const PATHS: usize = 10;
+
+/// The resource whose children are applied.
+#[derive(Clone, Debug)]
+pub(crate) struct Parent {
+    pub(crate) key: ObjectKey,
+    pub(crate) uid: String,
+}
+
+/// When to try again what did not work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Retry {
+    /// All is well.
+    No,
+    /// At the slow end of the back-off: only a change can mend it.
+    Slow,
+    /// After a short while, however often: what can mend it is no event.
+    Look,
+    /// With back-off from its start.
+    Soon,
+}
+
+/// Turns prepared plans into applied ones.
+pub(crate) struct Applier {
+    pub(crate) api: Api,
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) identity: Identity,
+}
+
+/// What has become of a plan so far.
+pub(crate) struct Progress {
+    pub(crate) applied: Plan<Applied>,
+    pub(crate) retry: Retry,
+    pub(crate) namespace_gone: bool,
+}
+
+/// What a child needs.
+enum Need {
+    Nothing(Option<AppliedChild>, Option<Problem>),
+    Write(Box<Write>),
+    Refused(Refusal),
+}
+
+impl Applier {
+    /// Applies a plan and prunes what it no longer holds.
+    pub(crate) async fn apply(&self, parent: &Parent, plan: Plan<Prepared>) -> Progress {
+        let applied = Plan {
+            children: Vec::with_capacity(plan.children.len()),
+            problems: plan.problems,
+        };
+        let mut progress = Progress {
+            applied,
+            retry: Retry::No,
+            namespace_gone: false,
+        };
+        let planned: HashSet<(Kind, ObjectKey)> = plan
+            .children
+            .iter()
+            .map(|child| (child.kind, key_of(child)))
+            .collect();
+        let mut children = plan.children;
+        children.sort_by_key(|child| child.wave);
+        let mut children = children.into_iter().peekable();
+        while let Some(first) = children.next() {
+            let number = first.wave;
+            let mut wave = vec![first];
+            while let Some(child) = children.next_if(|child| child.wave == number) {
+                wave.push(child);
+            }
+            self.apply_wave(parent, wave, &mut progress).await;
+            if progress.retry != Retry::No || progress.namespace_gone {
+                break;
+            }
+        }
+        for child in children {
+            // Later waves: not written this time, but what exists of them still exists.
+            progress.applied.children.extend(self.existing_child(
+                parent,
+                &child,
+                "an earlier step of the plan",
+            ));
+        }
+        if progress.retry == Retry::No && !progress.namespace_gone {
+            self.prune(parent, &planned, &mut progress).await;
+        }
+        progress
+    }
+
+    /// What exists of a resource's children, for when there is no plan.
+    pub(crate) fn existing(&self, parent: &Parent) -> Plan<Applied> {
+        let found = self.caches.children_of(&parent.key, &parent.uid);
+        let children = found
+            .into_iter()
+            .map(|(cache, key, record)| applied_child(cache.watch.kind, &key, &record, None));
+        Plan {
+            children: children.collect(),
+            problems: Vec::new(),
+        }
+    }
+
+    async fn apply_wave(&self, parent: &Parent, wave: Vec<Child>, progress: &mut Progress) {
+        let needs: Vec<Need> = wave
+            .into_iter()
+            .map(|child| self.compare(parent, child))
+            .collect();
+        // `buffered` keeps the order of the plan.
+        let mut outcomes = stream::iter(needs)
+            .map(|need| self.satisfy(parent, need))
+            .buffered(CONCURRENCY);
+        while let Some((child, problem, refusal)) = outcomes.next().await {
+            progress.applied.children.extend(child);
+            progress.applied.problems.extend(problem);
+            progress.refuse(refusal);
+        }
+    }
+
+    async fn satisfy(
+        &self,
+        parent: &Parent,
+        need: Need,
+    ) -> (Option<AppliedChild>, Option<Problem>, Option<Refusal>) {
+        match need {
+            Need::Nothing(child, problem) => (child, problem, None),
+            Need::Refused(refusal) => (None, None, Some(refusal)),
+            Need::Write(write) => match Box::pin(self.write(parent, &write)).await {
+                Ok(record) => self.written(&write, &record),
+                Err(refusal) => {
+                    // What was there before is still there, and belongs to the inventory.
+                    let child = write
+                        .cache
+                        .get(&write.key)
+                        .filter(|record| record.belongs_to(&parent.uid));
+                    let child = child.map(|record| applied_child(write.kind(), &write.key, &record, None));
+                    (child, None, Some(refusal))
+                }
+            },
+        }
+    }
+
+    /// Decides what a child needs. Sends nothing.
+    fn compare(&self, parent: &Parent, child: Child) -> Need {
+        let key = key_of(&child);
+        let Some(cache) = self.caches.children(child.kind) else {
+            let message = format!(
+                "the controller plans a {} but does not watch the kind",
+                child.kind
+            );
+            return Need::Refused(Refusal::Lasting(Problem::error("KindNotWatched", message)));
+        };
+        if let Step::Hold { because } = &child.step {
+            return Need::Nothing(self.existing_child(parent, &child, because), None);
+        }
+        if let Some(refusal) = unserved(cache) {
+            return Need::Refused(refusal);
+        }
+        let hash = PlanHash::of(&child.object);
+        let existing = match cache.get(&key) {
+            None => Existing::Nothing,
+            Some(record) if !record.belongs_to(&parent.uid) => {
+                return Need::Refused(Refusal::Lasting(name_taken(child.kind, &key, &record, &[])));
+            }
+            Some(record) if record.deleting => {
+                // Its deletion is an event, and then it is created anew.
+                let waits = "the deletion of the object before it";
+                return Need::Nothing(Some(applied_child(child.kind, &key, &record, Some(waits))), None);
+            }
+            Some(record) if !needs_write(cache, &key, &record, parent, hash, &child.object) => {
+                let problem = dropped_fields(child.kind, &key, &record.verdict);
+                return Need::Nothing(Some(applied_child(child.kind, &key, &record, None)), problem);
+            }
+            Some(record) => Existing::Ours(record.uid.clone()),
+        };
+        let record = cache.get(&key);
+        Need::Write(Box::new(Write {
+            handover: record.and_then(|record| handover(&child, &record)),
+            cache: cache.clone(),
+            key,
+            object: child.object,
+            hash,
+            existing,
+        }))
+    }
+
+    /// Looks at what the API server made of a write.
+    fn written(
+        &self,
+        write: &Write,
+        record: &Record,
+    ) -> (Option<AppliedChild>, Option<Problem>, Option<Refusal>) {
+        let kind = write.kind();
+        if record.deleting {
+            let message = format!("{kind} {} was deleted while it was written", write.key.name);
+            return (
+                None,
+                None,
+                Some(Refusal::Transient(Problem::error("Conflict", message))),
+            );
+        }
+        let verdict = verdict(&write.object, record, write.hash);
+        if let Verdict::Dropped(_, paths) = &verdict {
+            tracing::warn!(%kind, object = %write.key, ?paths, "the API server dropped fields");
+        }
+        let problem = dropped_fields(kind, &write.key, &verdict);
+        write.cache.judge(&write.key, &record.uid, verdict);
+        (Some(applied_child(kind, &write.key, record, None)), problem, None)
+    }
+
+    fn existing_child(&self, parent: &Parent, child: &Child, held: &str) -> Option<AppliedChild> {
+        let key = key_of(child);
+        let record = self.caches.children(child.kind)?.get(&key)?;
+        record
+            .belongs_to(&parent.uid)
+            .then(|| applied_child(child.kind, &key, &record, Some(held)))
+    }
+}
+
+impl Progress {
+    pub(crate) fn refuse(&mut self, refusal: Option<Refusal>) {
+        let (problem, retry) = match refusal {
+            None => return,
+            Some(Refusal::NamespaceGone) => {
+                self.namespace_gone = true;
+                return;
+            }
+            Some(Refusal::Transient(problem)) => (problem, Retry::Soon),
+            Some(Refusal::Unwatched(problem)) => (problem, Retry::Look),
+            Some(Refusal::Lasting(problem)) => (problem, Retry::Slow),
+        };
+        self.retry = self.retry.max(retry);
+        // Several children of a kind that is not served are one problem.
+        if !self.applied.problems.contains(&problem) {
+            self.applied.problems.push(problem);
+        }
+    }
+}
+
+/// The fields that `child` gives up and that are still ours alone, as an object to apply.
+///
+/// Whoever stops applying a field that nobody else owns removes it, and the API server then sets its default: a
+/// Deployment whose `replicas` go over to an autoscaler would have one pod for a moment. So a second manager of ours
+/// owns the field too before we let it go.
+fn handover(child: &Child, record: &Record) -> Option<Value> {
+    let owned: Value = serde_json::from_str(&record.owned_fields).ok()?;
+    let owns = |pointer: &str| {
+        let mut members = pointer.split('/').skip(1);
+        members
+            .try_fold(&owned, |fields, member| fields.get(format!("f:{member}")))
+            .is_some()
+    };
+    let mut fields = json!({
+        "apiVersion": child.object["apiVersion"],
+        "kind": child.object["kind"],
+        "metadata": { "name": child.name, "namespace": child.namespace },
+    });
+    let mut any = false;
+    for (pointer, value) in &child.yields {
+        if child.object.pointer(pointer).is_none() && owns(pointer) {
+            let place = pointer
+                .split('/')
+                .skip(1)
+                .fold(&mut fields, |place, member| &mut place[member]);
+            *place = value.clone();
+            any = true;
+        }
+    }
+    any.then_some(fields)
+}
+
+fn unserved(cache: &Cache) -> Option<Refusal> {
+    let kind = cache.watch.kind;
+    match cache.serving() {
+        Serving::Served | Serving::Pending => None,
+        Serving::Missing => Some(Refusal::Lasting(refusal::not_served(kind))),
+        Serving::Forbidden => Some(Refusal::Lasting(
+            Problem::error(
+                "Forbidden",
+                format!("the controller may not list {}", kind.plural),
+            )
+            .hint(format!(
+                "its ClusterRole needs list, watch, create and patch of {}, and delete where children of the kind come and go",
+                kind.plural
+            )),
+        )),
+    }
+}
+
+fn needs_write(
+    cache: &Cache,
+    key: &ObjectKey,
+    record: &Record,
+    parent: &Parent,
+    hash: PlanHash,
+    object: &Value,
+) -> bool {
+    if record.plan_hash != Some(hash) || record.owner.as_ref().is_none_or(|owner| owner.uid != parent.uid) {
+        return true;
+    }
+    match &record.verdict {
+        Verdict::Covered(known) | Verdict::Dropped(known, _) if *known == hash => false,
+        _ => {
+            let verdict = verdict(object, record, hash);
+            let covered = matches!(verdict, Verdict::Covered(_));
+            if covered {
+                cache.judge(key, &record.uid, verdict);
+            }
+            !covered
+        }
+    }
+}
+
+fn verdict(object: &Value, record: &Record, hash: PlanHash) -> Verdict {
+    let fields: Value = serde_json::from_str(&record.owned_fields).unwrap_or_default();
+    if drift::covers(object, &fields) {
+        Verdict::Covered(hash)
+    } else {
+        Verdict::Dropped(hash, drift::missing(object, &fields, PATHS))
+    }
+}
+
+fn dropped_fields(kind: Kind, key: &ObjectKey, verdict: &Verdict) -> Option<Problem> {
+    let Verdict::Dropped(_, paths) = verdict else {
+        return None;
+    };
+    let message = format!(
+        "the API server dropped fields of {kind} {}: {}",
+        key.name,
+        paths.join(", ")
+    );
+    Some(
+        Problem::warning("FieldsDropped", message)
+            .hint("the installed version of this kind does not know them"),
+    )
+}
+
+pub(crate) fn key_of(child: &Child) -> ObjectKey {
+    ObjectKey::new(child.namespace.clone().unwrap_or_default(), child.name.clone())
+}
+
+fn applied_child(kind: Kind, key: &ObjectKey, record: &Record, held: Option<&str>) -> AppliedChild {
+    AppliedChild {
+        kind,
+        namespace: kind.namespaced.then(|| key.namespace.clone()),
+        name: key.name.clone(),
+        uid: record.uid.clone(),
+        facts: Value::clone(&record.facts),
+        held: held.map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests;

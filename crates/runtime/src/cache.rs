@@ -1,0 +1,349 @@
+//! The records of one watched kind, by name and by the resource that they concern.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use kube::core::DynamicObject;
+use tokio::sync::watch;
+
+use crate::{
+    identity::Identity,
+    reconcile::{ObjectKey, Targets, Watch},
+    record::{PlanHash, Pool, Record, Verdict},
+};
+
+/// Whether the API server serves a kind to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Serving {
+    /// Not listed yet.
+    Pending,
+    /// Listed and watched: the records are all there is.
+    Served,
+    /// The kind does not exist (its CRD is not installed).
+    Missing,
+    /// We may not list it.
+    Forbidden,
+}
+
+/// Which resources an event concerns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// One resource.
+    One(ObjectKey),
+    /// Every resource.
+    All,
+}
+
+/// The cache of one kind.
+pub(crate) struct Cache {
+    pub(crate) watch: Watch,
+    identity: Identity,
+    pool: Arc<Mutex<Pool>>,
+    serving: watch::Sender<Serving>,
+    state: RwLock<State>,
+}
+
+#[derive(Default)]
+struct State {
+    records: HashMap<ObjectKey, Arc<Record>>,
+    by_target: HashMap<ObjectKey, BTreeSet<ObjectKey>>,
+    /// Keys seen since the current (re)list began.
+    seen: Option<HashSet<ObjectKey>>,
+    /// Writes under way.
+    expected: HashMap<ObjectKey, Expected>,
+}
+
+/// A write under way.
+struct Expected {
+    /// The event that brings this hash is our own: it tells nothing new.
+    hash: PlanHash,
+    /// UIDs deleted meanwhile: their event may overtake the response of the write.
+    gone: Vec<String>,
+}
+
+impl Cache {
+    pub(crate) fn new(watch: Watch, identity: Identity, pool: Arc<Mutex<Pool>>) -> Self {
+        let serving = watch::Sender::new(Serving::Pending);
+        Self {
+            watch,
+            identity,
+            pool,
+            serving,
+            state: RwLock::default(),
+        }
+    }
+
+    /// Whether objects of this kind are children.
+    pub(crate) fn is_owned(&self) -> bool {
+        matches!(self.watch.targets, Targets::Owner)
+    }
+
+    pub(crate) fn serving(&self) -> Serving {
+        *self.serving.borrow()
+    }
+
+    /// Waits until the first list succeeded or the kind turned out not to be there.
+    pub(crate) async fn settled(&self) {
+        let mut serving = self.serving.subscribe();
+        // The sender lives as long as `self`, so this cannot fail.
+        let _ = serving.wait_for(|serving| *serving != Serving::Pending).await;
+    }
+
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<Record>> {
+        self.read().records.get(key).cloned()
+    }
+
+    /// The objects whose target is `target`.
+    pub(crate) fn of_target(&self, target: &ObjectKey) -> Vec<(ObjectKey, Arc<Record>)> {
+        let state = self.read();
+        let keys = state.by_target.get(target).into_iter().flatten();
+        keys.filter_map(|key| Some((key.clone(), state.records.get(key)?.clone())))
+            .collect()
+    }
+
+    pub(crate) fn all(&self) -> Vec<(ObjectKey, Arc<Record>)> {
+        self.read()
+            .records
+            .iter()
+            .map(|(key, record)| (key.clone(), record.clone()))
+            .collect()
+    }
+
+    /// Announces a write, so that its own event wakes nobody. Undone by [`Self::written`] or
+    /// [`Self::not_written`].
+    pub(crate) fn expect(&self, key: &ObjectKey, hash: PlanHash) {
+        self.write().expected.insert(
+            key.clone(),
+            Expected {
+                hash,
+                gone: Vec::new(),
+            },
+        );
+    }
+
+    pub(crate) fn not_written(&self, key: &ObjectKey) {
+        self.write().expected.remove(key);
+    }
+
+    /// Read-your-writes: what the API server answered becomes the record at once. Returns the record
+    /// that holds now, which is newer if the watch was faster; one that is gone already counts as deleting.
+    pub(crate) fn written(&self, key: &ObjectKey, object: DynamicObject) -> Arc<Record> {
+        let mut record = self.extract(object);
+        let mut state = self.write();
+        if state
+            .expected
+            .remove(key)
+            .is_some_and(|expected| expected.gone.contains(&record.uid))
+        {
+            record.deleting = true;
+            return Arc::new(record);
+        }
+        if let Some(seen) = &mut state.seen {
+            // Written after the list under way was taken: not vanished, though the list lacks it.
+            seen.insert(key.clone());
+        }
+        match state.records.get(key) {
+            Some(newer) if newer.uid == record.uid && newer.resource_version > record.resource_version => {
+                newer.clone()
+            }
+            _ => state.put(key.clone(), record),
+        }
+    }
+
+    /// Remembers what a comparison or a write taught about the fields that we own.
+    pub(crate) fn judge(&self, key: &ObjectKey, uid: &str, verdict: Verdict) {
+        if let Some(record) = self
+            .write()
+            .records
+            .get_mut(key)
+            .filter(|record| record.uid == uid)
+        {
+            Arc::make_mut(record).verdict = verdict;
+        }
+    }
+
+    /// Marks an object that we deleted, so that it is not deleted twice before its events arrive.
+    pub(crate) fn deletion_began(&self, key: &ObjectKey, uid: &str) {
+        if let Some(record) = self
+            .write()
+            .records
+            .get_mut(key)
+            .filter(|record| record.uid == uid)
+        {
+            Arc::make_mut(record).deleting = true;
+        }
+    }
+
+    /// An object was added or changed.
+    pub(crate) fn observe(&self, object: DynamicObject) -> Vec<Wake> {
+        let key = ObjectKey::of(&object);
+        let record = self.extract(object);
+        let mut state = self.write();
+        if let Some(seen) = &mut state.seen {
+            seen.insert(key.clone());
+        }
+        let old = state.records.get(&key).cloned();
+        if old
+            .as_ref()
+            .is_some_and(|old| old.resource_version >= record.resource_version)
+        {
+            // Our own write, which we know already, or something older still.
+            return Vec::new();
+        }
+        let ours = record.plan_hash.is_some()
+            && old.as_ref().and_then(|old| old.plan_hash) != record.plan_hash
+            && state.expected.get(&key).map(|expected| expected.hash) == record.plan_hash;
+        let record = state.put(key, record);
+        if ours {
+            return Vec::new();
+        }
+        self.wakes(old.as_deref(), Some(&record))
+    }
+
+    /// An object was deleted.
+    pub(crate) fn vanish(&self, object: &DynamicObject) -> Vec<Wake> {
+        let key = ObjectKey::of(object);
+        let mut state = self.write();
+        if let (Some(expected), Some(uid)) = (state.expected.get_mut(&key), &object.metadata.uid) {
+            expected.gone.push(uid.clone());
+        }
+        let known = state.records.get(&key);
+        if known.is_none_or(|known| Some(known.uid.as_str()) != object.metadata.uid.as_deref()) {
+            // Another object has taken the name since.
+            return Vec::new();
+        }
+        let old = state.remove(&key);
+        self.wakes(old.as_deref(), None)
+    }
+
+    /// A list begins: what it does not bring is gone.
+    pub(crate) fn relist_began(&self) {
+        self.write().seen = Some(HashSet::new());
+    }
+
+    /// The list is complete.
+    pub(crate) fn relist_done(&self) -> Vec<Wake> {
+        let mut state = self.write();
+        let seen = state.seen.take().unwrap_or_default();
+        let gone: Vec<ObjectKey> = state
+            .records
+            .keys()
+            .filter(|key| !seen.contains(*key))
+            .cloned()
+            .collect();
+        let mut wakes: Vec<Wake> = gone
+            .into_iter()
+            .flat_map(|key| {
+                let old = state.remove(&key);
+                self.wakes(old.as_deref(), None)
+            })
+            .collect();
+        drop(state);
+        if matches!(
+            self.serving.send_replace(Serving::Served),
+            Serving::Missing | Serving::Forbidden
+        ) {
+            // The kind has just been installed: what could not be applied before can be now.
+            wakes.push(Wake::All);
+        }
+        wakes
+    }
+
+    /// The kind is not served (any more): nothing of it exists for us.
+    pub(crate) fn not_served(&self, why: Serving) -> Vec<Wake> {
+        *self.write() = State::default();
+        match self.serving.send_replace(why) {
+            Serving::Served => vec![Wake::All],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The extract of an object that is not (yet) in the cache.
+    pub(crate) fn extract(&self, object: DynamicObject) -> Record {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        Record::new(object, &self.watch, &self.identity, &mut pool)
+    }
+
+    /// Who must look again. Only what a reconcile would see counts, so that the many status updates of a
+    /// Deployment on its way cost nothing unless a fact changed.
+    fn wakes(&self, old: Option<&Record>, new: Option<&Record>) -> Vec<Wake> {
+        let relevant = match (old, new) {
+            (Some(old), Some(new)) => {
+                old.uid != new.uid
+                    || old.facts != new.facts
+                    || old.target != new.target
+                    || (self.is_owned()
+                        && (old.plan_hash != new.plan_hash
+                            || old.owned_fields != new.owned_fields
+                            || old.owner != new.owner
+                            || old.deleting != new.deleting))
+            }
+            (None, None) => false,
+            _ => true,
+        };
+        if !relevant {
+            return Vec::new();
+        }
+        if matches!(self.watch.targets, Targets::All) {
+            return vec![Wake::All];
+        }
+        let mut wakes: Vec<Wake> = [old, new]
+            .into_iter()
+            .flatten()
+            .filter_map(|record| record.target.clone())
+            .map(Wake::One)
+            .collect();
+        wakes.dedup();
+        wakes
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn put(&mut self, key: ObjectKey, mut record: Record) -> Arc<Record> {
+        if let Some(old) = self.records.get(&key) {
+            record.inherit(old);
+            if old.target != record.target {
+                self.unlink(&key);
+            }
+        }
+        if let Some(target) = &record.target {
+            self.by_target
+                .entry(target.clone())
+                .or_default()
+                .insert(key.clone());
+        }
+        let record = Arc::new(record);
+        self.records.insert(key, record.clone());
+        record
+    }
+
+    fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Record>> {
+        self.unlink(key);
+        self.records.remove(key)
+    }
+
+    fn unlink(&mut self, key: &ObjectKey) {
+        let Some(target) = self.records.get(key).and_then(|record| record.target.clone()) else {
+            return;
+        };
+        if let Some(keys) = self.by_target.get_mut(&target) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.by_target.remove(&target);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

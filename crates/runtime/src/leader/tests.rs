@@ -1,0 +1,60 @@
+use super::*;
+use crate::fake::Fake;
+
+fn elector(fake: &Fake, identity: &str) -> Elector {
+    Elector::new(fake.client(), "idp-system", "idp-widgets", identity.to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_not_renewed_is_taken_over_by_our_own_clock() {
+    let fake = Fake::default();
+    let (mut first, mut second) = (elector(&fake, "first"), elector(&fake, "second"));
+    first.acquire().await;
+    let began = Instant::now();
+    second.acquire().await;
+    let waited = began.elapsed();
+    assert!(
+        waited > DURATION && waited < DURATION + Duration::from_secs(5),
+        "{waited:?}"
+    );
+    assert_eq!(first.hold().await.why, "second has it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewed_lease_is_kept() {
+    let fake = Fake::default();
+    let (mut first, mut second) = (elector(&fake, "first"), elector(&fake, "second"));
+    first.acquire().await;
+    let taken = tokio::select! {
+        lost = first.hold() => panic!("{lost}"),
+        taken = tokio::time::timeout(Duration::from_secs(600), second.acquire()) => taken,
+    };
+    assert!(taken.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_released_lease_is_taken_at_once() {
+    let fake = Fake::default();
+    let (mut first, mut second) = (elector(&fake, "first"), elector(&fake, "second"));
+    first.acquire().await;
+    first.release().await;
+    let began = Instant::now();
+    second.acquire().await;
+    assert!(began.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_cannot_renew_gives_up_before_anybody_takes_over() {
+    let fake = Fake::default();
+    let mut leader = elector(&fake, "first");
+    leader.acquire().await;
+    fake.refuse(
+        "/apis/coordination.k8s.io/v1/namespaces/idp-system/leases/idp-widgets",
+        500,
+        "down",
+    );
+    let began = Instant::now();
+    let lost = leader.hold().await;
+    assert!(lost.why.contains("not renewed"), "{lost}");
+    assert!(began.elapsed() < DURATION, "{:?}", began.elapsed());
+}

@@ -1,0 +1,236 @@
+//! The work queue: which resources are to be reconciled, and when.
+//!
+//! A resource is never handed out twice at a time. One that is added while it is being worked on is
+//! handed out again afterwards; however often it is added, it waits only once.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::Notify, time::Instant};
+
+use crate::reconcile::ObjectKey;
+
+/// The queue of one controller.
+#[derive(Default)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    changed: Notify,
+    delays: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    ready: VecDeque<ObjectKey>,
+    waiting: HashSet<ObjectKey>,
+    running: HashSet<ObjectKey>,
+    /// Added while running.
+    again: HashSet<ObjectKey>,
+    delayed: BTreeSet<(Instant, ObjectKey)>,
+    due: HashMap<ObjectKey, Instant>,
+    closed: bool,
+    adds: u64,
+}
+
+impl Queue {
+    /// Adds a resource, to be handed out as soon as possible.
+    pub(crate) fn add(&self, key: ObjectKey) {
+        if self.lock().add(key) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Adds a resource after a delay. The earlier of two delays counts.
+    pub(crate) fn add_after(&self, key: ObjectKey, delay: Duration) {
+        let at = Instant::now() + delay;
+        let mut state = self.lock();
+        match state.due.get(&key).copied() {
+            Some(earlier) if earlier <= at => return,
+            Some(later) => {
+                state.delayed.remove(&(later, key.clone()));
+            }
+            None => {}
+        }
+        state.due.insert(key.clone(), at);
+        state.delayed.insert((at, key));
+        drop(state);
+        self.delays.notify_one();
+    }
+
+    /// The next resource; `None` once the queue is closed. Call [`Self::done`] with it afterwards.
+    pub(crate) async fn next(&self) -> Option<ObjectKey> {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut state = self.lock();
+                if state.closed {
+                    return None;
+                }
+                if let Some(key) = state.ready.pop_front() {
+                    state.waiting.remove(&key);
+                    state.cancel_delay(&key);
+                    state.running.insert(key.clone());
+                    if !state.ready.is_empty() {
+                        self.changed.notify_one();
+                    }
+                    return Some(key);
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Work on `key` ended.
+    pub(crate) fn done(&self, key: &ObjectKey) {
+        let mut state = self.lock();
+        state.running.remove(key);
+        let again = state.again.remove(key) && state.add(key.clone());
+        drop(state);
+        if again {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Forgets the delay of a resource that is gone.
+    pub(crate) fn forget(&self, key: &ObjectKey) {
+        self.lock().cancel_delay(key);
+    }
+
+    /// No more work is handed out.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_waiters();
+        // Also a worker that is just about to wait.
+        self.changed.notify_one();
+    }
+
+    /// How many resources wait (delays not counted), and how many were ever added.
+    pub(crate) fn depth(&self) -> (usize, u64) {
+        let state = self.lock();
+        (state.ready.len(), state.adds)
+    }
+
+    /// Moves delayed resources over when their time has come. Runs for ever.
+    pub(crate) async fn run_delays(&self) {
+        loop {
+            let changed = self.delays.notified();
+            let next = self.release_due();
+            match next {
+                Some(at) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(at) => {}
+                        () = changed => {}
+                    }
+                }
+                None => changed.await,
+            }
+        }
+    }
+
+    fn release_due(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let mut added = false;
+        while state.delayed.first().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, key)) = state.delayed.pop_first() else {
+                break;
+            };
+            state.due.remove(&key);
+            added |= state.add(key);
+        }
+        let next = state.delayed.first().map(|(at, _)| *at);
+        drop(state);
+        if added {
+            self.changed.notify_one();
+        }
+        next
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn add(&mut self, key: ObjectKey) -> bool {
+        if self.running.contains(&key) {
+            self.again.insert(key);
+            return false;
+        }
+        if !self.waiting.insert(key.clone()) {
+            return false;
+        }
+        self.adds += 1;
+        self.ready.push_back(key);
+        true
+    }
+
+    fn cancel_delay(&mut self, key: &ObjectKey) {
+        if let Some(at) = self.due.remove(key) {
+            self.delayed.remove(&(at, key.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new("shop", name)
+    }
+
+    #[tokio::test]
+    async fn a_key_waits_once_and_is_never_worked_on_twice_at_a_time() {
+        let queue = Queue::default();
+        queue.add(key("a"));
+        queue.add(key("a"));
+        queue.add(key("b"));
+        assert_eq!(queue.next().await, Some(key("a")));
+        queue.add(key("a"));
+        assert_eq!(queue.next().await, Some(key("b")));
+        assert_eq!(queue.depth().0, 0, "`a` waits until it is done");
+        queue.done(&key("a"));
+        assert_eq!(queue.next().await, Some(key("a")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn delays_end_in_time_and_the_earlier_counts() {
+        let queue = Arc::new(Queue::default());
+        let delays = queue.clone();
+        tokio::spawn(async move { delays.run_delays().await });
+        let began = Instant::now();
+        queue.add_after(key("a"), Duration::from_secs(300));
+        queue.add_after(key("a"), Duration::from_secs(10));
+        queue.add_after(key("a"), Duration::from_secs(20));
+        assert_eq!(queue.next().await, Some(key("a")));
+        assert_eq!(began.elapsed().as_secs(), 10);
+        queue.done(&key("a"));
+        queue.add_after(key("a"), Duration::from_secs(300));
+        queue.add(key("a"));
+        assert_eq!(queue.next().await, Some(key("a")));
+        queue.done(&key("a"));
+        let idle = tokio::time::timeout(Duration::from_secs(1000), queue.next()).await;
+        assert!(idle.is_err(), "working on a key makes its delay pointless");
+    }
+
+    #[tokio::test]
+    async fn closing_ends_every_worker() {
+        let queue = Arc::new(Queue::default());
+        let workers: Vec<_> = (0..4)
+            .map(|_| {
+                let queue = queue.clone();
+                tokio::spawn(async move { queue.next().await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        queue.close();
+        for worker in workers {
+            assert_eq!(worker.await.unwrap(), None);
+        }
+    }
+}

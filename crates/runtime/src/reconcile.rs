@@ -1,0 +1,219 @@
+//! What a controller is: the trait that the driver calls.
+
+use std::{fmt::Debug, future::Future, hash::Hash, sync::Arc};
+
+use idp_core::{Applied, Kind, Plan, Prepared, Problem, StatusView};
+use jiff::Timestamp;
+use kube::{Resource, ResourceExt, core::DynamicObject, core::NamespaceResourceScope};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::view::View;
+
+/// One controller: a resource, what it watches, and the pure functions between them.
+///
+/// The driver calls `observe`, `validate` and `plan`, applies the plan, and writes what `status` returns if it
+/// differs from what is there. Only `observe` may wait or do IO.
+pub trait Reconcile: Send + Sync + Sized + 'static {
+    /// The resource that is reconciled.
+    type Resource: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Serialize
+        + Send
+        + Sync
+        + 'static;
+    /// Everything that a plan depends on besides the resource itself.
+    type Observed: Send + Sync;
+    /// The resource with every default filled in and every reference resolved.
+    type Validated: Send + Sync;
+    /// `status` of the resource.
+    type Status: StatusView + Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync;
+
+    /// Name of the controller: also its field manager, its Lease and the `controller` label of metrics.
+    const NAME: &'static str;
+    /// Finalizer, for controllers that must act before the resource goes. `None`: owner references do
+    /// all the cleaning, and deletion never waits for the controller.
+    const FINALIZER: Option<&'static str> = None;
+
+    /// The kinds that the controller owns or looks at.
+    fn watches() -> Vec<Watch>;
+
+    /// The status that the resource holds now.
+    fn current_status(resource: &Self::Resource) -> Option<&Self::Status>;
+
+    /// Collects what the plan depends on, from the caches in `view` (and, later, from other controllers).
+    fn observe(
+        &self,
+        resource: &Arc<Self::Resource>,
+        view: &View<Self>,
+    ) -> impl Future<Output = Result<Self::Observed, ObserveError>> + Send;
+
+    /// Fills in defaults, resolves references, checks rules. On `Err` nothing is written and nothing is
+    /// pruned: what ran before keeps running.
+    fn validate(
+        &self,
+        resource: &Self::Resource,
+        observed: &Self::Observed,
+    ) -> Result<Self::Validated, Vec<Problem>>;
+
+    /// The desired children, or why there are none; `Err` is as in [`Self::validate`].
+    fn plan(&self, validated: &Self::Validated) -> Result<Plan<Prepared>, Vec<Problem>>;
+
+    /// The next status. `validated` is there unless validation failed.
+    fn status(
+        &self,
+        resource: &Self::Resource,
+        observed: &Self::Observed,
+        validated: Option<&Self::Validated>,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Self::Status;
+
+    /// Resources (by namespace and name) whose plans may change because `changed` changed or went:
+    /// for rules between resources, such as "the first to hold a name keeps it". Called with every
+    /// change of a resource's spec and with every deletion.
+    fn affected_by(&self, changed: &Self::Resource, view: &View<Self>) -> Vec<ObjectKey> {
+        let _ = (changed, view);
+        Vec::new()
+    }
+
+    /// Acts before the resource goes; called only where [`Self::FINALIZER`] is set. `Ok(None)` lets it
+    /// go; `Ok(Some(status))` keeps it, shows the status, and is called again on the next event or
+    /// after a back-off.
+    fn finalize(
+        &self,
+        resource: &Arc<Self::Resource>,
+        view: &View<Self>,
+    ) -> impl Future<Output = Result<Option<Self::Status>, ObserveError>> + Send {
+        let _ = (resource, view);
+        async { Ok(None) }
+    }
+}
+
+/// Why observing failed. Always worth another try; the driver backs off.
+#[derive(Debug, thiserror::Error)]
+#[error("{source_name}: {message}")]
+pub struct ObserveError {
+    /// What could not be read, one of few values: it becomes a metric label.
+    pub source_name: &'static str,
+    /// What happened.
+    pub message: String,
+}
+
+/// What became of a plan.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The plan was applied; its `problems` hold what the API server refused, if anything.
+    Applied(Plan<Applied>),
+    /// There was no plan: nothing was written or pruned. The children that exist are still ours, and
+    /// are listed so that the status keeps its inventory.
+    Refused {
+        /// Why there is no plan.
+        problems: Vec<Problem>,
+        /// What existed before and was left alone.
+        existing: Plan<Applied>,
+    },
+}
+
+/// Namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey {
+    /// `metadata.namespace`; empty for cluster-wide objects.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+}
+
+impl ObjectKey {
+    /// Namespace (empty for cluster-wide objects) and name.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+
+    /// Namespace and name of `object`.
+    pub fn of(object: &impl ResourceExt) -> Self {
+        Self {
+            namespace: object.namespace().unwrap_or_default(),
+            name: object.name_any(),
+        }
+    }
+}
+
+impl std::fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.namespace.is_empty() {
+            f.write_str(&self.name)
+        } else {
+            write!(f, "{}/{}", self.namespace, self.name)
+        }
+    }
+}
+
+/// Which resources are reconciled when a watched object changes.
+#[derive(Clone, Copy)]
+pub enum Targets {
+    /// The resource that its controller owner reference names. Objects of such kinds are children: they
+    /// are drift-checked and pruned.
+    Owner,
+    /// Every resource.
+    All,
+    /// The resource that the function names, if any. Such objects are only looked at.
+    Named(fn(&DynamicObject) -> Option<ObjectKey>),
+}
+
+/// A kind that a controller watches. Its cache keeps only an extract of each object, the facts, so that
+/// thousands of children cost little memory.
+#[derive(Clone, Copy)]
+pub struct Watch {
+    /// The kind.
+    pub kind: Kind,
+    /// What the caches remember of each object.
+    pub facts: fn(&DynamicObject) -> Value,
+    /// Which resources are reconciled when one changes.
+    pub targets: Targets,
+    /// Label selector of the watch; empty for all objects.
+    pub labels: &'static str,
+    /// Whether the cluster may lack this kind (its CRD is not installed); the controller then works
+    /// without it, and applying one is a problem that says what to install.
+    pub optional: bool,
+}
+
+impl Watch {
+    /// A kind of children: watched by the managed-by label, remembered without facts.
+    pub const fn children(kind: Kind) -> Self {
+        Self {
+            kind,
+            facts: no_facts,
+            targets: Targets::Owner,
+            labels: "",
+            optional: true,
+        }
+    }
+
+    /// A kind that is only looked at, and that must be served for the controller to be ready.
+    pub const fn related(kind: Kind, targets: Targets, labels: &'static str) -> Self {
+        Self {
+            kind,
+            facts: no_facts,
+            targets,
+            labels,
+            optional: false,
+        }
+    }
+
+    /// What to remember of each object.
+    #[must_use]
+    pub const fn facts(mut self, facts: fn(&DynamicObject) -> Value) -> Self {
+        self.facts = facts;
+        self
+    }
+}
+
+fn no_facts(_: &DynamicObject) -> Value {
+    Value::Null
+}

@@ -1,0 +1,72 @@
+//! What `observe` may read: the caches.
+
+use std::sync::Arc;
+
+use idp_core::Kind;
+use serde_json::Value;
+
+use crate::{
+    cache::Serving,
+    caches::Caches,
+    reconcile::{ObjectKey, Reconcile},
+    resources::Resources,
+};
+
+/// The caches, for reading. Nothing here sends a request.
+pub struct View<R: Reconcile> {
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) resources: Arc<Resources<R::Resource>>,
+}
+
+impl<R: Reconcile> Clone for View<R> {
+    fn clone(&self) -> Self {
+        Self {
+            caches: self.caches.clone(),
+            resources: self.resources.clone(),
+        }
+    }
+}
+
+impl<R: Reconcile> View<R> {
+    /// One of the resources that are reconciled.
+    pub fn resource(&self, key: &ObjectKey) -> Option<Arc<R::Resource>> {
+        self.resources.get(key)
+    }
+
+    /// All resources that are reconciled.
+    pub fn resources(&self) -> Vec<Arc<R::Resource>> {
+        self.resources.all()
+    }
+
+    /// What is remembered of one object; absent when there is no such object (or it is not watched).
+    pub fn facts(&self, kind: Kind, namespace: &str, name: &str) -> Option<Arc<Value>> {
+        let key = ObjectKey::new(namespace, name);
+        self.caches
+            .of_kind(kind)
+            .find_map(|cache| cache.get(&key))
+            .map(|record| record.facts.clone())
+    }
+
+    /// Names and facts of the objects of `kind` that concern the resource `target`: its children, or
+    /// those for which [`Targets::Named`](crate::Targets::Named) named it.
+    pub fn facts_of(&self, kind: Kind, target: &ObjectKey) -> Vec<(ObjectKey, Arc<Value>)> {
+        let found = self
+            .caches
+            .of_kind(kind)
+            .flat_map(|cache| cache.of_target(target));
+        found.map(|(key, record)| (key, record.facts.clone())).collect()
+    }
+
+    /// Names and facts of all objects of `kind`.
+    pub fn all_facts(&self, kind: Kind) -> Vec<(ObjectKey, Arc<Value>)> {
+        let found = self.caches.of_kind(kind).flat_map(|cache| cache.all());
+        found.map(|(key, record)| (key, record.facts.clone())).collect()
+    }
+
+    /// Whether the API server serves `kind`. A kind that is not watched counts as not served.
+    pub fn is_served(&self, kind: Kind) -> bool {
+        self.caches
+            .of_kind(kind)
+            .any(|cache| cache.serving() == Serving::Served)
+    }
+}

@@ -1,0 +1,197 @@
+//! One write: server-side apply that can create, or touch what is ours, and nothing else.
+//!
+//! Server-side apply with force takes over whatever has the name. Two preconditions in the applied
+//! object itself prevent that without a request more:
+//!
+//! - **Nothing known of that name**: the object carries `resourceVersion: "1"`. The API server ignores it
+//!   when it creates, and answers 409 when anything exists, because no object ever has that version
+//!   (etcd's first write is revision 2). The check and the write are one etcd transaction.
+//! - **Ours**: it carries our object's `uid`. Were that object replaced meanwhile, the write fails
+//!   (a UID is immutable), and so it does when there is none.
+//!
+//! Neither field is recorded in `managedFields`.
+
+use std::sync::Arc;
+
+use idp_core::{Kind, Problem, labels};
+use kube::core::DynamicObject;
+use serde_json::{Map, Value, json};
+use tracing::Instrument;
+
+use crate::{
+    api::ApiError,
+    applier::{Applier, Parent},
+    cache::Cache,
+    metrics,
+    reconcile::ObjectKey,
+    record::{PlanHash, Record},
+    refusal::Refusal,
+};
+
+/// Annotation by which a person hands an object over to the resource of this name.
+const ADOPT: &str = "idp.dev/adopt-by";
+/// A resource version that no object ever has.
+const NEVER: &str = "1";
+
+/// What is known to exist under the name.
+#[derive(Clone, Debug)]
+pub(crate) enum Existing {
+    Nothing,
+    /// Our object with this UID.
+    Ours(String),
+}
+
+/// A child that is to be written.
+pub(crate) struct Write {
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) key: ObjectKey,
+    pub(crate) object: Value,
+    pub(crate) hash: PlanHash,
+    pub(crate) existing: Existing,
+    /// Fields that we own and give up, as an object to apply in the second manager's name.
+    pub(crate) handover: Option<Value>,
+}
+
+impl Write {
+    pub(crate) fn kind(&self) -> Kind {
+        self.cache.watch.kind
+    }
+}
+
+impl Applier {
+    /// Writes a child; returns its record.
+    pub(crate) async fn write(&self, parent: &Parent, write: &Write) -> Result<Arc<Record>, Refusal> {
+        let kind = write.kind();
+        if let (Some(fields), Existing::Ours(uid)) = (&write.handover, &write.existing) {
+            let mut fields = fields.clone();
+            member(&mut fields, "metadata").insert("uid".into(), uid.as_str().into());
+            let answer = self.api.hand_over(kind, &write.key, &fields).await;
+            answer.map_err(|error| Refusal::of(kind, &write.key, &error))?;
+        }
+        match self.send(parent, write, &write.existing).await {
+            Ok(record) => Ok(record),
+            Err(error) if error.code() == Some(409) && matches!(write.existing, Existing::Nothing) => {
+                let existing = Existing::Ours(self.claim(parent, write).await?);
+                self.send(parent, write, &existing)
+                    .await
+                    .map_err(|error| Refusal::of(kind, &write.key, &error))
+            }
+            Err(error) => Err(Refusal::of(kind, &write.key, &error)),
+        }
+    }
+
+    async fn send(
+        &self,
+        parent: &Parent,
+        write: &Write,
+        existing: &Existing,
+    ) -> Result<Arc<Record>, ApiError> {
+        let body = self.body(parent, write, existing);
+        write.cache.expect(&write.key, write.hash);
+        let span = tracing::info_span!("apply", kind = write.kind().kind, child = write.key.name);
+        let answer = self
+            .api
+            .apply(write.kind(), &write.key, &body)
+            .instrument(span)
+            .await;
+        let result = match (&answer, existing) {
+            (Err(_), _) => "refused",
+            (Ok(_), Existing::Nothing) => "created",
+            (Ok(_), Existing::Ours(_)) => "configured",
+        };
+        metrics::applied(self.identity.name, write.kind(), result);
+        match answer {
+            Ok(object) => Ok(write.cache.written(&write.key, object)),
+            Err(error) => {
+                write.cache.not_written(&write.key);
+                Err(error)
+            }
+        }
+    }
+
+    fn body(&self, parent: &Parent, write: &Write, existing: &Existing) -> Value {
+        let mut body = write.object.clone();
+        let metadata = member(&mut body, "metadata");
+        metadata.insert(
+            "ownerReferences".into(),
+            json!([self.identity.owner_reference(&parent.key.name, &parent.uid)]),
+        );
+        match existing {
+            Existing::Nothing => metadata.insert("resourceVersion".into(), NEVER.into()),
+            Existing::Ours(uid) => metadata.insert("uid".into(), uid.as_str().into()),
+        };
+        let annotations = metadata
+            .entry("annotations")
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(annotations) = annotations {
+            annotations.insert(labels::PLAN_HASH.into(), write.hash.to_string().into());
+        }
+        body
+    }
+
+    /// Something has the name that the cache does not know. Returns its UID if it is ours after all (it
+    /// lost its label, or was handed over); otherwise it is not touched.
+    async fn claim(&self, parent: &Parent, write: &Write) -> Result<String, Refusal> {
+        let kind = write.kind();
+        let answer = self.api.find(kind, &write.key).await;
+        let found = answer.map_err(|error| Refusal::of(kind, &write.key, &error))?;
+        let gone = || format!("{kind} {} was deleted while it was written", write.key.name);
+        let object = found.ok_or_else(|| Refusal::Transient(Problem::error("Conflict", gone())))?;
+        let managers = managers(&object);
+        let handed_over = object
+            .metadata
+            .annotations
+            .as_ref()
+            .and_then(|all| all.get(ADOPT))
+            == Some(&parent.key.name);
+        let record = write.cache.extract(object);
+        let owned_elsewhere = record.owner.as_ref().is_some_and(|owner| owner.uid != parent.uid);
+        if record.belongs_to(&parent.uid) || (handed_over && !owned_elsewhere) {
+            return Ok(record.uid);
+        }
+        Err(Refusal::Unwatched(name_taken(
+            kind, &write.key, &record, &managers,
+        )))
+    }
+}
+
+/// The problem of a name that somebody else's object has.
+pub(crate) fn name_taken(kind: Kind, key: &ObjectKey, record: &Record, managers: &[String]) -> Problem {
+    let whose = match &record.owner {
+        Some(owner) => format!("it belongs to {} {}", owner.kind, owner.name),
+        None if managers.is_empty() => "it belongs to nobody that Kubernetes knows".to_owned(),
+        None => format!("it was written by {}", managers.join(", ")),
+    };
+    let problem = Problem::error(
+        "NameTaken",
+        format!("{kind} {} exists already and is not ours: {whose}", key.name),
+    );
+    let object = format!("{} {}", kind.plural, key.name);
+    problem.hint(match &record.owner {
+        Some(_) => format!("rename this resource, or delete the owner of `{object}`"),
+        None => format!(
+            "rename this resource, or delete the object, or hand it over: `kubectl -n {} annotate {object} {ADOPT}=NAME` \
+             with this resource's name (its fields are then overwritten)",
+            key.namespace
+        ),
+    })
+}
+
+/// Who wrote an object, as `managedFields` tells.
+fn managers(object: &DynamicObject) -> Vec<String> {
+    let entries = object.metadata.managed_fields.iter().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.manager.clone()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn member<'a>(object: &'a mut Value, name: &str) -> &'a mut Map<String, Value> {
+    if !object.get(name).is_some_and(Value::is_object) {
+        object[name] = Value::Object(Map::new());
+    }
+    match &mut object[name] {
+        Value::Object(map) => map,
+        _ => unreachable!("made an object just above"),
+    }
+}

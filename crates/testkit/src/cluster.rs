@@ -1,0 +1,174 @@
+//! The shared cluster.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, Result};
+use idp_cluster::{Cluster, Event, Manifest, Nodes, Progress, UpOptions};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client,
+    api::{DeleteParams, ObjectMeta, PostParams},
+};
+
+/// Name of the cluster that all tests share.
+pub const CLUSTER: &str = "test";
+/// Name of the cluster of those tests that need a controller to be the only one.
+pub const ALONE: &str = "alone";
+/// Namespace of the platform's controllers.
+pub const NAMESPACE: &str = "idp-system";
+/// Fake nodes of the test cluster: each holds 110 pods.
+const FAKE_NODES: usize = 20;
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    folder.ancestors().nth(2).unwrap_or(folder).to_owned()
+}
+
+/// The shared cluster, with the platform's definitions, roles and local Environment in it.
+pub struct TestCluster {
+    /// The cluster itself.
+    pub cluster: Cluster,
+    /// A client with an administrator's rights.
+    pub client: Client,
+}
+
+impl TestCluster {
+    /// The shared cluster, started if it does not run.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn shared() -> Result<Self> {
+        Self::start(&Lines).await
+    }
+
+    /// The same, with `progress` told what is done.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start(progress: &dyn Progress) -> Result<Self> {
+        Self::named(CLUSTER, Nodes::Both { kwok: FAKE_NODES }, progress).await
+    }
+
+    /// The cluster of those tests that start, kill and count controllers: fake nodes only, and no controller that
+    /// others share.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn alone() -> Result<Self> {
+        Self::start_alone(&Lines).await
+    }
+
+    /// The same, with `progress` told what is done.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start_alone(progress: &dyn Progress) -> Result<Self> {
+        Self::named(ALONE, Nodes::Kwok(FAKE_NODES), progress).await
+    }
+
+    /// A cluster of another name, with the same in it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn named(name: &str, nodes: Nodes, progress: &dyn Progress) -> Result<Self> {
+        if !matches!(nodes, Nodes::Kwok(_)) {
+            idp_cluster::install_packages(progress).await?;
+        }
+        let options = UpOptions {
+            name: name.to_owned(),
+            nodes,
+            manifests: platform_manifests()?,
+            ..UpOptions::default()
+        };
+        let cluster = idp_cluster::up(&options, progress).await?;
+        let client = cluster.client().await?;
+        Ok(Self { cluster, client })
+    }
+
+    /// A new namespace whose pods must pass Pod Security `restricted`. Its name begins with `prefix`.
+    ///
+    /// # Errors
+    /// When the API server refuses it.
+    pub async fn namespace(&self, prefix: &str) -> Result<String> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let time = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() % 100_000_000;
+        let name = format!("{prefix}-{time:x}{:x}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let namespace = Namespace {
+            metadata: ObjectMeta {
+                name: Some(name.clone()),
+                labels: Some(
+                    [(
+                        "pod-security.kubernetes.io/enforce".to_owned(),
+                        "restricted".to_owned(),
+                    )]
+                    .into(),
+                ),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        Api::all(self.client.clone())
+            .create(&PostParams::default(), &namespace)
+            .await?;
+        Ok(name)
+    }
+
+    /// Deletes a namespace with all that is in it, without waiting.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub async fn delete_namespace(&self, name: &str) -> Result<()> {
+        Api::<Namespace>::all(self.client.clone())
+            .delete(name, &DeleteParams::background())
+            .await?;
+        Ok(())
+    }
+
+    /// Kubeconfig of the controller `name`, with that controller's rights and no others.
+    ///
+    /// # Errors
+    /// When its identity cannot be made.
+    pub async fn controller_kubeconfig(&self, name: &str) -> Result<PathBuf> {
+        idp_cluster::controller_kubeconfig(&self.cluster, name, NAMESPACE).await
+    }
+}
+
+/// The platform's own manifests, as they lie in the repository: definitions, roles and the local Environment.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn platform_manifests() -> Result<Vec<Manifest>> {
+    let mut files = vec![root().join("platform/environments/local.yaml")];
+    for folder in ["platform/crds", "platform/operators/idp-webapp"] {
+        for entry in std::fs::read_dir(root().join(folder)).with_context(|| folder.to_owned())? {
+            files.push(entry?.path());
+        }
+    }
+    files.sort();
+    files
+        .iter()
+        .map(|file| {
+            let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+            Ok(Manifest {
+                source: file.display().to_string(),
+                text,
+            })
+        })
+        .collect()
+}
+
+/// Progress as lines of the test's output.
+struct Lines;
+
+impl Progress for Lines {
+    fn report(&self, event: Event<'_>) {
+        if let Event::Finished { step, elapsed } = event {
+            eprintln!("✓ {step} ({:.1} s)", elapsed.as_secs_f32());
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Fixtures and the shared test cluster. A dev-dependency only.
+//!
+//! All tests of a run share one embedded cluster, `test`, with a real node and fake ones; each test has namespaces
+//! of its own. `cargo xtask test` starts the cluster before the tests and stops it after them; a single test started
+//! by hand starts it too, and leaves it running for the next one. Tests that count what a controller does, or kill
+//! it, have a second cluster, `alone`, which has fake nodes only.
+
+pub mod audit;
+mod cluster;
+mod controller;
+pub mod fixtures;
+pub mod golden;
+mod image;
+mod wait;
+
+pub use cluster::{ALONE, CLUSTER, NAMESPACE, TestCluster, platform_manifests, root};
+pub use controller::Controller;
+pub use image::{SAMPLE_IMAGE, build_sample, load_sample_image};
+pub use wait::{eventually, eventually_within, stays};

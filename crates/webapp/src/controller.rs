@@ -1,0 +1,94 @@
+//! The controller: the kind, what it watches, and its phases. A table of contents.
+
+use std::sync::Arc;
+
+use idp_api::{WebApplication, WebApplicationStatus, kinds::ENVIRONMENT};
+use idp_core::{Kind, Plan, Prepared, Problem};
+use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, Targets, View, Watch};
+use jiff::Timestamp;
+
+use crate::{facts, kinds, observe, observed::Observed, plan, status, validate, validated::Validated};
+
+/// Name of the controller, and its field manager.
+pub const NAME: &str = "idp-webapp";
+
+/// The WebApplication controller.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WebApplicationController;
+
+impl Reconcile for WebApplicationController {
+    type Resource = WebApplication;
+    type Observed = Observed;
+    type Validated = Validated;
+    type Status = WebApplicationStatus;
+
+    const NAME: &'static str = NAME;
+
+    fn watches() -> Vec<Watch> {
+        let mut watches: Vec<Watch> = kinds::CHILDREN.map(child).into();
+        watches.push(Watch::related(ENVIRONMENT, Targets::All, "").facts(facts::environment));
+        watches.push(
+            Watch::related(
+                kinds::POD,
+                Targets::Named(facts::pod_application),
+                idp_core::labels::APPLICATION,
+            )
+            .facts(facts::pod),
+        );
+        watches
+    }
+
+    fn current_status(app: &WebApplication) -> Option<&WebApplicationStatus> {
+        app.status.as_ref()
+    }
+
+    async fn observe(&self, app: &Arc<WebApplication>, view: &View<Self>) -> Result<Observed, ObserveError> {
+        Ok(observe::observe(app, view))
+    }
+
+    fn validate(&self, app: &WebApplication, observed: &Observed) -> Result<Validated, Vec<Problem>> {
+        validate::validate(app, observed)
+    }
+
+    fn plan(&self, app: &Validated) -> Result<Plan<Prepared>, Vec<Problem>> {
+        plan::plan(app)
+    }
+
+    fn status(
+        &self,
+        app: &WebApplication,
+        observed: &Observed,
+        validated: Option<&Validated>,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> WebApplicationStatus {
+        status::status(app, observed, validated, outcome, now)
+    }
+
+    /// When an application changes or goes, those that wait for one of its hosts look again.
+    fn affected_by(&self, changed: &WebApplication, view: &View<Self>) -> Vec<ObjectKey> {
+        if changed.spec.routes.is_empty() && changed.status.is_none() {
+            return Vec::new();
+        }
+        view.resources()
+            .iter()
+            .filter(|app| {
+                let problems = app.status.iter().flat_map(|status| &status.problems);
+                problems
+                    .into_iter()
+                    .any(|problem| problem.reason == validate::reason::HOST_TAKEN)
+            })
+            .map(|app| ObjectKey::of(app.as_ref()))
+            .collect()
+    }
+}
+
+fn child(kind: Kind) -> Watch {
+    let watch = Watch::children(kind);
+    match kind {
+        kinds::DEPLOYMENT => watch.facts(facts::deployment),
+        kinds::JOB => watch.facts(facts::job),
+        kinds::VIRTUAL_SERVICE => watch.facts(facts::virtual_service),
+        _ => watch,
+    }
+}

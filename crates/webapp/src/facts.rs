@@ -1,0 +1,171 @@
+//! What the caches remember of watched objects: a few fields of each, so that thousands cost little memory.
+
+use idp_core::labels;
+use idp_runtime::ObjectKey;
+use kube::core::DynamicObject;
+use serde_json::{Value, json};
+
+use crate::observed::{DeploymentFacts, MigrationState, PodFailure};
+
+/// Of an Environment: its spec.
+pub fn environment(object: &DynamicObject) -> Value {
+    object.data["spec"].clone()
+}
+
+/// Of a VirtualService: its hosts.
+pub fn virtual_service(object: &DynamicObject) -> Value {
+    object.data["spec"]["hosts"].clone()
+}
+
+/// Of a Deployment: numbers of pods, and why they do not come up.
+pub fn deployment(object: &DynamicObject) -> Value {
+    let status = &object.data["status"];
+    let number = |name: &str| status[name].as_i64().unwrap_or_default() as i32;
+    let facts = DeploymentFacts {
+        generation: object.metadata.generation.unwrap_or_default(),
+        observed_generation: status["observedGeneration"].as_i64().unwrap_or_default(),
+        wanted: object.data["spec"]["replicas"].as_i64().unwrap_or(1) as i32,
+        replicas: number("replicas"),
+        updated: number("updatedReplicas"),
+        ready: number("readyReplicas"),
+        available: number("availableReplicas"),
+        failure: conditions(object)
+            .find(|c| {
+                matches!(
+                    (c["type"].as_str(), c["status"].as_str()),
+                    (Some("ReplicaFailure"), Some("True")) | (Some("Progressing"), Some("False"))
+                )
+            })
+            .map(|c| (text(&c["reason"]), text(&c["message"]))),
+    };
+    serde_json::to_value(facts).unwrap_or_default()
+}
+
+/// Of a Job: how far it is.
+pub fn job(object: &DynamicObject) -> Value {
+    let state = conditions(object)
+        .filter(|c| c["status"] == "True")
+        .find_map(|c| match c["type"].as_str() {
+            Some("Complete") => Some(MigrationState::Succeeded),
+            Some("Failed") => Some(MigrationState::Failed(text(&c["message"]))),
+            _ => None,
+        })
+        .unwrap_or(MigrationState::Running);
+    serde_json::to_value(state).unwrap_or_default()
+}
+
+/// Of a Pod: why it does not work; nothing while it does, or is merely starting.
+pub fn pod(object: &DynamicObject) -> Value {
+    let name = object.metadata.name.clone().unwrap_or_default();
+    let failure = unschedulable(object).or_else(|| container_failure(object));
+    match failure {
+        Some((reason, message)) if object.metadata.deletion_timestamp.is_none() => {
+            json!(PodFailure {
+                pod: name,
+                reason,
+                message
+            })
+        }
+        _ => Value::Null,
+    }
+}
+
+/// The application that a pod belongs to.
+pub fn pod_application(object: &DynamicObject) -> Option<ObjectKey> {
+    let application = object.metadata.labels.as_ref()?.get(labels::APPLICATION)?;
+    Some(ObjectKey::new(object.metadata.namespace.as_deref()?, application))
+}
+
+fn unschedulable(object: &DynamicObject) -> Option<(String, String)> {
+    let condition = conditions(object).find(|c| c["type"] == "PodScheduled" && c["status"] == "False")?;
+    Some((text(&condition["reason"]), text(&condition["message"])))
+}
+
+fn container_failure(object: &DynamicObject) -> Option<(String, String)> {
+    let statuses = ["initContainerStatuses", "containerStatuses"];
+    statuses
+        .iter()
+        .flat_map(|list| object.data["status"][list].as_array().into_iter().flatten())
+        .find_map(|status| {
+            let waiting = &status["state"]["waiting"];
+            match waiting["reason"].as_str() {
+                None | Some("ContainerCreating" | "PodInitializing") => {}
+                // The kubelet alternates between the two while it backs off: one name, or the status would flap.
+                Some("ErrImagePull" | "ImagePullBackOff") => {
+                    return Some((
+                        "ImagePullBackOff".into(),
+                        format!("the image {} cannot be pulled", status["image"]),
+                    ));
+                }
+                Some("CrashLoopBackOff") => {}
+                Some(reason) => return Some((reason.to_owned(), text(&waiting["message"]))),
+            }
+            // Between two crashes a container runs for a moment: what counts is that it died and is not ready.
+            let died = &status["lastState"]["terminated"];
+            let crashed = status["ready"] == false && died.is_object();
+            crashed.then(|| {
+                let message = format!(
+                    "the container ended with exit code {} ({})",
+                    died["exitCode"],
+                    text(&died["reason"])
+                );
+                ("CrashLoopBackOff".to_owned(), message)
+            })
+        })
+}
+
+fn conditions(object: &DynamicObject) -> impl Iterator<Item = &Value> {
+    object.data["status"]["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(value: Value) -> DynamicObject {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn image_pull_errors_do_not_flap() {
+        let pod_with = |reason: &str| {
+            pod(&object(
+                json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "status": {
+                "containerStatuses": [{"ready": false, "image": "x:1", "state": {"waiting": {"reason": reason}}}]}}),
+            ))
+        };
+        assert_eq!(pod_with("ErrImagePull"), pod_with("ImagePullBackOff"));
+        assert_eq!(pod_with("ContainerCreating"), Value::Null);
+    }
+
+    #[test]
+    fn a_crash_is_seen_while_the_container_runs_again() {
+        let facts = pod(&object(
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "status": {
+            "containerStatuses": [{"ready": false, "state": {"running": {}},
+                "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}}]}}),
+        ));
+        assert_eq!(facts["reason"], "CrashLoopBackOff");
+        assert_eq!(facts["message"], "the container ended with exit code 3 (Error)");
+    }
+
+    #[test]
+    fn jobs_end_well_or_badly() {
+        let with = |kind: &str| {
+            job(&object(
+                json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {},
+            "status": {"conditions": [{"type": kind, "status": "True", "message": "why"}]}}),
+            ))
+        };
+        assert_eq!(with("Complete"), json!("Succeeded"));
+        assert_eq!(with("Failed"), json!({"Failed": "why"}));
+        assert_eq!(with("Suspended"), json!("Running"));
+    }
+}

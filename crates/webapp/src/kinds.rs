@@ -1,0 +1,84 @@
+//! The kinds of an application's children.
+
+use idp_core::Kind;
+
+/// Core `ServiceAccount`.
+pub const SERVICE_ACCOUNT: Kind = Kind::namespaced("", "v1", "ServiceAccount", "serviceaccounts");
+/// Core `ConfigMap`.
+pub const CONFIG_MAP: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
+/// Core `Service`.
+pub const SERVICE: Kind = Kind::namespaced("", "v1", "Service", "services");
+/// `Deployment`.
+pub const DEPLOYMENT: Kind = Kind::namespaced("apps", "v1", "Deployment", "deployments");
+/// `Job`.
+pub const JOB: Kind = Kind::namespaced("batch", "v1", "Job", "jobs");
+/// `CronJob`.
+pub const CRON_JOB: Kind = Kind::namespaced("batch", "v1", "CronJob", "cronjobs");
+/// `HorizontalPodAutoscaler`.
+pub const AUTOSCALER: Kind = Kind::namespaced(
+    "autoscaling",
+    "v2",
+    "HorizontalPodAutoscaler",
+    "horizontalpodautoscalers",
+);
+/// `PodDisruptionBudget`.
+pub const DISRUPTION_BUDGET: Kind =
+    Kind::namespaced("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets");
+/// `NetworkPolicy`.
+pub const NETWORK_POLICY: Kind =
+    Kind::namespaced("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies");
+/// Istio `VirtualService`.
+pub const VIRTUAL_SERVICE: Kind =
+    Kind::namespaced("networking.istio.io", "v1", "VirtualService", "virtualservices");
+/// Istio `Gateway`.
+pub const GATEWAY: Kind = Kind::namespaced("networking.istio.io", "v1", "Gateway", "gateways");
+/// Istio `DestinationRule`.
+pub const DESTINATION_RULE: Kind =
+    Kind::namespaced("networking.istio.io", "v1", "DestinationRule", "destinationrules");
+/// Istio `ServiceEntry`.
+pub const SERVICE_ENTRY: Kind =
+    Kind::namespaced("networking.istio.io", "v1", "ServiceEntry", "serviceentries");
+/// Istio `AuthorizationPolicy`.
+pub const AUTHORIZATION_POLICY: Kind = Kind::namespaced(
+    "security.istio.io",
+    "v1",
+    "AuthorizationPolicy",
+    "authorizationpolicies",
+);
+/// Istio `PeerAuthentication`.
+pub const PEER_AUTHENTICATION: Kind = Kind::namespaced(
+    "security.istio.io",
+    "v1",
+    "PeerAuthentication",
+    "peerauthentications",
+);
+/// Prometheus operator `ServiceMonitor`.
+pub const SERVICE_MONITOR: Kind =
+    Kind::namespaced("monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors");
+/// Prometheus operator `PrometheusRule`.
+pub const PROMETHEUS_RULE: Kind =
+    Kind::namespaced("monitoring.coreos.com", "v1", "PrometheusRule", "prometheusrules");
+
+/// Every kind that a plan may contain.
+pub const CHILDREN: [Kind; 17] = [
+    SERVICE_ACCOUNT,
+    CONFIG_MAP,
+    SERVICE,
+    DEPLOYMENT,
+    JOB,
+    CRON_JOB,
+    AUTOSCALER,
+    DISRUPTION_BUDGET,
+    NETWORK_POLICY,
+    VIRTUAL_SERVICE,
+    GATEWAY,
+    DESTINATION_RULE,
+    SERVICE_ENTRY,
+    AUTHORIZATION_POLICY,
+    PEER_AUTHENTICATION,
+    SERVICE_MONITOR,
+    PROMETHEUS_RULE,
+];
+
+/// Core `Pod`: only looked at, for what keeps it from working.
+pub const POD: Kind = Kind::namespaced("", "v1", "Pod", "pods");

@@ -1,0 +1,16 @@
+//! The WebApplication controller: one resource becomes a production application.
+//!
+//! `resource -> observe -> validate -> plan -> apply -> status`, one file a phase. `validate` and `plan` are
+//! pure, and are what `idp-cli render` calls too.
+
+pub mod controller;
+pub mod facts;
+pub mod hosts;
+pub mod kinds;
+pub mod observe;
+pub mod observed;
+pub mod plan;
+pub mod render;
+pub mod status;
+pub mod validate;
+pub mod validated;

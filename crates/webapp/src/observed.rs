@@ -1,0 +1,67 @@
+//! What a plan depends on besides the resource itself.
+
+use std::collections::BTreeMap;
+
+use idp_api::EnvironmentSpec;
+
+/// The facts that `validate` and `plan` work on. `idp-cli render` makes one without a cluster.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// The cluster's Environments by name. There should be exactly one.
+    pub environments: BTreeMap<String, EnvironmentSpec>,
+    /// Complete host names that other applications hold, with the holder as `namespace/name`.
+    pub taken_hosts: BTreeMap<String, String>,
+    /// State of the migration Jobs that exist, by Job name.
+    pub migrations: BTreeMap<String, MigrationState>,
+    /// The Deployment as it is, if there is one.
+    pub deployment: Option<DeploymentFacts>,
+    /// Pods that do not work: what the kubelet says, once each.
+    pub pod_failures: Vec<PodFailure>,
+    /// Whether the migration is taken as done: for `render`, which shows the final state.
+    pub assume_migrated: bool,
+}
+
+/// State of a Job.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum MigrationState {
+    /// Not ended.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended badly, with the Job controller's words.
+    Failed(String),
+}
+
+/// What is remembered of a Deployment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeploymentFacts {
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `status.observedGeneration`.
+    pub observed_generation: i64,
+    /// `spec.replicas`.
+    pub wanted: i32,
+    /// `status.replicas`.
+    pub replicas: i32,
+    /// `status.updatedReplicas`.
+    pub updated: i32,
+    /// `status.readyReplicas`.
+    pub ready: i32,
+    /// `status.availableReplicas`.
+    pub available: i32,
+    /// Reason and message of a false `Progressing` or a true `ReplicaFailure` condition.
+    pub failure: Option<(String, String)>,
+}
+
+/// Why a pod does not work.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodFailure {
+    /// Name of the pod.
+    pub pod: String,
+    /// The kubelet's or the scheduler's reason, such as `ImagePullBackOff` or `Unschedulable`.
+    pub reason: String,
+    /// Its message.
+    pub message: String,
+}

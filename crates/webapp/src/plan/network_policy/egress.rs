@@ -1,0 +1,165 @@
+//! Where the application may open a connection to.
+
+use std::collections::BTreeSet;
+
+use idp_api::{
+    environment::MeshMode,
+    web_application::{Cidr, Peer},
+};
+use idp_core::labels;
+use k8s_openapi::api::networking::v1::{NetworkPolicyEgressRule, NetworkPolicyPeer};
+
+use super::{addresses, once, pods, port, tcp};
+use crate::validated::Validated;
+
+/// Port of istiod: configuration and certificates of sidecars.
+const ISTIOD: i32 = 15012;
+
+/// Addresses that are never "a host outside": private networks, those of carriers (many clusters use them for
+/// pods), and link-local ones, among which is the cloud's metadata service with the node's credentials.
+const INSIDE_V4: [&str; 5] = [
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+];
+/// The same for IPv6: unique local (AWS's metadata service is one) and link-local.
+const INSIDE_V6: [&str; 2] = ["fc00::/7", "fe80::/10"];
+
+pub(super) fn rules(app: &Validated) -> Vec<NetworkPolicyEgressRule> {
+    let applications = app
+        .outbound
+        .iter()
+        .filter_map(|to| to.application.as_ref())
+        .map(|peer| called(app, peer));
+    let ranges = app.outbound.iter().filter_map(|to| to.cidr.as_ref()).map(range);
+    once(
+        [dns(app)]
+            .into_iter()
+            .chain(istiod(app))
+            .chain(applications)
+            .chain(ranges)
+            .chain(outside(app)),
+    )
+}
+
+fn rule(to: Vec<NetworkPolicyPeer>, ports: impl IntoIterator<Item = i32>) -> NetworkPolicyEgressRule {
+    NetworkPolicyEgressRule {
+        to: Some(to),
+        ports: tcp(ports),
+    }
+}
+
+/// Names. Any pod of the DNS server's namespace, because its labels differ between distributions; TCP for answers
+/// that do not fit into a datagram.
+fn dns(app: &Validated) -> NetworkPolicyEgressRule {
+    NetworkPolicyEgressRule {
+        to: Some(vec![pods(Some(&app.dns_namespace), None)]),
+        ports: Some(vec![port("UDP", 53), port("TCP", 53)]),
+    }
+}
+
+/// A sidecar lives in the pod and gets its configuration through the pod's network. ztunnel lives on the node.
+fn istiod(app: &Validated) -> Option<NetworkPolicyEgressRule> {
+    (app.mesh.mode == MeshMode::Sidecar).then(|| rule(vec![pods(Some(&app.mesh.namespace), None)], [ISTIOD]))
+}
+
+/// Another application. Its own policy says on which ports; here, no ports also lets the tunnel of ambient mode
+/// through.
+fn called(app: &Validated, peer: &Peer) -> NetworkPolicyEgressRule {
+    let namespace = peer.namespace.as_deref().unwrap_or(&app.namespace);
+    rule(
+        vec![pods(Some(namespace), Some(labels::every_pod(&peer.name)))],
+        [],
+    )
+}
+
+fn range(cidr: &Cidr) -> NetworkPolicyEgressRule {
+    rule(
+        vec![addresses(&cidr.range, &[])],
+        cidr.ports.iter().copied().collect::<BTreeSet<i32>>(),
+    )
+}
+
+/// Hosts outside the cluster. A NetworkPolicy knows addresses only, and those of a host change: so it opens the
+/// port to every public address, and the host is the mesh's business (see the ServiceEntry). A host with a
+/// private address is not "outside": `cidr` is for those.
+fn outside(app: &Validated) -> Option<NetworkPolicyEgressRule> {
+    let ports: BTreeSet<i32> = app
+        .outbound
+        .iter()
+        .filter_map(|to| to.external.as_ref())
+        .map(|host| host.port)
+        .collect();
+    let everywhere = vec![addresses("0.0.0.0/0", &INSIDE_V4), addresses("::/0", &INSIDE_V6)];
+    (!ports.is_empty()).then(|| rule(everywhere, ports))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::plan::fixture::{app, cidr, external, peer};
+
+    fn as_json(app: &Validated) -> Value {
+        serde_json::to_value(rules(app)).unwrap()
+    }
+
+    #[test]
+    fn dns_always_and_istiod_for_sidecars() {
+        let mut app = app();
+        let named = |name: &str| json!([{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}]);
+        let dns = json!({"to": named("kube-system"), "ports": [
+            {"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]});
+        let istiod = json!({"to": named("istio-system"), "ports": [{"protocol": "TCP", "port": 15012}]});
+        assert_eq!(as_json(&app), json!([dns, istiod]));
+        app.mesh.mode = MeshMode::Ambient;
+        assert_eq!(as_json(&app), json!([dns]));
+    }
+
+    #[test]
+    fn external_hosts_never_open_private_addresses() {
+        let mut app = app();
+        app.mesh.mode = MeshMode::None;
+        app.outbound = vec![external("b.example.com", 8443), external("a.example.com", 443)];
+        app.outbound.push(external("c.example.com", 443));
+        let rules = as_json(&app);
+        assert_eq!(rules.as_array().unwrap().len(), 2);
+        assert_eq!(
+            rules[1],
+            json!({
+                "to": [
+                    {"ipBlock": {"cidr": "0.0.0.0/0", "except":
+                        ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]}},
+                    {"ipBlock": {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]}},
+                ],
+                "ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 8443}],
+            })
+        );
+    }
+
+    #[test]
+    fn applications_and_ranges() {
+        let mut app = app();
+        app.mesh.mode = MeshMode::None;
+        app.outbound = vec![
+            peer("db", None),
+            peer("db", Some("team-a")),
+            cidr("10.1.0.0/16", &[5432, 5432]),
+            cidr("10.2.0.0/16", &[]),
+        ];
+        assert_eq!(
+            as_json(&app).as_array().unwrap()[1..],
+            [
+                json!({"to": [{
+                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "team-a"}},
+                    "podSelector": {"matchLabels": {"idp.dev/application": "db"}},
+                }]}),
+                json!({"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}], "ports": [{"protocol": "TCP", "port": 5432}]}),
+                json!({"to": [{"ipBlock": {"cidr": "10.2.0.0/16"}}]}),
+            ]
+        );
+    }
+}

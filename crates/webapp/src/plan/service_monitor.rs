@@ -1,0 +1,54 @@
+//! ServiceMonitor: where Prometheus finds the application's own metrics.
+
+use idp_core::{Child, labels};
+use serde_json::json;
+
+use crate::{kinds, validated::Validated};
+
+/// One endpoint, by the name of the Service's port. What the mesh measures is not asked for here: that is the same
+/// for every application, and so a matter of the platform (one PodMonitor for all sidecars). How the scrape gets
+/// past a strict mesh is told in [`super::traffic::scrape`].
+pub(super) fn children(app: &Validated) -> Vec<Child> {
+    let Some((metrics, port)) = &app.metrics else {
+        return Vec::new();
+    };
+    let mut metadata = app.child_meta(&app.name);
+    metadata
+        .labels
+        .get_or_insert_default()
+        .extend(app.monitoring.labels.clone());
+    let spec = json!({
+        "selector": {"matchLabels": labels::every_pod(&app.name)},
+        "endpoints": [{"port": port.name, "path": metrics.path, "interval": metrics.interval}],
+    });
+    vec![Child::with_spec(kinds::SERVICE_MONITOR, &metadata, spec)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::fixture::{app, metrics, only_spec, port};
+
+    #[test]
+    fn selects_the_service_and_is_selected_by_prometheus() {
+        let mut app = app();
+        assert!(children(&app).is_empty());
+        app.metrics = Some(metrics(port("metrics", 9090)));
+        app.monitoring.labels = [("release".to_owned(), "prometheus".to_owned())].into();
+        let children = children(&app);
+        let spec = only_spec(&children);
+        assert_eq!(
+            spec["selector"]["matchLabels"],
+            json!({"idp.dev/application": "shop"})
+        );
+        assert_eq!(
+            spec["endpoints"],
+            json!([{"port": "metrics", "path": "/metrics"}])
+        );
+        let labels = &children[0].object["metadata"]["labels"];
+        assert_eq!(
+            (&labels["release"], &labels["idp.dev/application"]),
+            (&json!("prometheus"), &json!("shop"))
+        );
+    }
+}

@@ -1,0 +1,285 @@
+//! (`Observed`, `Validated`, what was applied) -> status. Pure; only applied objects count.
+
+use idp_api::{WebApplication, WebApplicationStatus, web_application::ChildStatus};
+use idp_core::{
+    Applied, AppliedChild, ConditionSet, Plan, Problem,
+    condition::{READY, RECONCILING, STALLED, SYNCED},
+};
+use idp_runtime::Outcome;
+use jiff::Timestamp;
+use kube::{Resource, ResourceExt};
+use serde::Deserialize;
+
+use crate::{
+    kinds::{DEPLOYMENT, GATEWAY, VIRTUAL_SERVICE},
+    observed::{DeploymentFacts, Observed, PodFailure},
+    validated::{ValidRoute, Validated},
+};
+
+/// Condition: the pods are there and take requests.
+pub const WORKLOAD_READY: &str = "WorkloadReady";
+/// Condition: the routes are configured.
+pub const ROUTES_READY: &str = "RoutesReady";
+
+/// One concern of the application: whether it is all right, and if not, why.
+struct Concern {
+    ready: bool,
+    reason: &'static str,
+    message: String,
+}
+
+/// The next status of `app`.
+pub fn status(
+    app: &WebApplication,
+    observed: &Observed,
+    validated: Option<&Validated>,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> WebApplicationStatus {
+    let empty = WebApplicationStatus::default();
+    let previous = app.status.as_ref().unwrap_or(&empty);
+    let (plan, refused) = match outcome {
+        Outcome::Applied(plan) => (plan, &[][..]),
+        Outcome::Refused { problems, existing } => (existing, &problems[..]),
+    };
+    let deployment = deployment(&app.name_any(), plan);
+    let mut problems: Vec<Problem> = plan.problems.iter().chain(refused).cloned().collect();
+    problems.extend(observed.pod_failures.iter().map(pod_problem));
+    if let Some((reason, message)) = deployment.as_ref().and_then(|facts| facts.failure.clone()) {
+        problems.push(rollout_problem(&reason, &message));
+    }
+    // Errors first, each once; several pods of an application mostly fail for the same reason.
+    problems.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.cmp(other)));
+    problems.dedup_by(|one, other| {
+        (&one.reason, &one.path) == (&other.reason, &other.path) && one.path.is_none()
+    });
+
+    let synced = synced(plan, refused);
+    let workload = workload(deployment.as_ref(), plan, &app.name_any());
+    let routes = routes(validated.map(|v| v.routes.as_slice()), plan);
+    let stopped = problems.iter().find(|problem| problem.is_error());
+    let overall = [&synced, &workload, &routes]
+        .into_iter()
+        .find(|concern| !concern.ready);
+    let (ready, reason, message) = match (overall, stopped) {
+        (None, None) => (true, "Available".to_owned(), workload.message.clone()),
+        (_, Some(problem)) => (false, problem.reason.clone(), in_short(problem)),
+        (Some(concern), None) => (false, concern.reason.to_owned(), concern.message.clone()),
+    };
+    let conditions = ConditionSet::new(&previous.conditions, app.meta().generation, now)
+        .set(READY, ready, &reason, message.clone())
+        .set(SYNCED, synced.ready, synced.reason, synced.message)
+        .set(WORKLOAD_READY, workload.ready, workload.reason, workload.message)
+        .set(ROUTES_READY, routes.ready, routes.reason, routes.message)
+        .set_abnormal(RECONCILING, !ready && stopped.is_none(), &reason, message.clone())
+        .set_abnormal(STALLED, stopped.is_some(), &reason, message)
+        .finish();
+    WebApplicationStatus {
+        observed_generation: app.meta().generation,
+        conditions,
+        problems,
+        children: inventory(plan),
+        // While there is no plan, what ran before keeps running, under the address that it had.
+        url: validated.map_or_else(|| previous.url.clone(), url),
+        replicas: Some(deployment.as_ref().map_or(0, |facts| facts.replicas)),
+        ready_replicas: Some(deployment.as_ref().map_or(0, |facts| facts.ready)),
+        selector: Some(selector(&app.name_any())),
+        environment: validated.map_or_else(|| previous.environment.clone(), |v| Some(v.environment.clone())),
+    }
+}
+
+fn deployment(name: &str, plan: &Plan<Applied>) -> Option<DeploymentFacts> {
+    DeploymentFacts::deserialize(&plan.child(DEPLOYMENT, name)?.facts).ok()
+}
+
+fn synced(plan: &Plan<Applied>, refused: &[Problem]) -> Concern {
+    if !refused.is_empty() {
+        return Concern {
+            ready: false,
+            reason: "Refused",
+            message: "the resource cannot be carried out as it is written; nothing was changed".to_owned(),
+        };
+    }
+    match plan.problems.iter().filter(|problem| problem.is_error()).count() {
+        0 => Concern {
+            ready: true,
+            reason: "Applied",
+            message: format!("{} objects are as planned", plan.children.len()),
+        },
+        failed => Concern {
+            ready: false,
+            reason: "ApplyFailed",
+            message: format!("{failed} problems keep objects from being as planned"),
+        },
+    }
+}
+
+fn workload(deployment: Option<&DeploymentFacts>, plan: &Plan<Applied>, name: &str) -> Concern {
+    if let Some(held) = plan
+        .children
+        .iter()
+        .filter(|c| c.kind == DEPLOYMENT)
+        .find_map(|c| c.held.as_ref())
+    {
+        return Concern {
+            ready: false,
+            reason: "Waiting",
+            message: format!("the rollout {held}"),
+        };
+    }
+    let Some(facts) = deployment else {
+        return Concern {
+            ready: false,
+            reason: "NotStarted",
+            message: format!("there is no Deployment {name} yet"),
+        };
+    };
+    let mut progress = format!("{} of {} pods are ready", facts.available, facts.wanted);
+    if facts.updated < facts.wanted {
+        progress += &format!(", {} of the present version", facts.updated);
+    }
+    let current = facts.observed_generation >= facts.generation;
+    if current
+        && facts.updated >= facts.wanted
+        && facts.available >= facts.wanted
+        && facts.replicas <= facts.wanted
+    {
+        return Concern {
+            ready: true,
+            reason: "Available",
+            message: progress,
+        };
+    }
+    Concern {
+        ready: false,
+        reason: "RollingOut",
+        message: progress,
+    }
+}
+
+fn routes(wanted: Option<&[ValidRoute]>, plan: &Plan<Applied>) -> Concern {
+    let configured = |kind| plan.children.iter().filter(|child| child.kind == kind).count();
+    match wanted {
+        Some([]) => Concern {
+            ready: true,
+            reason: "NoRoutes",
+            message: "the application has no routes".to_owned(),
+        },
+        None if configured(VIRTUAL_SERVICE) == 0 => Concern {
+            ready: false,
+            reason: "Refused",
+            message: "no routes are configured".to_owned(),
+        },
+        None => Concern {
+            ready: true,
+            reason: "Kept",
+            message: "the routes are as they were".to_owned(),
+        },
+        Some(wanted) => {
+            let missing: Vec<&str> = wanted
+                .iter()
+                .map(|route| route.host.as_str())
+                .filter(|host| {
+                    let serves = |child: &AppliedChild| {
+                        child.kind == VIRTUAL_SERVICE
+                            && child
+                                .facts
+                                .as_array()
+                                .is_some_and(|hosts| hosts.iter().any(|held| held == host))
+                    };
+                    !plan.children.iter().any(serves)
+                })
+                .collect();
+            let own_gateway_missing =
+                wanted.iter().any(|route| route.gateway.is_none()) && configured(GATEWAY) == 0;
+            if missing.is_empty() && !own_gateway_missing {
+                Concern {
+                    ready: true,
+                    reason: "Configured",
+                    message: format!("{} routes are configured", wanted.len()),
+                }
+            } else {
+                Concern {
+                    ready: false,
+                    reason: "Configuring",
+                    message: format!("not configured yet: {}", missing.join(", ")),
+                }
+            }
+        }
+    }
+}
+
+fn pod_problem(failure: &PodFailure) -> Problem {
+    let hint = match failure.reason.as_str() {
+        "ImagePullBackOff" | "InvalidImageName" => {
+            "check spec.image: its name, its tag, and whether this cluster may pull it"
+        }
+        "CrashLoopBackOff" => "read what the container said last: kubectl logs --previous",
+        "Unschedulable" => "ask for less in spec.resources, loosen spec.placement, or add nodes",
+        "CreateContainerConfigError" => "something that the pod refers to is missing",
+        _ => "kubectl describe pod says more",
+    };
+    Problem::error(
+        &failure.reason,
+        format!("pod {}: {}", failure.pod, failure.message),
+    )
+    .hint(hint)
+}
+
+fn rollout_problem(reason: &str, message: &str) -> Problem {
+    let hint = match reason {
+        "ProgressDeadlineExceeded" => {
+            "the old version keeps running; the problems of its pods say why the new one does not come up"
+        }
+        "FailedCreate" => {
+            "the namespace refuses the pods: look at its ResourceQuota, LimitRange and admission policies"
+        }
+        _ => "kubectl describe deployment says more",
+    };
+    Problem::error(reason, message.to_owned()).hint(hint)
+}
+
+fn inventory(plan: &Plan<Applied>) -> Vec<ChildStatus> {
+    let mut children: Vec<ChildStatus> = plan
+        .children
+        .iter()
+        .map(|child| ChildStatus {
+            api_version: child.kind.api_version(),
+            kind: child.kind.kind.to_owned(),
+            name: child.name.clone(),
+            uid: child.uid.clone(),
+            held: child.held.clone(),
+        })
+        .collect();
+    children.sort();
+    children
+}
+
+/// A problem in one line of a condition; its hint stands in `problems[]`.
+fn in_short(problem: &Problem) -> String {
+    match &problem.path {
+        Some(path) => format!("{path}: {}", problem.message),
+        None => problem.message.clone(),
+    }
+}
+
+/// Address of the first route.
+fn url(app: &Validated) -> Option<String> {
+    let route = app.routes.first()?;
+    let path = if route.path == "/" { "" } else { &route.path };
+    let (scheme, port) = match (&route.tls_secret, app.gateway.https_port) {
+        (None, _) => ("http", String::new()),
+        (Some(_), None | Some(443)) => ("https", String::new()),
+        (Some(_), Some(port)) => ("https", format!(":{port}")),
+    };
+    Some(format!("{scheme}://{}{port}{path}", route.host))
+}
+
+fn selector(name: &str) -> String {
+    let pairs = idp_core::labels::selector(name);
+    pairs
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect::<Vec<_>>()
+        .join(",")
+}

@@ -1,0 +1,28 @@
+//! Environment variables.
+
+use idp_api::web_application::EnvVar;
+use idp_core::Problem;
+
+use super::{findings::Findings, reason::INVALID_SPEC};
+
+/// The variables, in the order in which they are written: `$(OTHER)` refers to earlier ones.
+pub(super) fn env(written: &[EnvVar], findings: &mut Findings) -> Vec<EnvVar> {
+    findings.unique(
+        written.iter().map(|var| &var.name),
+        |i| format!("spec.env[{i}].name"),
+        "variable",
+    );
+    for (index, var) in written.iter().enumerate() {
+        if var.value.is_some() == var.from_field.is_some() {
+            findings.add(
+                Problem::error(
+                    INVALID_SPEC,
+                    format!("variable {} has not exactly one source", var.name),
+                )
+                .at(format!("spec.env[{index}]"))
+                .hint("write either value or fromField"),
+            );
+        }
+    }
+    written.to_vec()
+}

@@ -1,0 +1,58 @@
+//! Problems, collected while validation goes on.
+
+use std::collections::BTreeSet;
+
+use idp_core::Problem;
+
+use super::reason::DUPLICATE;
+
+/// Problems found so far. Checks add to it and go on with the best value that they have, so that one pass finds all.
+#[derive(Debug, Default)]
+pub(super) struct Findings(Vec<Problem>);
+
+impl Findings {
+    /// Adds a problem.
+    pub(super) fn add(&mut self, problem: Problem) {
+        self.0.push(problem);
+    }
+
+    /// The warnings, if there is nothing worse; else all that was found, errors first.
+    pub(super) fn finish(mut self) -> Result<Vec<Problem>, Vec<Problem>> {
+        if !self.0.iter().any(Problem::is_error) {
+            return Ok(self.0);
+        }
+        self.0.sort_by_key(|problem| !problem.is_error());
+        Err(self.0)
+    }
+
+    /// Adds a problem for each item whose key an earlier item has; `path` names an item by its index.
+    pub(super) fn unique<K: Ord + std::fmt::Display>(
+        &mut self,
+        keys: impl IntoIterator<Item = K>,
+        path: impl Fn(usize) -> String,
+        what: &str,
+    ) {
+        let mut seen = BTreeSet::new();
+        for (index, key) in keys.into_iter().enumerate() {
+            if seen.contains(&key) {
+                let message = format!("{what} {key} is there twice");
+                self.add(
+                    Problem::error(DUPLICATE, message)
+                        .at(path(index))
+                        .hint("take one of them out, or change it"),
+                );
+            }
+            seen.insert(key);
+        }
+    }
+}
+
+/// Names for a message: in the given order, or a word for none.
+pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.into_iter().collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}

@@ -1,0 +1,70 @@
+//! Jobs.
+
+use idp_api::web_application::Job;
+use idp_core::Problem;
+use jiff::tz::TimeZoneDatabase;
+
+use super::{
+    cron,
+    findings::Findings,
+    reason::{INVALID_SCHEDULE, UNKNOWN_TIME_ZONE},
+};
+
+/// The jobs, as written.
+pub(super) fn jobs(written: &[Job], findings: &mut Findings) -> Vec<Job> {
+    findings.unique(
+        written.iter().map(|job| &job.name),
+        |i| format!("spec.jobs[{i}].name"),
+        "job",
+    );
+    for (index, job) in written.iter().enumerate() {
+        if let Some(schedule) = &job.schedule
+            && let Err(why) = cron::check(schedule)
+        {
+            findings.add(
+                Problem::error(
+                    INVALID_SCHEDULE,
+                    format!("{schedule:?} is not a cron expression: {why}"),
+                )
+                .at(format!("spec.jobs[{index}].schedule"))
+                .hint("write minute, hour, day, month and weekday, such as \"30 4 * * MON-FRI\", or @daily"),
+            );
+        }
+        if let Some(zone) = job.time_zone.as_ref().filter(|zone| !is_time_zone(zone)) {
+            findings.add(
+                Problem::error(UNKNOWN_TIME_ZONE, format!("there is no time zone {zone}"))
+                    .at(format!("spec.jobs[{index}].timeZone"))
+                    .hint("write a name of the tz database, such as Europe/Berlin or UTC"),
+            );
+        }
+    }
+    written.to_vec()
+}
+
+/// Whether the tz database has the zone. The database is the one inside this program, so that the answer does not
+/// depend on the machine; names count as written, as they do for the CronJob controller, which opens them as files.
+fn is_time_zone(name: &str) -> bool {
+    TimeZoneDatabase::bundled()
+        .get(name)
+        .is_ok_and(|zone| zone.iana_name() == Some(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_time_zone;
+
+    #[test]
+    fn time_zones_are_known_by_their_exact_name() {
+        for (name, known) in [
+            ("UTC", true),
+            ("Etc/UTC", true),
+            ("Europe/Berlin", true),
+            ("US/Pacific", true),
+            ("europe/berlin", false),
+            ("Local", false),
+            ("Europe/Atlantis", false),
+        ] {
+            assert_eq!(is_time_zone(name), known, "{name}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! (resource, `Observed`) -> `Validated`. Pure; later phases never re-read the raw spec.
+//!
+//! One file a concern. Each adds what it finds to the `Findings` and goes on, so that one pass finds everything.
+
+mod access;
+mod capabilities;
+mod config_files;
+mod cron;
+mod env;
+mod environment;
+mod findings;
+mod health;
+mod identity;
+mod image;
+mod jobs;
+mod migration;
+mod observability;
+mod placement;
+mod ports;
+mod quantity;
+pub(crate) mod reason;
+mod resources;
+mod rollout;
+mod routes;
+mod scale;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use findings::list;
+
+use idp_api::WebApplication;
+use idp_core::{Problem, labels};
+
+use self::findings::Findings;
+use crate::{controller::NAME, observed::Observed, validated::Validated};
+
+/// Fills in defaults, resolves references and checks every rule that the API server cannot. Returns all problems at
+/// once, not the first; only without an Environment is there nothing to check against.
+///
+/// Of the rules that the API server does check, those that span several fields are checked again: `render` has no API
+/// server.
+pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, Vec<Problem>> {
+    let (environment_name, environment) =
+        environment::environment(&observed.environments).map_err(|problem| vec![problem])?;
+    let spec = &app.spec;
+    let mut findings = Findings::default();
+    let found = &mut findings;
+
+    let (name, namespace) = identity::identity(app, found);
+    let image = image::image(spec, &environment.registry, found);
+    let ports = ports::ports(spec, found);
+    let resources = resources::resources(spec, environment, found);
+    let health = health::health(spec.health.as_ref(), &ports, found);
+    let env = env::env(&spec.env, found);
+    let config_files = config_files::config_files(&spec.config_files, found);
+    let scale = scale::scale(spec, environment, found);
+    let context = routes::Context {
+        application: &name,
+        environment,
+        taken: &observed.taken_hosts,
+        ports: &ports,
+    };
+    let routes = routes::routes(&spec.routes, &context, found);
+    let access = spec.access.as_ref();
+    let inbound = access::inbound(access, &namespace, &ports, environment.mesh.mode, found);
+    let outbound = access::outbound(access, found);
+    let rollout = rollout::rollout(spec.rollout.as_ref(), found);
+    let migration = migration::migration(spec.migration.as_ref(), &name, &image, observed);
+    let jobs = jobs::jobs(&spec.jobs, found);
+    let metrics = observability::metrics(spec, environment, &ports, found);
+    let objectives = observability::objectives(spec, environment, found);
+    capabilities::capabilities(spec, found);
+
+    let mut warnings = findings.finish()?;
+    warnings.extend(
+        migration
+            .as_ref()
+            .and_then(|migration| migration::failure(migration, &image)),
+    );
+    Ok(Validated {
+        environment: environment_name.clone(),
+        labels: labels::for_child(&name, NAME),
+        selector: labels::selector(&name),
+        image,
+        pull_secrets: environment.registry.pull_secrets.clone(),
+        command: spec.command.clone(),
+        args: spec.args.clone(),
+        ports,
+        resources,
+        health,
+        env,
+        config_files,
+        scale,
+        pods_now: observed.deployment.as_ref().map(|facts| facts.wanted),
+        routes,
+        inbound,
+        outbound,
+        rollout,
+        migration,
+        jobs,
+        metrics,
+        objectives,
+        dashboard: observability::dashboard(spec, environment),
+        placement: placement::placement(spec, &environment.placement),
+        gateway: environment.gateway.clone(),
+        mesh: environment.mesh.clone(),
+        monitoring: environment.monitoring.clone(),
+        dns_namespace: environment.dns.namespace.clone(),
+        patches: spec.patches.clone(),
+        allowed_patches: environment.allowed_patches.clone(),
+        warnings,
+        name,
+        namespace,
+    })
+}

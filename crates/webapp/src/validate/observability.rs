@@ -1,0 +1,139 @@
+//! Metrics, objectives and the dashboard.
+
+use idp_api::{
+    EnvironmentSpec, WebApplicationSpec,
+    environment::MeshMode,
+    web_application::{Dashboard, Metrics, Objective},
+};
+use idp_core::Problem;
+
+use super::{
+    findings::Findings,
+    ports,
+    reason::{INVALID_SPEC, OBJECTIVES_NOT_MEASURED},
+};
+use crate::validated::{ValidObjective, ValidPort};
+
+/// Bounds of Istio's histogram, in milliseconds: between them nothing is measured.
+const LATENCIES: [i32; 14] = [
+    1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000,
+];
+
+/// Where metrics are scraped; `None` where there is nobody to scrape them.
+pub(super) fn metrics(
+    spec: &WebApplicationSpec,
+    environment: &EnvironmentSpec,
+    valid_ports: &[ValidPort],
+    findings: &mut Findings,
+) -> Option<(Metrics, ValidPort)> {
+    let metrics = spec.observability.as_ref()?.metrics.clone()?;
+    let path = "spec.observability.metrics.port";
+    let port = ports::named(valid_ports, metrics.port.as_deref(), path, findings)?;
+    environment
+        .monitoring
+        .prometheus_operator
+        .then_some((metrics, port))
+}
+
+/// The objectives that can be measured.
+pub(super) fn objectives(
+    spec: &WebApplicationSpec,
+    environment: &EnvironmentSpec,
+    findings: &mut Findings,
+) -> Vec<ValidObjective> {
+    let path = "spec.observability.objectives";
+    let written = spec.observability.as_ref().map_or(&[][..], |o| &o.objectives);
+    findings.unique(
+        written.iter().map(|o| &o.name),
+        |i| format!("{path}[{i}].name"),
+        "objective",
+    );
+    let parsed: Vec<ValidObjective> = written
+        .iter()
+        .enumerate()
+        .filter_map(|(index, objective)| parse(objective, &format!("{path}[{index}]"), findings))
+        .collect();
+    let missing = match (environment.monitoring.prometheus_operator, environment.mesh.mode) {
+        (true, MeshMode::Sidecar | MeshMode::Ambient) => return parsed,
+        (true, MeshMode::None) => "mesh",
+        (false, MeshMode::None) => "Prometheus operator and no mesh",
+        (false, _) => "Prometheus operator",
+    };
+    if !written.is_empty() {
+        findings.add(
+            Problem::warning(
+                OBJECTIVES_NOT_MEASURED,
+                format!(
+                    "this cluster has no {missing}: the objectives are not measured, and nobody is alerted"
+                ),
+            )
+            .at(path)
+            .hint(
+                "nothing to do, unless this cluster should have them: then the platform team turns them on",
+            ),
+        );
+    }
+    Vec::new()
+}
+
+/// Whether to make a dashboard.
+pub(super) fn dashboard(spec: &WebApplicationSpec, environment: &EnvironmentSpec) -> bool {
+    let wanted = spec
+        .observability
+        .as_ref()
+        .map_or(Dashboard::Enabled, |o| o.dashboard);
+    wanted == Dashboard::Enabled && environment.monitoring.dashboards
+}
+
+fn parse(objective: &Objective, path: &str, findings: &mut Findings) -> Option<ValidObjective> {
+    let (percent, field) = match (&objective.availability, &objective.latency) {
+        (Some(availability), None) => (&availability.percent, "availability"),
+        (None, Some(latency)) => {
+            if !LATENCIES.contains(&latency.milliseconds) {
+                findings.add(
+                    Problem::error(
+                        INVALID_SPEC,
+                        format!("{} ms is not measured by the mesh", latency.milliseconds),
+                    )
+                    .at(format!("{path}.latency.milliseconds"))
+                    .hint(format!(
+                        "write one of {}",
+                        LATENCIES.map(|bound| bound.to_string()).join(", ")
+                    )),
+                );
+            }
+            (&latency.percent, "latency")
+        }
+        _ => {
+            findings.add(
+                Problem::error(
+                    INVALID_SPEC,
+                    format!("objective {} does not promise exactly one thing", objective.name),
+                )
+                .at(path)
+                .hint("write either availability or latency"),
+            );
+            return None;
+        }
+    };
+    // 100 % leaves nothing that may go wrong, and so no rate at which to use it up.
+    // Divided as text: 99.9 / 100.0 is not quite 0.999.
+    let target = format!("{percent}e-2")
+        .parse::<f64>()
+        .ok()
+        .filter(|target| (0.1..1.0).contains(target));
+    if target.is_none() {
+        findings.add(
+            Problem::error(
+                INVALID_SPEC,
+                format!("{percent:?} is not a percentage from 10 to below 100"),
+            )
+            .at(format!("{path}.{field}.percent"))
+            .hint("write a number such as \"99.9\""),
+        );
+    }
+    Some(ValidObjective {
+        spec: objective.clone(),
+        target: target?,
+    })
+}

@@ -1,0 +1,49 @@
+//! Reasons of problems, written once: scripts and tests match them.
+
+pub(crate) const ENVIRONMENT_MISSING: &str = "EnvironmentMissing";
+pub(crate) const ENVIRONMENT_AMBIGUOUS: &str = "EnvironmentAmbiguous";
+pub(crate) const INVALID_NAME: &str = "InvalidName";
+/// A rule of the schema is broken, which an API server would have refused: seen by `render` only.
+pub(crate) const INVALID_SPEC: &str = "InvalidSpec";
+/// Two items of a list have the same key.
+pub(crate) const DUPLICATE: &str = "Duplicate";
+pub(crate) const NOT_SUPPORTED: &str = "NotSupported";
+pub(crate) const CAPABILITY_MISSING: &str = "CapabilityMissing";
+/// The Environment has no mesh, or not the kind of mesh that the field needs.
+pub(crate) const NEEDS_MESH: &str = "NeedsMesh";
+
+pub(crate) const IMAGE_NOT_ALLOWED: &str = "ImageNotAllowed";
+pub(crate) const IMAGE_NEEDS_DIGEST: &str = "ImageNeedsDigest";
+pub(crate) const UNKNOWN_SIZE: &str = "UnknownSize";
+pub(crate) const INVALID_QUANTITY: &str = "InvalidQuantity";
+pub(crate) const UNKNOWN_PORT: &str = "UnknownPort";
+/// The port speaks no HTTP, which the field needs.
+pub(crate) const PORT_NOT_HTTP: &str = "PortNotHttp";
+pub(crate) const CONFIG_TOO_LARGE: &str = "ConfigTooLarge";
+pub(crate) const CONFIG_PATH_NOT_ALLOWED: &str = "ConfigPathNotAllowed";
+pub(crate) const REPLICAS_RAISED: &str = "ReplicasRaised";
+pub(crate) const REPLICAS_BOUNDED: &str = "ReplicasBounded";
+pub(crate) const INVALID_ROLLOUT: &str = "InvalidRollout";
+
+pub(crate) const NO_GATEWAY: &str = "NoGateway";
+pub(crate) const GATEWAY_NOT_ALLOWED: &str = "GatewayNotAllowed";
+pub(crate) const CONFLICTING_GATEWAY: &str = "ConflictingGateway";
+pub(crate) const HOST_TAKEN: &str = "HostTaken";
+pub(crate) const PLAINTEXT_NOT_ALLOWED: &str = "PlaintextNotAllowed";
+pub(crate) const CONFLICTING_TLS: &str = "ConflictingTls";
+/// The route's Gateway brings certificates of its own.
+pub(crate) const TLS_BY_GATEWAY: &str = "TlsByGateway";
+pub(crate) const NO_ISSUER: &str = "NoIssuer";
+pub(crate) const INVALID_CIDR: &str = "InvalidCidr";
+
+pub(crate) const MIGRATION_FAILED: &str = "MigrationFailed";
+pub(crate) const INVALID_SCHEDULE: &str = "InvalidSchedule";
+pub(crate) const UNKNOWN_TIME_ZONE: &str = "UnknownTimeZone";
+pub(crate) const OBJECTIVES_NOT_MEASURED: &str = "ObjectivesNotMeasured";
+
+pub(crate) const PATCH_TARGET_MISSING: &str = "PatchTargetMissing";
+pub(crate) const PATCH_NOT_ALLOWED: &str = "PatchNotAllowed";
+pub(crate) const PATCH_UNKNOWN_FIELD: &str = "PatchUnknownField";
+/// The patch does not fit the object: a wrong type, or a removal.
+pub(crate) const PATCH_INVALID: &str = "PatchInvalid";
+pub(crate) const PATCH_BREAKS_POD_SECURITY: &str = "PatchBreaksPodSecurity";

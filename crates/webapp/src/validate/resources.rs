@@ -1,0 +1,108 @@
+//! CPU and memory.
+
+use idp_api::{EnvironmentSpec, WebApplicationSpec};
+use idp_core::Problem;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use super::{
+    findings::{Findings, list},
+    quantity::thousandths,
+    reason::{INVALID_QUANTITY, INVALID_SPEC, UNKNOWN_SIZE},
+};
+use crate::validated::ValidResources;
+
+/// The quantities: those written, or those of the size.
+pub(super) fn resources(
+    spec: &WebApplicationSpec,
+    environment: &EnvironmentSpec,
+    findings: &mut Findings,
+) -> ValidResources {
+    let path = "spec.resources";
+    let written = spec.resources.clone().unwrap_or_default();
+    let found = match (written.size, written.cpu, written.memory) {
+        (Some(size), None, None) => {
+            let mut found = of_size(&size, environment, findings);
+            // A limit goes with quantities and with a size.
+            found.cpu_limit = written.cpu_limit.or(found.cpu_limit);
+            found
+        }
+        (None, Some(cpu), Some(memory)) => ValidResources {
+            cpu,
+            memory,
+            cpu_limit: written.cpu_limit,
+        },
+        (None, None, None) if spec.resources.is_none() => {
+            of_size(&environment.default_size, environment, findings)
+        }
+        _ => {
+            findings.add(
+                Problem::error(INVALID_SPEC, "resources are neither one size nor two quantities")
+                    .at(path)
+                    .hint("write either size, or cpu and memory"),
+            );
+            return empty();
+        }
+    };
+    for (name, quantity) in [
+        ("cpu", Some(&found.cpu)),
+        ("memory", Some(&found.memory)),
+        ("cpuLimit", found.cpu_limit.as_ref()),
+    ] {
+        if let Some(quantity) = quantity.filter(|quantity| !quantity.0.is_empty()) {
+            positive(quantity, &format!("{path}.{name}"), findings);
+        }
+    }
+    let limit = found.cpu_limit.as_ref().and_then(|limit| thousandths(&limit.0));
+    if let (Some(limit), Some(request)) = (limit, thousandths(&found.cpu.0))
+        && limit < request
+    {
+        let given = found.cpu_limit.as_ref().map_or("", |limit| &limit.0);
+        let message = format!("the CPU limit {given} is below the request {}", found.cpu.0);
+        findings.add(
+            Problem::error(INVALID_QUANTITY, message)
+                .at(format!("{path}.cpuLimit"))
+                .hint("raise cpuLimit to the request or above, or take it out"),
+        );
+    }
+    found
+}
+
+fn of_size(name: &str, environment: &EnvironmentSpec, findings: &mut Findings) -> ValidResources {
+    let Some(size) = environment.sizes.get(name) else {
+        let sizes = list(environment.sizes.keys().map(String::as_str));
+        findings.add(
+            Problem::error(UNKNOWN_SIZE, format!("this cluster has no size {name}"))
+                .at("spec.resources.size")
+                .hint(format!("write one of: {sizes}")),
+        );
+        return empty();
+    };
+    ValidResources {
+        cpu: size.cpu.clone(),
+        memory: size.memory.clone(),
+        cpu_limit: size.cpu_limit.clone(),
+    }
+}
+
+/// Adds a problem where the quantity is none, or not above zero.
+pub(super) fn positive(quantity: &Quantity, path: &str, findings: &mut Findings) {
+    let message = match thousandths(&quantity.0) {
+        Some(value) if value > 0 => return,
+        Some(_) => format!("{} is not above zero", quantity.0),
+        None => format!("{:?} is not a quantity", quantity.0),
+    };
+    findings.add(
+        Problem::error(INVALID_QUANTITY, message)
+            .at(path)
+            .hint("write a number with a unit, such as 250m for CPU or 256Mi for memory"),
+    );
+}
+
+/// Stands in for what could not be found, while validation goes on.
+fn empty() -> ValidResources {
+    ValidResources {
+        cpu: Quantity::default(),
+        memory: Quantity::default(),
+        cpu_limit: None,
+    }
+}

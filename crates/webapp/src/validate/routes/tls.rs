@@ -1,0 +1,122 @@
+//! Certificates of routes.
+
+use std::collections::BTreeSet;
+
+use idp_api::web_application::{Route, RouteTls, TlsMode};
+use idp_core::{Problem, hash};
+
+use super::Context;
+use crate::{
+    validate::{
+        findings::Findings,
+        reason::{CONFLICTING_TLS, INVALID_SPEC, NO_ISSUER, PLAINTEXT_NOT_ALLOWED, TLS_BY_GATEWAY},
+    },
+    validated::ValidRoute,
+};
+
+/// Name of the Secret of the route's certificate; `None` for a route without encryption.
+pub(super) fn secret(
+    route: &Route,
+    host: &str,
+    path: &str,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) -> Option<String> {
+    let RouteTls { mode, secret_name } = route.tls.clone().unwrap_or_default();
+    if (mode == TlsMode::Secret) != secret_name.is_some() {
+        findings.add(
+            Problem::error(
+                INVALID_SPEC,
+                "secretName goes with mode Secret, and mode Secret needs it",
+            )
+            .at(format!("{path}.tls"))
+            .hint("write mode: Secret and secretName together, or neither"),
+        );
+    }
+    match mode {
+        TlsMode::Secret => secret_name,
+        TlsMode::None => {
+            if !context.environment.gateway.allow_plaintext {
+                findings.add(
+                    Problem::error(
+                        PLAINTEXT_NOT_ALLOWED,
+                        format!("this cluster encrypts all routes, {host} too"),
+                    )
+                    .at(format!("{path}.tls.mode"))
+                    .hint("take tls out, or write mode Auto or Secret"),
+                );
+            }
+            None
+        }
+        TlsMode::Auto => {
+            if host.starts_with("*.") {
+                findings.add(
+                    Problem::error(
+                        INVALID_SPEC,
+                        format!("no certificate is made for the wildcard host {host} by itself"),
+                    )
+                    .at(format!("{path}.tls"))
+                    .hint("write mode: Secret and secretName, or write the hosts one by one"),
+                );
+            }
+            Some(auto_secret(context.application, host))
+        }
+    }
+}
+
+/// Name of the Secret of an ordered certificate. The namespace of the gateway holds those of all applications, and a
+/// host has one holder: so the name is made from the host.
+fn auto_secret(application: &str, host: &str) -> String {
+    hash::bounded_name(application, &format!("{}-tls", &hash::text(host)[..8]), 63)
+}
+
+/// What concerns all routes of a host together.
+pub(super) fn check(
+    written: &[Route],
+    routes: &[ValidRoute],
+    context: &Context<'_>,
+    findings: &mut Findings,
+) {
+    if written.len() != routes.len() {
+        return;
+    }
+    let mut told = BTreeSet::new();
+    for (index, (written, route)) in written.iter().zip(routes).enumerate() {
+        let path = format!("spec.routes[{index}]");
+        let first = routes[..index].iter().position(|other| other.host == route.host);
+        if let Some(first) = first.filter(|first| routes[*first].tls_secret != route.tls_secret) {
+            let message = format!("host {} has other tls settings in routes[{first}]", route.host);
+            findings.add(
+                Problem::error(CONFLICTING_TLS, message)
+                    .at(format!("{path}.tls"))
+                    .hint("write the same tls in all routes of a host: it is encrypted before the path is known"),
+            );
+        }
+        let mode = written.tls.as_ref().map_or(TlsMode::Auto, |tls| tls.mode);
+        let Some(secret) = &route.tls_secret else { continue };
+        if let Some(gateway) = &route.gateway {
+            if mode == TlsMode::Secret {
+                let message =
+                    format!("Gateway {gateway} brings its own certificates: secret {secret} is not used");
+                findings.add(
+                    Problem::warning(TLS_BY_GATEWAY, message)
+                        .at(format!("{path}.tls"))
+                        .hint("take tls out"),
+                );
+            }
+        } else if mode == TlsMode::Auto && told.insert(route.host.as_str()) {
+            let namespace = &context.environment.gateway.namespace;
+            // Certificates are ordered by the certificate policy controller, which this version does not have yet.
+            let message = format!(
+                "no certificate is ordered for {}: the gateway answers HTTPS once secret {secret} exists in \
+                 namespace {namespace}",
+                route.host
+            );
+            findings.add(
+                Problem::warning(NO_ISSUER, message)
+                    .at(format!("{path}.tls"))
+                    .hint("nothing orders certificates in this version: the platform team makes the secret"),
+            );
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Every field reaches its child when it is written, leaves it when it is taken out, and nothing is left behind.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use idp_api::WebApplicationSpec;
+use idp_testkit::eventually;
+use idp_webapp::kinds::DEPLOYMENT;
+use kube::{
+    ResourceExt,
+    api::{WatchEvent, WatchParams},
+};
+use serde_json::json;
+
+use crate::{
+    fragments::{Arrival, Fragment, base, fragments, with},
+    lab::{Children, Lab, contents},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_arrives_and_its_removal_and_its_return() {
+    let lab = &Lab::new("changes").await;
+    // Six at a time: two cores have the cluster to run as well.
+    let checked = stream::iter(fragments("unused"))
+        .map(|fragment| async move { Box::pin(check(lab, fragment.name)).await })
+        .buffer_unordered(6)
+        .count()
+        .await;
+    assert!(checked >= 25, "only {checked} fragments");
+    lab.test.delete_namespace(&lab.ns).await.unwrap();
+}
+
+async fn check(lab: &Lab, name: &'static str) {
+    let app = base(&lab.ns, name);
+    let host = format!("{name}-{}", lab.ns);
+    let mut all = fragments(&host).into_iter();
+    let fragment: Fragment = all.find(|fragment| fragment.name == name).unwrap();
+    let changed = with(&app.spec, &fragment.spec);
+    lab.create(&app).await;
+    let plain = lab.as_rendered(name, &app.spec).await;
+    for arrival in &fragment.arrives {
+        assert!(
+            !has(&plain, name, arrival),
+            "{name}: {} is there already",
+            arrival.at
+        );
+    }
+
+    lab.write(name, &changed).await;
+    let first = lab.as_rendered(name, &changed).await;
+    assert_ne!(contents(&first), contents(&plain), "{name}: nothing has changed");
+    for arrival in &fragment.arrives {
+        assert!(
+            has(&first, name, arrival),
+            "{name}: {} did not arrive",
+            arrival.at
+        );
+    }
+
+    lab.write(name, &app.spec).await;
+    becomes(lab, name, &app.spec, &plain).await;
+    lab.write(name, &changed).await;
+    becomes(lab, name, &changed, &first).await;
+}
+
+/// Waits until the children are as they once were, without a field more.
+async fn becomes(lab: &Lab, name: &str, spec: &WebApplicationSpec, expected: &Children) {
+    let expected = contents(expected);
+    eventually(&format!("{name} in {} is as it was", lab.ns), || async {
+        let actual = contents(&lab.check_rendered(name, spec).await?);
+        for (child, content) in &actual {
+            if Some(content) != expected.get(child) {
+                return Err(format!(
+                    "{child:?} is {content}, and was {:?}",
+                    expected.get(child)
+                ));
+            }
+        }
+        Ok(())
+    })
+    .await;
+}
+
+/// Whether a child of the kind, whose name begins with the application's, has the value.
+fn has(children: &Children, name: &str, arrival: &Arrival) -> bool {
+    let mut children = children.iter();
+    children.any(|((kind, child), object)| {
+        *kind == arrival.kind
+            && child.starts_with(name)
+            && serde_json::to_value(object).unwrap().pointer(arrival.at) == Some(&arrival.value)
+    })
+}
+
+/// KubeVela #7278: a component that was taken out and put back soon after was lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn there_and_back_two_hundred_times_loses_nothing() {
+    const SEED: u64 = 7278;
+    let lab = Lab::new("back").await;
+    let host = format!("shop-{}", lab.ns);
+    let all = fragments(&host);
+    let mut app = base(&lab.ns, "shop");
+    for name in ["hosts", "outbound", "jobs", "files", "objectives"] {
+        let fragment = all.iter().find(|fragment| fragment.name == name).unwrap();
+        app.spec = with(&app.spec, &fragment.spec);
+    }
+    lab.create(&app).await;
+    let before = lab.as_rendered("shop", &app.spec).await;
+    let mut random = SplitMix(SEED);
+    for round in 0..200 {
+        // Every other time something is taken out, or several fields are others.
+        let mut other = app.spec.clone();
+        for _ in 0..=random.below(3) {
+            other = with(&other, &all[random.below(all.len())].spec);
+            if other.autoscaling.is_some() {
+                other.replicas = None;
+            }
+        }
+        for _ in 0..random.below(3) {
+            let field = ["routes", "access", "jobs", "configFiles", "observability"][random.below(5)];
+            other = with(&other, &json!({field: null}));
+        }
+        lab.write("shop", &other).await;
+        // Sometimes the controller gets as far as to act on it.
+        tokio::time::sleep(Duration::from_millis(random.below(60) as u64)).await;
+        lab.write("shop", &app.spec).await;
+        if round % 50 == 49 {
+            becomes(&lab, "shop", &app.spec, &before).await;
+        }
+    }
+    becomes(&lab, "shop", &app.spec, &before).await;
+    lab.end().await;
+}
+
+/// Small and the same everywhere; the seed makes a failure repeatable.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % limit as u64).unwrap()
+    }
+}
+
+/// A field that is applied no longer would fall back to its default, which is 1.
+#[tokio::test(flavor = "multi_thread")]
+async fn handing_the_number_of_pods_to_the_autoscaler_keeps_it() {
+    let lab = Lab::new("handover").await;
+    let mut app = base(&lab.ns, "shop");
+    app.spec.replicas = Some(5);
+    lab.create(&app).await;
+    lab.as_rendered("shop", &app.spec).await;
+    let scaled =
+        json!({"replicas": null, "autoscaling": {"minReplicas": 5, "maxReplicas": 8, "cpuPercent": 50}});
+    let scaled = with(&app.spec, &scaled);
+
+    let watched = watch_replicas(&lab).await;
+    lab.write("shop", &scaled).await;
+    lab.as_rendered("shop", &scaled).await;
+    // Taking the autoscaler away must not do it either.
+    lab.write("shop", &app.spec).await;
+    lab.as_rendered("shop", &app.spec).await;
+    let seen = watched.await.unwrap();
+    assert!(
+        seen.iter().all(|replicas| *replicas == 5),
+        "replicas were {seen:?}"
+    );
+    lab.end().await;
+}
+
+/// `spec.replicas` in every version of the Deployment, from now on for ten seconds.
+async fn watch_replicas(lab: &Lab) -> tokio::task::JoinHandle<Vec<u64>> {
+    let objects = lab.objects(DEPLOYMENT);
+    let version = objects.get("shop").await.unwrap().resource_version().unwrap();
+    tokio::spawn(async move {
+        let params = WatchParams::default().fields("metadata.name=shop").timeout(10);
+        let events = objects.watch(&params, &version).await.unwrap();
+        let replicas = events.filter_map(|event| async move {
+            match event.unwrap() {
+                WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                    object.data["spec"]["replicas"].as_u64()
+                }
+                _ => None,
+            }
+        });
+        replicas.collect().await
+    })
+}

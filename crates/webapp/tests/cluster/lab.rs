@@ -1,0 +1,370 @@
+//! The cluster, the controller, and a namespace for one test; what a test asks of them.
+
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    sync::{OnceLock, mpsc},
+    time::Duration,
+};
+
+use futures::future::try_join_all;
+use idp_api::{Environment, WebApplication, WebApplicationSpec};
+use idp_cluster::Cluster;
+use idp_core::{Kind, labels};
+use idp_runtime::{LeaseLost, Options};
+use idp_testkit::{NAMESPACE, TestCluster, eventually, eventually_within};
+use idp_webapp::{
+    controller::{self, WebApplicationController},
+    kinds,
+    render::render,
+};
+use kube::{
+    Api, Client, Config, ResourceExt,
+    api::{DynamicObject, ListParams, PostParams, TypeMeta},
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use serde_json::{Value, json};
+
+/// Kind and name of a child.
+pub(crate) type Name = (&'static str, String);
+/// The live children of an application.
+pub(crate) type Children = BTreeMap<Name, DynamicObject>;
+
+/// A namespace of one test.
+pub(crate) struct Lab {
+    pub(crate) test: TestCluster,
+    pub(crate) client: Client,
+    pub(crate) ns: String,
+    pub(crate) environment: Environment,
+}
+
+/// The cluster, with the controller running in a thread of its own from the first call on.
+fn cluster() -> Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER
+        .get_or_init(|| {
+            let (send, receive) = mpsc::channel();
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Runtime::new().unwrap();
+                runtime.block_on(Box::pin(control(send)));
+            });
+            receive.recv().expect("the cluster starts")
+        })
+        .clone()
+}
+
+/// Runs the controller with its own, restricted identity.
+async fn control(started: mpsc::Sender<Cluster>) {
+    let test = TestCluster::shared().await.unwrap();
+    let file = test.controller_kubeconfig(controller::NAME).await.unwrap();
+    let kubeconfig = Kubeconfig::read_from(file).unwrap();
+    let options = KubeConfigOptions::default();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .unwrap();
+    let client = Client::try_from(config).unwrap();
+    started.send(test.cluster.clone()).unwrap();
+    let options = Options {
+        leader_elect: true,
+        lease_namespace: NAMESPACE.to_owned(),
+        health_address: ([127, 0, 0, 1], 0).into(),
+        max_concurrent_reconciles: 8,
+    };
+    loop {
+        let run = idp_runtime::run_until(
+            WebApplicationController,
+            client.clone(),
+            options.clone(),
+            pending(),
+        );
+        match Box::pin(run).await {
+            // A busy machine can lose a Lease; the controller's process would be started again.
+            Err(error) if error.is::<LeaseLost>() => eprintln!("the controller lost its Lease"),
+            ended => {
+                eprintln!("the controller ended: {ended:?}");
+                std::process::exit(101);
+            }
+        }
+    }
+}
+
+impl Lab {
+    /// A new namespace. Its client belongs to the runtime of the test that calls.
+    pub(crate) async fn new(prefix: &str) -> Self {
+        let cluster = tokio::task::block_in_place(cluster);
+        let client = cluster.client().await.unwrap();
+        let test = TestCluster {
+            cluster,
+            client: client.clone(),
+        };
+        let ns = test.namespace(prefix).await.unwrap();
+        let environments = Api::<Environment>::all(client.clone());
+        let mut environments = environments.list(&ListParams::default()).await.unwrap();
+        let environment = environments.items.remove(0);
+        Self {
+            test,
+            client,
+            ns,
+            environment,
+        }
+    }
+
+    /// Deletes the namespace.
+    pub(crate) async fn end(self) {
+        self.test.delete_namespace(&self.ns).await.unwrap();
+    }
+
+    pub(crate) fn apps(&self) -> Api<WebApplication> {
+        Api::namespaced(self.client.clone(), &self.ns)
+    }
+
+    pub(crate) fn objects(&self, kind: Kind) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.ns, &kind.api_resource())
+    }
+
+    pub(crate) async fn create(&self, app: &WebApplication) {
+        let created = self.apps().create(&PostParams::default(), app).await;
+        created.unwrap_or_else(|error| panic!("{}: {error}", app.name_any()));
+    }
+
+    pub(crate) async fn get(&self, name: &str) -> WebApplication {
+        self.apps().get(name).await.unwrap()
+    }
+
+    /// Writes another spec.
+    pub(crate) async fn write(&self, name: &str, spec: &WebApplicationSpec) {
+        eventually(&format!("{name} is written"), || async {
+            let mut app = self.apps().get(name).await?;
+            app.spec = spec.clone();
+            self.apps().replace(name, &PostParams::default(), &app).await
+        })
+        .await;
+    }
+
+    /// Every object that belongs to the application, but for what other controllers made of its children.
+    pub(crate) async fn children(&self, name: &str) -> kube::Result<Children> {
+        let selector = ListParams::default().labels(&format!("{}={name}", labels::APPLICATION));
+        let lists = kinds::CHILDREN.map(|kind| {
+            let (objects, selector) = (self.objects(kind), selector.clone());
+            async move { Ok::<_, kube::Error>((kind, objects.list(&selector).await?)) }
+        });
+        let mut children = Children::new();
+        for (kind, list) in try_join_all(lists).await? {
+            for mut object in list.items.into_iter().filter(not_anothers) {
+                // Objects of a list do not say what they are.
+                object.types = Some(TypeMeta {
+                    api_version: kind.api_version(),
+                    kind: kind.kind.to_owned(),
+                });
+                children.insert((kind.kind, object.name_any()), object);
+            }
+        }
+        Ok(children)
+    }
+
+    pub(crate) fn rendered(&self, name: &str, spec: &WebApplicationSpec) -> BTreeMap<Name, Value> {
+        let mut app = WebApplication::new(name, spec.clone());
+        app.metadata.namespace = Some(self.ns.clone());
+        let plan = render(&app, &self.environment).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        let children = plan.children.into_iter();
+        children
+            .map(|child| ((child.kind.kind, child.name), child.object))
+            .collect()
+    }
+
+    /// Whether the application's children are exactly those that `render` shows, with all their fields.
+    pub(crate) async fn check_rendered(
+        &self,
+        name: &str,
+        spec: &WebApplicationSpec,
+    ) -> Result<Children, String> {
+        self.check_synced(name).await?;
+        let live = self.children(name).await.map_err(|error| error.to_string())?;
+        let rendered = self.rendered(name, spec);
+        let (wanted, found): (Vec<_>, Vec<_>) = (rendered.keys().collect(), live.keys().collect());
+        if wanted != found {
+            let missing: Vec<_> = wanted.iter().filter(|name| !found.contains(name)).collect();
+            let extra: Vec<_> = found.iter().filter(|name| !wanted.contains(name)).collect();
+            return Err(format!("missing {missing:?}, not rendered {extra:?}"));
+        }
+        for (child, object) in &rendered {
+            if live[child].metadata.deletion_timestamp.is_some() {
+                return Err(format!("{child:?} is being deleted"));
+            }
+            // A Job is kept as it ran.
+            if child.0 != kinds::JOB.kind {
+                let actual = serde_json::to_value(&live[child]).unwrap();
+                covers(object, &actual, &mut format!("{} {}", child.0, child.1))?;
+            }
+        }
+        Ok(live)
+    }
+
+    /// Waits until [`Self::check_rendered`].
+    pub(crate) async fn as_rendered(&self, name: &str, spec: &WebApplicationSpec) -> Children {
+        let what = format!("{name} in {} is as rendered", self.ns);
+        eventually(&what, || self.check_rendered(name, spec)).await
+    }
+
+    async fn check_synced(&self, name: &str) -> Result<(), String> {
+        let app = self.apps().get(name).await.map_err(|error| error.to_string())?;
+        let status = app.status.clone().ok_or("no status")?;
+        if status.observed_generation != app.metadata.generation {
+            return Err("the status is of an older generation".to_owned());
+        }
+        match status
+            .conditions
+            .iter()
+            .find(|condition| condition.type_ == "Synced")
+        {
+            Some(condition) if condition.status == "True" => Ok(()),
+            _ => Err(format!("not Synced: {:?}", status.problems)),
+        }
+    }
+
+    /// Waits until the application is Ready.
+    pub(crate) async fn ready(&self, name: &str) -> WebApplication {
+        let what = format!("{name} in {} is Ready", self.ns);
+        eventually_within(Duration::from_secs(180), &what, || async {
+            let app = self.apps().get(name).await.map_err(|error| error.to_string())?;
+            let status = app.status.clone().unwrap_or_default();
+            let ready = status
+                .conditions
+                .iter()
+                .find(|condition| condition.type_ == "Ready");
+            match ready {
+                Some(ready)
+                    if ready.status == "True" && status.observed_generation == app.metadata.generation =>
+                {
+                    Ok(app)
+                }
+                _ => Err(format!("{ready:?} {:?}", status.problems)),
+            }
+        })
+        .await
+    }
+
+    /// Waits until the status of the present generation has a problem of this reason; its text with path and hint.
+    pub(crate) async fn problem(&self, name: &str, reason: &str) -> String {
+        let what = format!("{name} in {} has the problem {reason}", self.ns);
+        eventually(&what, || async {
+            let app = self.apps().get(name).await.map_err(|error| error.to_string())?;
+            let status = app.status.clone().unwrap_or_default();
+            if status.observed_generation != app.metadata.generation {
+                return Err("the status is of an older generation".to_owned());
+            }
+            let found = status.problems.iter().find(|problem| problem.reason == reason);
+            found
+                .map(ToString::to_string)
+                .ok_or_else(|| format!("{:?}", status.problems))
+        })
+        .await
+    }
+
+    /// Versions of the children, once nothing writes to them any more.
+    pub(crate) async fn quiet_versions(&self, name: &str) -> BTreeMap<Name, String> {
+        eventually(&format!("the children of {name} are quiet"), || async {
+            let before = self.versions(name).await?;
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let after = self.versions(name).await?;
+            if before == after {
+                Ok(after)
+            } else {
+                Err("they change".to_owned())
+            }
+        })
+        .await
+    }
+
+    pub(crate) async fn versions(&self, name: &str) -> Result<BTreeMap<Name, String>, String> {
+        let children = self.children(name).await.map_err(|error| error.to_string())?;
+        let versions = children.into_iter();
+        Ok(versions
+            .map(|(name, object)| (name, object.resource_version().unwrap_or_default()))
+            .collect())
+    }
+}
+
+fn not_anothers(object: &DynamicObject) -> bool {
+    let owners = object.owner_references();
+    owners.is_empty() || owners.iter().any(|owner| owner.kind == "WebApplication")
+}
+
+/// Children without what differs from one object to another of the same content: to be compared as a whole, so that
+/// a field that was left behind is seen.
+pub(crate) fn contents(children: &Children) -> BTreeMap<Name, Value> {
+    let content = |(name, object): (&Name, &DynamicObject)| {
+        let mut value = serde_json::to_value(object).unwrap();
+        let fields = value.as_object_mut().unwrap();
+        fields.remove("status");
+        let metadata = fields["metadata"].as_object_mut().unwrap();
+        metadata.retain(|key, _| matches!(key.as_str(), "name" | "namespace" | "labels" | "annotations"));
+        if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+            annotations.remove("deployment.kubernetes.io/revision");
+        }
+        match name.0 {
+            // Labels and selector hold its UID.
+            "Job" => value = Value::Null,
+            "Service" => {
+                let spec = value["spec"].as_object_mut().unwrap();
+                spec.retain(|key, _| !key.starts_with("clusterIP"));
+            }
+            _ => {}
+        }
+        (name.clone(), value)
+    };
+    children.iter().map(content).collect()
+}
+
+/// Whether everything that `wanted` says is in `actual`, as the API server writes it.
+fn covers(wanted: &Value, actual: &Value, path: &mut String) -> Result<(), String> {
+    let differs = || Err(format!("{path}: {wanted} is wanted, {actual} is there"));
+    match (wanted, actual) {
+        (Value::Object(wanted), Value::Object(actual)) => {
+            for (key, value) in wanted {
+                let length = path.len();
+                path.push('.');
+                path.push_str(key);
+                covers(value, actual.get(key).unwrap_or(&Value::Null), path)?;
+                path.truncate(length);
+            }
+            Ok(())
+        }
+        (Value::Array(wanted), Value::Array(actual)) if wanted.len() == actual.len() => {
+            for (index, (wanted, actual)) in wanted.iter().zip(actual).enumerate() {
+                let length = path.len();
+                path.push_str(&format!("[{index}]"));
+                covers(wanted, actual, path)?;
+                path.truncate(length);
+            }
+            Ok(())
+        }
+        // The API server leaves out what is empty.
+        (_, Value::Null) if wanted == "" || *wanted == json!([]) || *wanted == json!({}) => Ok(()),
+        (Value::String(one), Value::String(other)) if same_quantity(one, other) => Ok(()),
+        _ if wanted == actual => Ok(()),
+        _ => differs(),
+    }
+}
+
+fn same_quantity(one: &str, other: &str) -> bool {
+    one == other || quantity(one).is_some_and(|number| Some(number) == quantity(other))
+}
+
+fn quantity(text: &str) -> Option<f64> {
+    let end = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(text.len());
+    let factor = match &text[end..] {
+        "" => 1.0,
+        "m" => 0.001,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "Ki" => 1024.0,
+        "Mi" => 1024.0 * 1024.0,
+        "Gi" => 1024.0 * 1024.0 * 1024.0,
+        _ => return None,
+    };
+    Some(text[..end].parse::<f64>().ok()? * factor)
+}

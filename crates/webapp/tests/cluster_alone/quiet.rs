@@ -1,0 +1,123 @@
+//! A controller that has nothing to do asks for nothing, and one that starts anew writes nothing.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use idp_core::Kind;
+use idp_testkit::fixtures::typical;
+use kube::ResourceExt;
+
+use crate::support::{LONG, Lab, work};
+
+const COUNT: usize = 200;
+const QUIET: Duration = Duration::from_secs(60);
+const SETTLING: Duration = Duration::from_secs(10);
+
+/// Requests that only our controller sends, as the API server counts them: server-side apply of whatever, and all that
+/// concerns our own API group, but for watches.
+async fn counted(lab: &Lab) -> f64 {
+    let request = http::Request::get("/metrics")
+        .body(Vec::new())
+        .expect("a request");
+    let text = lab.test.client.request_text(request).await.expect("metrics");
+    text.lines()
+        .filter(|line| line.starts_with("apiserver_request_total{"))
+        .filter(|line| {
+            line.contains("verb=\"APPLY\"")
+                || (line.contains("group=\"idp.dev\"") && !line.contains("verb=\"WATCH\""))
+        })
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
+}
+
+async fn versions(lab: &Lab, namespace: &str) -> BTreeMap<(Kind, String), String> {
+    let objects = lab.objects(namespace).await.expect("lists");
+    objects
+        .into_iter()
+        .map(|(key, object)| (key, object.resource_version().unwrap_or_default()))
+        .collect()
+}
+
+/// Waits until the controller has asked for nothing for a while; afterwards nothing is under way.
+async fn settled(lab: &Lab) {
+    let began = std::time::Instant::now();
+    loop {
+        let audit = lab.audit();
+        tokio::time::sleep(SETTLING).await;
+        let requests = audit.requests().expect("readable");
+        if work(&requests).is_empty() {
+            return;
+        }
+        assert!(
+            began.elapsed() < LONG,
+            "never quiet: {:?}",
+            work(&requests).last()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quiet_when_nothing_changes_and_after_a_restart() {
+    let lab = Lab::enter().await;
+    let namespace = lab.test.namespace("quiet").await.unwrap();
+    let controller = lab.leader("quiet-first").await;
+    lab.create(
+        (0..COUNT)
+            .map(|number| typical(&namespace, &format!("app-{number}")))
+            .collect(),
+    )
+    .await;
+    lab.all_ready(&namespace, COUNT).await;
+    settled(&lab).await;
+
+    let (audit, before) = (lab.audit(), counted(&lab).await);
+    let first = versions(&lab, &namespace).await;
+    // The list of applications just above counts; it is the only request of ours.
+    let lists = counted(&lab).await - before;
+    tokio::time::sleep(QUIET).await;
+    let asked = counted(&lab).await - before - lists;
+    let requests = audit.requests().unwrap();
+    assert!(
+        work(&requests).is_empty(),
+        "a quiet minute: {:?}",
+        work(&requests)
+    );
+    assert!(
+        asked.abs() < 0.5,
+        "a quiet minute: the API server counted {asked} requests"
+    );
+    assert!(
+        requests.iter().any(|request| request.resource == "leases"),
+        "the audit log works"
+    );
+    eprintln!(
+        "quiet: {} applications, {} objects, {} lease requests in a minute",
+        COUNT,
+        first.len(),
+        requests.len()
+    );
+
+    let audit = lab.audit();
+    assert!(controller.stop().await.unwrap(), "it ends well");
+    let controller = lab.leader("quiet-second").await;
+    settled(&lab).await;
+    let requests = audit.requests().unwrap();
+    let writes: Vec<_> = work(&requests)
+        .into_iter()
+        .filter(|request| !["get", "list"].contains(&request.verb.as_str()))
+        .collect();
+    assert!(writes.is_empty(), "after a restart: {writes:?}");
+    let second = versions(&lab, &namespace).await;
+    let changed: Vec<_> = first
+        .iter()
+        .filter(|(key, version)| second.get(key) != Some(version))
+        .collect();
+    assert!(
+        changed.is_empty() && first.len() == second.len(),
+        "after a restart: {changed:?}"
+    );
+    eprintln!("restart: {} requests, none a write", requests.len());
+
+    lab.clean(&namespace).await;
+    settled(&lab).await;
+    controller.stop().await.unwrap();
+}

@@ -1,0 +1,256 @@
+//! `idp-cli up`, `down`, `status`, `kubeconfig` and `kubectl`: the local cluster.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use idp_cluster::{Cluster, Manifest, Nodes, Provider, Purge, UpOptions};
+
+use crate::progress::Terminal;
+
+/// The platform's controllers.
+const CONTROLLERS: [&str; 1] = ["idp-webapp"];
+
+/// How to start a cluster.
+#[derive(Args)]
+pub(crate) struct UpArgs {
+    /// Where the cluster comes from.
+    #[arg(long, value_enum, default_value_t = ProviderName::Embedded)]
+    provider: ProviderName,
+    /// Nodes: `real`, `kwok` or `kwok=N` for N fake ones, `both` or `both=N`. Default: real where this machine can.
+    #[arg(long, value_parser = nodes)]
+    nodes: Option<Nodes>,
+    /// Installs missing Debian packages without asking.
+    #[arg(long, short)]
+    yes: bool,
+    /// Starts no controllers. Otherwise those that lie beside idp-cli run beside the cluster.
+    #[arg(long)]
+    no_controllers: bool,
+}
+
+/// Where a cluster comes from.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ProviderName {
+    /// Processes of this machine.
+    Embedded,
+    /// kind, in a container engine.
+    Kind,
+    /// The kubeconfig's current context, or the one of --context.
+    Existing,
+}
+
+/// How to stop a cluster.
+#[derive(Args)]
+pub(crate) struct DownArgs {
+    /// Deletes its data too.
+    #[arg(long)]
+    purge: bool,
+}
+
+/// Arguments of kubectl.
+#[derive(Args)]
+pub(crate) struct KubectlArgs {
+    /// What kubectl gets.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+fn nodes(text: &str) -> Result<Nodes, String> {
+    let (kind, count) = text
+        .split_once('=')
+        .map_or((text, None), |(kind, count)| (kind, Some(count)));
+    let count = count.map(|count| count.parse().map_err(|_| format!("{count:?} is not a number")));
+    let count: Option<usize> = count.transpose()?;
+    match (kind, count) {
+        ("real", None) => Ok(Nodes::Real),
+        ("kwok", count) => Ok(Nodes::Kwok(count.unwrap_or(3))),
+        ("both", count) => Ok(Nodes::Both {
+            kwok: count.unwrap_or(3),
+        }),
+        _ => Err("write real, kwok, kwok=N, both or both=N".to_owned()),
+    }
+}
+
+/// Everything of ours that a cluster needs before controllers start: definitions and the local Environment.
+fn manifests() -> Result<Vec<Manifest>> {
+    let definitions = idp_api::generated::files().map_err(|error| anyhow::anyhow!("{error}"))?;
+    let mut manifests: Vec<Manifest> = definitions
+        .into_iter()
+        .map(|(source, text)| Manifest { source, text })
+        .collect();
+    manifests.push(Manifest {
+        source: "platform/operators/idp-webapp/rbac.yaml".to_owned(),
+        text: include_str!("../../../platform/operators/idp-webapp/rbac.yaml").to_owned(),
+    });
+    manifests.push(Manifest {
+        source: "platform/environments/local.yaml".to_owned(),
+        text: include_str!("../../../platform/environments/local.yaml").to_owned(),
+    });
+    Ok(manifests)
+}
+
+/// Starts the cluster.
+pub(crate) async fn up(name: &str, args: &UpArgs) -> Result<()> {
+    let provider = match args.provider {
+        ProviderName::Embedded => Provider::Embedded,
+        ProviderName::Kind => Provider::Kind,
+        ProviderName::Existing => Provider::Existing { context: None },
+    };
+    let nodes = args.nodes.unwrap_or_else(Nodes::default_here);
+    if provider == Provider::Embedded && !matches!(nodes, Nodes::Kwok(_)) {
+        packages(args.yes).await?;
+    }
+    let options = UpOptions {
+        name: name.to_owned(),
+        provider: provider.clone(),
+        nodes,
+        manifests: manifests()?,
+        ..UpOptions::default()
+    };
+    let cluster = idp_cluster::up(&options, &Terminal).await?;
+    if provider == Provider::Embedded && !args.no_controllers {
+        start_controllers(&cluster).await?;
+    }
+    let selection = if name == idp_cluster::DEFAULT_NAME {
+        String::new()
+    } else {
+        format!(" --cluster {name}")
+    };
+    println!("The cluster {} is ready.", cluster.name());
+    if let Some(file) = cluster.kubeconfig_file() {
+        println!("  kubeconfig  {}", file.display());
+        println!("  kubectl     idp-cli{selection} kubectl get webapplications -A");
+    }
+    println!("  stop it     idp-cli{selection} down");
+    Ok(())
+}
+
+/// Starts the controllers whose programs lie beside this one.
+async fn start_controllers(cluster: &Cluster) -> Result<()> {
+    let folder = std::env::current_exe()?;
+    for name in CONTROLLERS {
+        let program = folder.with_file_name(name);
+        if program.is_file() {
+            idp_cluster::start_controller(cluster, name, &program).await?;
+            println!("The controller {name} runs beside it.");
+        } else {
+            println!(
+                "There is no program {} to run as a controller.",
+                program.display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Offers to install what a real node needs.
+async fn packages(yes: bool) -> Result<()> {
+    let missing = idp_cluster::missing_packages();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !yes
+        && !agreed(&format!(
+            "A real node needs {}. Install with apt-get?",
+            missing.join(", ")
+        ))?
+    {
+        bail!(
+            "a real node needs {}: install them, say --yes, or take fake nodes with --nodes kwok",
+            missing.join(", ")
+        );
+    }
+    idp_cluster::install_packages(&Terminal).await
+}
+
+/// Asks on the terminal; without one, the answer is no.
+fn agreed(question: &str) -> Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    print!("{question} [y/N] ");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Stops the cluster.
+pub(crate) async fn down(name: &str, args: &DownArgs) -> Result<()> {
+    idp_cluster::down(
+        name,
+        if args.purge {
+            Purge::Everything
+        } else {
+            Purge::KeepData
+        },
+    )
+    .await?;
+    let data = if args.purge {
+        "nothing is left of it"
+    } else {
+        "its data is kept for the next `idp-cli up`"
+    };
+    println!("The cluster {name} is stopped; {data}.");
+    Ok(())
+}
+
+/// Shows the parts of the cluster.
+pub(crate) fn status(name: &str) -> Result<()> {
+    let components = idp_cluster::status(name)?;
+    if components.is_empty() {
+        println!("The cluster {name} is not running; `idp-cli up` starts it.");
+        return Ok(());
+    }
+    println!(
+        "{:<26} {:<8} {:>8}  {:<28} LOG",
+        "COMPONENT", "STATE", "PID", "ENDPOINT"
+    );
+    for component in &components {
+        let state = if component.running { "running" } else { "ended" };
+        let log = component.log.display();
+        println!(
+            "{:<26} {state:<8} {:>8}  {:<28} {log}",
+            component.name, component.pid, component.endpoint
+        );
+    }
+    let ended = components.iter().filter(|component| !component.running).count();
+    if ended > 0 {
+        bail!("{ended} components have ended; their logs say why, and `idp-cli up` starts them again");
+    }
+    Ok(())
+}
+
+/// Prints the path of the kubeconfig.
+pub(crate) fn kubeconfig(name: &str) -> Result<()> {
+    let file = Cluster::open(name)?
+        .kubeconfig_file()
+        .context("this cluster has no kubeconfig of its own")?;
+    println!("{}", file.display());
+    Ok(())
+}
+
+/// Runs kubectl and ends as it ends.
+pub(crate) fn kubectl(name: &str, args: &KubectlArgs) -> Result<()> {
+    let status = Cluster::open(name)?
+        .kubectl()?
+        .args(&args.args)
+        .status()
+        .context("kubectl cannot be run")?;
+    std::process::exit(status.code().unwrap_or(1));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_read() {
+        assert_eq!(nodes("real"), Ok(Nodes::Real));
+        assert_eq!(nodes("kwok=7"), Ok(Nodes::Kwok(7)));
+        assert_eq!(nodes("both"), Ok(Nodes::Both { kwok: 3 }));
+        for wrong in ["kwok=x", "real=2", "all"] {
+            assert!(nodes(wrong).is_err(), "{wrong}");
+        }
+    }
+}

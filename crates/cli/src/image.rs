@@ -1,0 +1,51 @@
+//! `idp-cli image`: images without a container engine.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use idp_cluster::{Cluster, Image};
+
+/// What to do with images.
+#[derive(Subcommand)]
+pub(crate) enum ImageCommand {
+    /// Makes an image archive of one static program.
+    Build {
+        /// The program: a statically linked Linux executable.
+        program: PathBuf,
+        /// Name and tag of the image, such as `shop:1.0`.
+        #[arg(long, short)]
+        tag: String,
+        /// The archive to write, in the form of `docker save`.
+        #[arg(long, short)]
+        output: PathBuf,
+    },
+    /// Loads an image archive (of `image build`, or `docker save`) into the local cluster's node.
+    Load {
+        /// The archive.
+        archive: PathBuf,
+    },
+}
+
+/// Runs the command.
+pub(crate) async fn run(cluster: &str, command: &ImageCommand) -> Result<()> {
+    match command {
+        ImageCommand::Build { program, tag, output } => {
+            let content =
+                std::fs::read(program).with_context(|| format!("{} cannot be read", program.display()))?;
+            let name = program
+                .file_name()
+                .context("the program has no name")?
+                .to_string_lossy();
+            Image::of_program(tag, &format!("/{name}"), content).write_archive(output)?;
+            println!("{}", output.display());
+        }
+        ImageCommand::Load { archive } => {
+            println!(
+                "{}",
+                idp_cluster::load_archive(&Cluster::open(cluster)?, archive).await?
+            );
+        }
+    }
+    Ok(())
+}

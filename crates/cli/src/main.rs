@@ -1,0 +1,86 @@
+//! `idp-cli`: the platform on the command line.
+
+mod cluster;
+mod connect;
+mod image;
+mod progress;
+mod render;
+mod show;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The platform on the command line.
+#[derive(Parser)]
+#[command(name = "idp-cli", version, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    connect: connect::ConnectArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts a local cluster with the platform's resources in it, or completes one that is there.
+    Up(cluster::UpArgs),
+    /// Stops the local cluster; nothing is left behind but its data.
+    Down(cluster::DownArgs),
+    /// Shows how an application is or, without a name, how the local cluster is.
+    Status(StatusArgs),
+    /// Prints the path of the local cluster's kubeconfig.
+    Kubeconfig,
+    /// Runs kubectl, of the local cluster's own version, against it.
+    #[command(disable_help_flag = true)]
+    Kubectl(cluster::KubectlArgs),
+    /// Container images without a container engine.
+    #[command(subcommand)]
+    Image(image::ImageCommand),
+    Render(render::RenderArgs),
+    /// Shows everything that belongs to an application.
+    Tree(show::ApplicationArgs),
+}
+
+#[derive(clap::Args)]
+struct StatusArgs {
+    /// Name of the application. Default: the local cluster is shown.
+    name: Option<String>,
+    /// Namespace of the application. Default: that of the kubeconfig's context.
+    #[arg(long, short)]
+    namespace: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("idp-cli: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<()> {
+    let name = cli.connect.cluster.as_str();
+    match cli.command {
+        Command::Up(args) => cluster::up(name, &args).await,
+        Command::Down(args) => cluster::down(name, &args).await,
+        Command::Status(StatusArgs {
+            name: Some(application),
+            namespace,
+        }) => {
+            let args = show::ApplicationArgs {
+                name: application,
+                namespace,
+            };
+            show::status(cli.connect.client().await?, &args).await
+        }
+        Command::Status(StatusArgs { name: None, .. }) => cluster::status(name),
+        Command::Kubeconfig => cluster::kubeconfig(name),
+        Command::Kubectl(args) => cluster::kubectl(name, &args),
+        Command::Image(command) => image::run(name, &command).await,
+        Command::Render(args) => render::run(&args),
+        Command::Tree(args) => show::tree(cli.connect.client().await?, &args).await,
+    }
+}

@@ -1,0 +1,32 @@
+//! Progress on the terminal.
+
+use std::io::{IsTerminal, Write};
+
+use idp_cluster::{Event, Progress};
+
+/// Writes one line a step to standard error; on a terminal also what a long step is doing.
+pub(crate) struct Terminal;
+
+/// Erases the line that the cursor is on.
+const CLEAR: &str = "\r\x1b[2K";
+
+impl Progress for Terminal {
+    fn report(&self, event: Event<'_>) {
+        let mut out = std::io::stderr().lock();
+        // Nothing can be done about a terminal that is gone.
+        let _ = match event {
+            Event::Started { step } if out.is_terminal() => write!(out, "{CLEAR}… {step}"),
+            Event::Line { step, line } if out.is_terminal() => {
+                let line: String = line.chars().take(100usize.saturating_sub(step.len())).collect();
+                write!(out, "{CLEAR}… {step}: {line}")
+            }
+            Event::Finished { step, elapsed } if out.is_terminal() => {
+                writeln!(out, "{CLEAR}✓ {step} ({:.1} s)", elapsed.as_secs_f32())
+            }
+            Event::Started { step } => writeln!(out, "… {step}"),
+            Event::Finished { step, elapsed } => writeln!(out, "✓ {step} ({:.1} s)", elapsed.as_secs_f32()),
+            Event::Line { .. } => Ok(()),
+        };
+        let _ = out.flush();
+    }
+}

@@ -1,0 +1,64 @@
+//! `cargo xtask check`: format, lints and dependencies.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context, Result};
+
+use crate::build;
+
+/// Version of cargo-deny that is installed where none is there.
+const CARGO_DENY: &str = "0.20.2";
+
+/// Runs all checks; the first that fails ends it.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    build::run(build::cargo(root).args(["fmt", "--all", "--check"]))?;
+    build::run(build::cargo(root).args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "--deny",
+        "warnings",
+    ]))?;
+    let deny = cargo_deny(root)?;
+    // Advisories need a database that is not published as a package; the other checks work offline.
+    build::run(
+        Command::new(deny)
+            .current_dir(root)
+            .args(["check", "bans", "licenses", "sources"]),
+    )
+}
+
+/// cargo-deny: the installed one, or one that is built into the cache.
+fn cargo_deny(root: &Path) -> Result<std::path::PathBuf> {
+    let installed = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .map(|folder| folder.join("cargo-deny"))
+        .find(|program| program.is_file());
+    if let Some(program) = installed {
+        return Ok(program);
+    }
+    let folder = idp_cluster::Cache::from_env()?.root().join("tools");
+    let program = folder.join("bin/cargo-deny");
+    if !program.is_file() {
+        println!("… build cargo-deny {CARGO_DENY}");
+        let mut install = build::cargo(root);
+        install.args([
+            "install",
+            "cargo-deny",
+            "--locked",
+            "--quiet",
+            "--version",
+            CARGO_DENY,
+        ]);
+        install
+            .args(["--no-default-features", "--profile", "dev", "--root"])
+            .arg(&folder);
+        // A tool that runs for a second: what counts is that it is built soon.
+        install
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .env("CARGO_TARGET_DIR", folder.join("target"));
+        build::run(&mut install).context("cargo-deny cannot be installed")?;
+        std::fs::remove_dir_all(folder.join("target"))?;
+    }
+    Ok(program)
+}

@@ -1,0 +1,126 @@
+//! `cargo xtask demo`: the main job, from nothing to a running application.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use idp_api::WebApplication;
+use idp_cluster::{Cluster, DEFAULT_NAME, Manifest, Nodes, UpOptions};
+use idp_core::condition::READY;
+use idp_testkit::{load_sample_image, platform_manifests};
+use kube::{Api, Client};
+
+use crate::{
+    build::{self, Profile},
+    progress::Lines,
+};
+
+const APPLICATION: &str = "sample-web-app";
+const APPLICATION_NAMESPACE: &str = "sample";
+const CONTROLLER: &str = "idp-webapp";
+/// How long the sample may take: its image is in the node already.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Brings up the cluster, the controller and the sample; shows its tree and its page.
+pub(crate) async fn run(root: &Path) -> Result<()> {
+    println!("… build the controller and the command line");
+    let programs = build::programs(root, &[CONTROLLER, "idp-cli"], Profile::Debug)?;
+    let cluster = start_cluster().await?;
+    if cluster.real_node()?.is_some() {
+        println!("… make the sample's image and load it into the node");
+        load_sample_image(&cluster).await?;
+    }
+    println!("… start the controller");
+    idp_cluster::start_controller(&cluster, CONTROLLER, &programs.join(CONTROLLER)).await?;
+    let client = cluster.client().await?;
+    println!("… apply applications/sample-web-app");
+    apply_sample(&client, root).await?;
+    wait_ready(&client).await?;
+
+    let cli = programs.join("idp-cli");
+    println!();
+    build::run(Command::new(&cli).args(["tree", APPLICATION, "--namespace", APPLICATION_NAMESPACE]))?;
+    show_page(&cluster, &client).await?;
+    let cli = cli.strip_prefix(root).unwrap_or(&cli).display();
+    println!("\nWhere to look next");
+    println!("  {cli} status {APPLICATION} --namespace {APPLICATION_NAMESPACE}");
+    println!("  {cli} kubectl get webapplications,pods --all-namespaces");
+    println!("  {cli} render applications/sample-web-app/webapplication.yaml");
+    println!("  {cli} status        # the cluster's parts and their logs");
+    println!("  {cli} down --purge  # stops everything; nothing is left");
+    Ok(())
+}
+
+async fn start_cluster() -> Result<Cluster> {
+    let nodes = Nodes::default_here();
+    if nodes == Nodes::Real {
+        idp_cluster::install_packages(&Lines).await?;
+    }
+    let options = UpOptions {
+        name: DEFAULT_NAME.to_owned(),
+        nodes,
+        manifests: platform_manifests()?,
+        ..UpOptions::default()
+    };
+    idp_cluster::up(&options, &Lines).await
+}
+
+async fn apply_sample(client: &Client, root: &Path) -> Result<()> {
+    let manifests: Result<Vec<Manifest>> = ["namespace.yaml", "webapplication.yaml"]
+        .into_iter()
+        .map(|name| {
+            let source = format!("applications/sample-web-app/{name}");
+            let text = std::fs::read_to_string(root.join(&source)).with_context(|| source.clone())?;
+            Ok(Manifest { source, text })
+        })
+        .collect();
+    idp_cluster::apply_manifests(client, &manifests?).await
+}
+
+/// Waits until the sample is Ready, telling what it waits for.
+async fn wait_ready(client: &Client) -> Result<()> {
+    let apps = Api::<WebApplication>::namespaced(client.clone(), APPLICATION_NAMESPACE);
+    let start = std::time::Instant::now();
+    let mut told = String::new();
+    while start.elapsed() < PATIENCE {
+        let app = apps.get(APPLICATION).await?;
+        let status = app.status.unwrap_or_default();
+        let current = status.observed_generation == app.metadata.generation;
+        if let Some(ready) = status
+            .conditions
+            .iter()
+            .find(|condition| condition.type_ == READY)
+        {
+            if ready.is_true() && current {
+                println!(
+                    "✓ {APPLICATION} is ready ({:.1} s)",
+                    start.elapsed().as_secs_f32()
+                );
+                return Ok(());
+            }
+            if told != ready.message {
+                told.clone_from(&ready.message);
+                println!("  {told}");
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    bail!(
+        "{APPLICATION} is not ready after {} s: {told}",
+        PATIENCE.as_secs()
+    )
+}
+
+/// Fetches the application's page from its pods, through its Service.
+async fn show_page(cluster: &Cluster, client: &Client) -> Result<()> {
+    if cluster.real_node()?.is_none() {
+        println!("\nFake nodes run nothing, so there is no page to fetch; a real node needs Linux and root.");
+        return Ok(());
+    }
+    let path =
+        format!("/api/v1/namespaces/{APPLICATION_NAMESPACE}/services/http:{APPLICATION}:http/proxy/api/info");
+    let page = client
+        .request_text(http::Request::get(&path).body(Vec::new())?)
+        .await?;
+    println!("\nGET /api/info through the Service:\n{page}");
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! Progress as lines.
+
+use idp_cluster::{Event, Progress};
+
+/// Writes a line when a step begins, and one when it ends.
+pub(crate) struct Lines;
+
+impl Progress for Lines {
+    fn report(&self, event: Event<'_>) {
+        match event {
+            Event::Started { step } => println!("… {step}"),
+            Event::Finished { step, elapsed } => println!("✓ {step} ({:.1} s)", elapsed.as_secs_f32()),
+            Event::Line { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! `cargo xtask test`: every test.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Args;
+use idp_cluster::Purge;
+use idp_testkit::{ALONE, CLUSTER, TestCluster, load_sample_image};
+
+use crate::{build, progress::Lines};
+
+/// Which tests, and what becomes of the cluster.
+#[derive(Args)]
+pub(crate) struct TestArgs {
+    /// Leaves the test clusters running, for the next run.
+    #[arg(long)]
+    keep: bool,
+    /// Handed on to `cargo test`: packages, targets, names.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+/// Starts the clusters that the tests share, runs them, and stops what it (or a test) started.
+pub(crate) async fn run(root: &Path, args: &TestArgs) -> Result<()> {
+    let cluster = TestCluster::start(&Lines).await?;
+    load_sample_image(&cluster.cluster).await?;
+    let mut cargo = build::cargo(root);
+    cargo.arg("test");
+    if args.args.is_empty() {
+        TestCluster::start_alone(&Lines).await?;
+        cargo.args(["--workspace", "--all-targets"]);
+    }
+    // One binary after another is cargo's own habit; within one, more tests than cores mostly wait for the cluster.
+    cargo.args(&args.args);
+    let outcome = build::run(&mut cargo);
+    if !args.keep {
+        idp_cluster::down(CLUSTER, Purge::Everything).await?;
+        idp_cluster::down(ALONE, Purge::Everything).await?;
+    }
+    outcome
+}

@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use idp_cluster::{Cluster, Manifest, Nodes, Provider, Purge, UpOptions};
+use idp_cluster::{Addon, Cluster, Manifest, Nodes, Provider, Purge, UpOptions};
 
 use crate::progress::Terminal;
 
@@ -20,6 +20,10 @@ pub(crate) struct UpArgs {
     /// Nodes: `real`, `kwok` or `kwok=N` for N fake ones, `both` or `both=N`. Default: real where this machine can.
     #[arg(long, value_parser = nodes)]
     nodes: Option<Nodes>,
+    /// Peers to run beside the embedded cluster, separated by commas: `localstack`, `external-secrets`,
+    /// `cert-manager`, `crossplane` (1.20), `crossplane=2`. They stay with the cluster until it is purged.
+    #[arg(long = "with", value_delimiter = ',', value_name = "ADD-ON")]
+    addons: Vec<Addon>,
     /// Installs missing Debian packages without asking.
     #[arg(long, short)]
     yes: bool,
@@ -104,6 +108,7 @@ pub(crate) async fn up(name: &str, args: &UpArgs) -> Result<()> {
         name: name.to_owned(),
         provider: provider.clone(),
         nodes,
+        addons: args.addons.clone(),
         manifests: manifests()?,
         ..UpOptions::default()
     };

@@ -14,6 +14,8 @@ pub(crate) const MAX_CLUSTERS: u8 = 32;
 
 const FIRST_PORT: u16 = 21_000;
 const PORTS_A_CLUSTER: u16 = 16;
+/// Past every cluster's own block, so that a fallback never takes another cluster's port.
+const BEYOND: u16 = FIRST_PORT + MAX_CLUSTERS as u16 * PORTS_A_CLUSTER;
 
 /// A cluster's number on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,20 +88,8 @@ impl Ports {
     }
 
     fn choose_with(index: Index, free: impl Fn(u16) -> bool) -> Result<Self> {
-        let block = FIRST_PORT + u16::from(index.0) * PORTS_A_CLUSTER;
-        // Past every cluster's own block, so that a fallback never takes another cluster's port.
-        let beyond = FIRST_PORT + u16::from(MAX_CLUSTERS) * PORTS_A_CLUSTER;
-        let mut fallback = (beyond..beyond + 2000).filter(|port| free(*port));
-        let mut port = |offset: u16| -> Result<u16> {
-            let wanted = block + offset;
-            if free(wanted) {
-                return Ok(wanted);
-            }
-            match fallback.next() {
-                Some(port) => Ok(port),
-                None => bail!("no free TCP port from {beyond} to {}", beyond + 2000),
-            }
-        };
+        let mut chooser = Chooser::new(index, free);
+        let mut port = |offset| chooser.port(offset);
         Ok(Self {
             apiserver: port(0)?,
             etcd: port(1)?,
@@ -108,6 +98,46 @@ impl Ports {
             scheduler: port(4)?,
             kwok: port(5)?,
         })
+    }
+}
+
+/// Gives out the ports of an index where free, and other free ones where not; none twice.
+pub(crate) struct Chooser<F> {
+    block: u16,
+    free: F,
+    /// Where the search beyond the cluster's own block goes on.
+    fallback: u16,
+}
+
+impl Chooser<fn(u16) -> bool> {
+    /// Of the ports that nobody listens on at loopback.
+    pub(crate) fn on_loopback(index: Index) -> Self {
+        Self::new(index, |port| is_free(Ipv4Addr::LOCALHOST, port))
+    }
+}
+
+impl<F: Fn(u16) -> bool> Chooser<F> {
+    fn new(index: Index, free: F) -> Self {
+        Self {
+            block: FIRST_PORT + u16::from(index.0) * PORTS_A_CLUSTER,
+            free,
+            fallback: BEYOND,
+        }
+    }
+
+    /// The port at `offset` (below 16) of the cluster's block, or a free one beyond all blocks.
+    pub(crate) fn port(&mut self, offset: u16) -> Result<u16> {
+        let wanted = self.block + offset;
+        if (self.free)(wanted) {
+            return Ok(wanted);
+        }
+        match (self.fallback..BEYOND + 2000).find(|port| (self.free)(*port)) {
+            Some(port) => {
+                self.fallback = port + 1;
+                Ok(port)
+            }
+            None => bail!("no free TCP port from {BEYOND} to {}", BEYOND + 2000),
+        }
     }
 }
 

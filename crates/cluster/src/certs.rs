@@ -1,6 +1,7 @@
 //! The cluster's certificates: made once, when the cluster is new, and kept with its data.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use rcgen::{
@@ -117,6 +118,27 @@ pub(crate) fn ensure(folder: &Folder, index: Index, node: &str) -> Result<()> {
         0o600,
     )?;
     write_atomic(&folder.cert(COMPLETE), b"", 0o600)
+}
+
+/// The folder with `ca.crt`, `tls.crt` and `tls.key` by which Crossplane and its functions know each other, all of them
+/// on loopback; made once.
+pub(crate) fn ensure_crossplane(folder: &Folder) -> Result<PathBuf> {
+    let dir = folder.cert("crossplane");
+    // Written last.
+    if !dir.join("tls.key").exists() {
+        let ca = Authority::create(
+            folder,
+            "crossplane/ca",
+            &format!("idp crossplane {}", folder.name),
+        )?;
+        let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        let subject = Subject {
+            usages: BOTH,
+            ..Subject::server("crossplane", &["localhost"], &loopback)
+        };
+        ca.issue(folder, "crossplane/tls", &subject)?;
+    }
+    Ok(dir)
 }
 
 /// Whom a certificate names, and for what.

@@ -140,6 +140,14 @@ impl Cluster {
         Ok(command)
     }
 
+    /// Where a component answers, such as `http://127.0.0.1:21008` for `localstack`; none when the cluster has no such
+    /// component, or its state cannot be read.
+    #[must_use]
+    pub fn endpoint(&self, component: &str) -> Option<String> {
+        let state = self.state().ok()??;
+        state.find(component).map(|recorded| recorded.endpoint.clone())
+    }
+
     pub(crate) fn state(&self) -> Result<Option<State>> {
         match self.access {
             Access::Embedded => self.folder.load(),

@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::Cluster;
+use crate::daemon::Daemon;
 use crate::identity::controller_kubeconfig;
-use crate::process::{Daemon, Identity, stop};
-use crate::state::Recorded;
+use crate::process::{Identity, stop};
 
 /// How long a replaced process has to end by itself.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -37,21 +37,16 @@ async fn start_companion(
     stop(&old, GRACE).await;
     state.processes = kept;
     let daemon = Daemon {
-        name,
+        name: name.to_owned(),
         program: program.to_owned(),
         args,
+        env: vec![],
         netns: None,
         uses_proxy: false,
-        endpoint: endpoint.clone(),
-    };
-    let process = daemon.spawn(&folder.log(name))?;
-    state.processes.push(Recorded {
-        name: name.to_owned(),
-        process,
         endpoint,
-        companion: true,
-    });
-    folder.save(&state)
+        health: None,
+    };
+    folder.ensure(&mut state, &daemon, true).map(|_| ())
 }
 
 /// Namespace of the platform's controllers' identities.

@@ -7,8 +7,8 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::addresses::{Index, Ports};
+use crate::daemon::Daemon;
 use crate::kubeconfig;
-use crate::process::Daemon;
 use crate::state::Folder;
 
 /// Who is recorded in the audit log: the platform's own controllers, and nobody else.
@@ -56,12 +56,14 @@ impl ControlPlane<'_> {
         let mut args = vec![name.to_owned()];
         args.extend(flags);
         Daemon {
-            name,
+            name: name.to_owned(),
             program: self.program.clone(),
             args,
+            env: vec![],
             netns: None,
             uses_proxy: false,
             endpoint: format!("https://{address}:{port}"),
+            health: None,
         }
     }
 

@@ -10,67 +10,21 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::cache::{Cache, Lock};
+use crate::gomodules::KUBERNETES;
 use crate::progress::{Event, Progress, step};
-
-/// The Kubernetes release that `infrastructure/embedded/kubernetes/go.mod` requires.
-const KUBERNETES: &str = "1.36.3";
-
-macro_rules! source {
-    ($module:literal, $file:literal) => {
-        (
-            $file,
-            include_str!(concat!("../../../infrastructure/embedded/", $module, "/", $file)),
-        )
-    };
-}
 
 /// A small Go module whose build gives one program.
 pub(crate) struct GoModule {
     /// The program's file name.
-    name: &'static str,
-    files: &'static [(&'static str, &'static str)],
+    pub(crate) name: &'static str,
+    pub(crate) files: &'static [(&'static str, &'static str)],
     /// The import path of the main package.
-    package: &'static str,
+    pub(crate) package: &'static str,
     /// Adds the version to the programs that report one.
-    kubernetes_version: bool,
+    pub(crate) kubernetes_version: bool,
     /// Folders of the main package's module whose YAML files are kept beside the program.
-    assets: &'static [&'static str],
+    pub(crate) assets: &'static [&'static str],
 }
-
-/// Control plane, kubelet, kube-proxy, kubectl and etcd.
-pub(crate) const EMBEDDED: GoModule = GoModule {
-    name: "idp-embedded",
-    files: &[
-        source!("kubernetes", "go.mod"),
-        source!("kubernetes", "go.sum"),
-        source!("kubernetes", "main.go"),
-    ],
-    package: ".",
-    kubernetes_version: true,
-    assets: &[],
-};
-
-/// Fake nodes, with the stages that make their pods run and their Jobs complete.
-pub(crate) const KWOK: GoModule = GoModule {
-    name: "kwok",
-    files: &[source!("kwok", "go.mod"), source!("kwok", "go.sum")],
-    package: "sigs.k8s.io/kwok/cmd/kwok",
-    kubernetes_version: false,
-    assets: &[
-        "kustomize/stage/node/fast",
-        "kustomize/stage/node/heartbeat-with-lease",
-        "kustomize/stage/pod/fast",
-    ],
-};
-
-/// The only process of a pod's sandbox image.
-pub(crate) const PAUSE: GoModule = GoModule {
-    name: "pause",
-    files: &[source!("pause", "go.mod"), source!("pause", "main.go")],
-    package: ".",
-    kubernetes_version: false,
-    assets: &[],
-};
 
 impl GoModule {
     /// The folder with the built program, building it first where needed.
@@ -214,12 +168,12 @@ async fn go_version() -> Option<String> {
 }
 
 /// Runs a command, passing its error output on line by line; the last lines are the error when it fails.
-async fn run_reporting(mut command: Command, title: &str, progress: &dyn Progress) -> Result<()> {
+pub(crate) async fn run_reporting(mut command: Command, title: &str, progress: &dyn Progress) -> Result<()> {
     let mut child = command
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .context("running go")?;
+        .with_context(|| format!("{title}: the command cannot be run"))?;
     let mut last = std::collections::VecDeque::new();
     if let Some(errors) = child.stderr.take() {
         let mut lines = BufReader::new(errors).lines();
@@ -269,7 +223,7 @@ pub(crate) async fn download_module(module: &str, version: &str) -> Result<PathB
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::gomodules::{EMBEDDED, KUBERNETES, KWOK, PAUSE};
 
     #[test]
     fn the_version_told_is_the_version_built() {

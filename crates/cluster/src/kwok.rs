@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::apply::FIELD_MANAGER;
 use crate::control_plane::ControlPlane;
-use crate::process::Daemon;
+use crate::daemon::Daemon;
 
 /// Which nodes are fake.
 pub(crate) const SELECTOR: &str = "type=kwok";
@@ -24,15 +24,17 @@ pub(crate) fn daemon(plane: &ControlPlane<'_>, dir: &Path) -> Result<Daemon> {
         .folder
         .write_config("kwok.yaml", &config(dir, &plane.index.kwok_cidr(), &address)?)?;
     Ok(Daemon {
-        name: "kwok",
+        name: "kwok".to_owned(),
         program: dir.join("kwok"),
         args: vec![
             format!("--kubeconfig={}", plane.kubeconfig_of("kwok")),
             format!("--config={config}"),
         ],
+        env: vec![],
         netns: None,
         uses_proxy: false,
         endpoint: format!("http://{address}"),
+        health: None,
     })
 }
 

@@ -7,6 +7,8 @@
 //!
 //! Several clusters can run at the same time under different names.
 
+mod addon;
+mod addons;
 mod addresses;
 mod apply;
 mod cache;
@@ -14,10 +16,14 @@ mod certs;
 mod cgroup;
 mod cluster;
 mod companion;
+mod component;
 mod control_plane;
 mod crds;
+mod daemon;
 mod down;
 mod gobuild;
+mod gomodules;
+mod http;
 mod identity;
 mod image;
 mod kubeconfig;
@@ -32,15 +38,19 @@ mod pods;
 mod process;
 mod progress;
 mod provider;
+mod python;
+mod secrets_manager;
 mod start;
 mod state;
 mod sysctl;
 mod up;
 
+pub use addon::{Addon, Generation};
 pub use apply::{FIELD_MANAGER, Manifest, apply_manifests};
 pub use cache::Cache;
 pub use cluster::{Cluster, ComponentStatus, list, status};
 pub use companion::start_controller;
+pub use component::{start_component, stop_component};
 pub use crds::Peer;
 pub use down::{Purge, down};
 pub use identity::controller_kubeconfig;
@@ -49,6 +59,7 @@ pub use load::{load_archive, load_image};
 pub use packages::{can_run_real_node, install_packages, missing_packages};
 pub use progress::{Event, Progress};
 pub use provider::Provider;
+pub use secrets_manager::SecretsManager;
 pub use up::{Nodes, UpOptions, up};
 
 /// The name of the cluster that is meant when none is named.

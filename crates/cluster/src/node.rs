@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::addresses::Index;
 use crate::control_plane::ControlPlane;
+use crate::daemon::Daemon;
 use crate::network;
-use crate::process::Daemon;
 
 /// The sandbox image: made here, so that no pod needs a registry for its first container.
 pub(crate) const PAUSE_IMAGE: &str = "localhost/idp-pause:1";
@@ -42,12 +42,14 @@ impl Node<'_> {
         // containerd fetches images, so it alone keeps the proxy settings.
         let uses_proxy = name == "containerd";
         Daemon {
-            name,
+            name: name.to_owned(),
             program,
             args,
+            env: vec![],
             netns: Some(network::netns(self.index())),
             uses_proxy,
             endpoint,
+            health: None,
         }
     }
 

@@ -11,11 +11,12 @@ use kube::api::{Api, ListParams};
 
 use crate::addresses::Ports;
 use crate::control_plane::ControlPlane;
+use crate::daemon::{Daemon, wait_ready};
 use crate::image::Image;
 use crate::load::{digest_of, load_into};
 use crate::node::{self, Node, PAUSE_IMAGE, containerd_socket};
-use crate::process::{Daemon, Identity, stop, wait_ready};
-use crate::state::{Folder, Recorded, State};
+use crate::process::{Identity, stop};
+use crate::state::{Folder, State};
 use crate::{certs, cgroup, kubeconfig, kwok, network, sysctl};
 
 /// How long a component may take to become ready: a cold disk and two busy cores are slow.
@@ -46,7 +47,7 @@ impl Start<'_> {
         certs::ensure(self.folder, self.state.index, &node)?;
         // A real node that runs is not taken away by a call that asks for fake ones.
         self.state.real_node =
-            self.programs.pause.is_some() || (self.state.real_node && self.runs("kubelet"));
+            self.programs.pause.is_some() || (self.state.real_node && self.state.runs("kubelet"));
         let bind = if self.state.real_node {
             self.state.index.host_ip()
         } else {
@@ -77,9 +78,9 @@ impl Start<'_> {
         let process = self.ensure(&apiserver)?;
         let client = kubeconfig::client(Some(&folder.kubeconfig()), None).await?;
         wait_ready(
-            apiserver.name,
+            &apiserver.name,
             &process,
-            &folder.log(apiserver.name),
+            &folder.log(&apiserver.name),
             LIMIT,
             || is_ready(&client),
         )
@@ -116,7 +117,7 @@ impl Start<'_> {
                 .context("loading the sandbox image")?;
         }
         let kubelet = node.kubelet()?;
-        if !self.runs(kubelet.name) {
+        if !self.state.runs(&kubelet.name) {
             self.kubelet_started = Some(Timestamp::now());
         }
         self.ensure(&kubelet)?;
@@ -145,7 +146,7 @@ impl Start<'_> {
             ),
             ("kwok", kwok::SELECTOR.to_owned(), fake),
         ] {
-            let Some(recorded) = self.state.processes.iter().find(|recorded| recorded.name == name) else {
+            let Some(recorded) = self.state.find(name) else {
                 continue;
             };
             let params = ListParams::default().match_any().labels(&selector);
@@ -218,44 +219,9 @@ impl Start<'_> {
         })
     }
 
-    fn runs(&self, name: &str) -> bool {
-        self.state
-            .processes
-            .iter()
-            .any(|recorded| recorded.name == name && recorded.process.alive())
-    }
-
     /// Leaves a running daemon alone; starts one that never ran or has died.
     fn ensure(&mut self, daemon: &Daemon) -> Result<Identity> {
-        let found = self
-            .state
-            .processes
-            .iter()
-            .find(|recorded| recorded.name == daemon.name);
-        if let Some(recorded) = found
-            && recorded.process.alive()
-        {
-            return Ok(recorded.process.clone());
-        }
-        let process = daemon.spawn(&self.folder.log(daemon.name))?;
-        let recorded = Recorded {
-            name: daemon.name.to_owned(),
-            process: process.clone(),
-            endpoint: daemon.endpoint.clone(),
-            companion: false,
-        };
-        match self
-            .state
-            .processes
-            .iter_mut()
-            .find(|recorded| recorded.name == daemon.name)
-        {
-            Some(dead) => *dead = recorded,
-            None => self.state.processes.push(recorded),
-        }
-        // At once: what is not recorded could never be stopped again.
-        self.folder.save(&self.state)?;
-        Ok(process)
+        self.folder.ensure(&mut self.state, daemon, false)
     }
 }
 

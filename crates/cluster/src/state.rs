@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::addon::Addon;
 use crate::addresses::{Index, MAX_CLUSTERS, Ports};
 use crate::cache::{Cache, Lock, write_atomic};
+use crate::daemon::Daemon;
 use crate::process::Identity;
 
 /// The longest allowed name of a cluster: it becomes part of paths that have limits.
@@ -22,6 +24,9 @@ pub(crate) struct Recorded {
     /// Whether it only runs beside the cluster.
     #[serde(default)]
     pub(crate) companion: bool,
+    /// How it was started, and can be again.
+    #[serde(default)]
+    pub(crate) daemon: Option<Daemon>,
 }
 
 /// The content of `state.json`.
@@ -35,8 +40,25 @@ pub(crate) struct State {
     pub(crate) processes: Vec<Recorded>,
     /// Which set of peers' definitions the API server already holds.
     pub(crate) definitions: Option<String>,
+    /// The peers that run beside it: asked for once, they come back with each start.
+    #[serde(default)]
+    pub(crate) addons: Vec<Addon>,
+    /// The LocalStack process that has the sample's secrets.
+    #[serde(default)]
+    pub(crate) seeded: Option<Identity>,
     /// The multi-call binary that was started last.
     pub(crate) program: Option<PathBuf>,
+}
+
+impl State {
+    /// The daemon of this name, running or not.
+    pub(crate) fn find(&self, name: &str) -> Option<&Recorded> {
+        self.processes.iter().find(|recorded| recorded.name == name)
+    }
+
+    pub(crate) fn runs(&self, name: &str) -> bool {
+        self.find(name).is_some_and(|recorded| recorded.process.alive())
+    }
 }
 
 /// A cluster's folder.
@@ -105,6 +127,34 @@ impl Folder {
         )
     }
 
+    /// Leaves a running daemon alone; starts one that never ran or has died.
+    pub(crate) fn ensure(&self, state: &mut State, daemon: &Daemon, companion: bool) -> Result<Identity> {
+        if let Some(recorded) = state.find(&daemon.name)
+            && recorded.process.alive()
+        {
+            return Ok(recorded.process.clone());
+        }
+        let process = daemon.spawn(&self.log(&daemon.name))?;
+        let recorded = Recorded {
+            name: daemon.name.clone(),
+            process: process.clone(),
+            endpoint: daemon.endpoint.clone(),
+            companion,
+            daemon: Some(daemon.clone()),
+        };
+        let dead = state
+            .processes
+            .iter_mut()
+            .find(|recorded| recorded.name == daemon.name);
+        match dead {
+            Some(dead) => *dead = recorded,
+            None => state.processes.push(recorded),
+        }
+        // At once: what is not recorded could never be stopped again.
+        self.save(state)?;
+        Ok(process)
+    }
+
     /// The cluster's state; a new cluster gets the lowest index that nobody on this machine holds.
     pub(crate) async fn load_or_create(&self, cache: &Cache) -> Result<State> {
         if let Some(state) = self.load()? {
@@ -124,6 +174,8 @@ impl Folder {
             ports: None,
             processes: vec![],
             definitions: None,
+            addons: vec![],
+            seeded: None,
             program: None,
         };
         self.save(&state)?;

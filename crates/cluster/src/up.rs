@@ -2,17 +2,18 @@
 
 use anyhow::{Result, bail};
 
+use crate::addon::{self, Addon};
 use crate::apply::{Manifest, apply_manifests};
 use crate::cache::Cache;
 use crate::cluster::{Access, Cluster, kind_marker};
 use crate::crds::{self, Peer};
-use crate::gobuild::{EMBEDDED, KWOK, PAUSE};
+use crate::gomodules::{EMBEDDED, KWOK, PAUSE};
 use crate::packages::{can_run_real_node, missing_packages};
 use crate::progress::{Progress, step};
 use crate::provider::{self, Provider};
 use crate::start::{Programs, Start};
 use crate::state::Folder;
-use crate::{DEFAULT_NAME, kubeconfig, sysctl};
+use crate::{DEFAULT_NAME, addons, kubeconfig, sysctl};
 
 /// Which nodes an embedded cluster has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,9 @@ pub struct UpOptions {
     pub nodes: Nodes,
     /// Whose resource definitions it gets.
     pub peers: Vec<Peer>,
+    /// Which of them run beside it; an embedded cluster's only. They stay with the cluster until it is purged: an `up`
+    /// that names none starts those that it has.
+    pub addons: Vec<Addon>,
     /// What else is applied, at each call: our own definitions, roles and so on.
     pub manifests: Vec<Manifest>,
 }
@@ -73,6 +77,7 @@ impl Default for UpOptions {
             provider: Provider::Embedded,
             nodes: Nodes::default_here(),
             peers: Peer::ALL.to_vec(),
+            addons: vec![],
             manifests: vec![],
         }
     }
@@ -85,6 +90,9 @@ impl Default for UpOptions {
 /// A missing tool or package, a build that fails, a component that does not get ready (with the end of its log),
 /// or an object that the API server refuses.
 pub async fn up(options: &UpOptions, progress: &dyn Progress) -> Result<Cluster> {
+    if options.provider != Provider::Embedded && !options.addons.is_empty() {
+        bail!("only an embedded cluster has add-ons: install the peers into the cluster themselves");
+    }
     let cache = Cache::from_env()?;
     let folder = Folder::new(&cache, &options.name)?;
     match &options.provider {
@@ -94,12 +102,12 @@ pub async fn up(options: &UpOptions, progress: &dyn Progress) -> Result<Cluster>
             provider::kind_up(&options.name, &folder.kubeconfig(), progress).await?;
             std::fs::write(kind_marker(&folder), "")?;
             let client = kubeconfig::client(Some(&folder.kubeconfig()), None).await?;
-            populate(options, &cache, &client, true, progress).await?;
+            populate(options, &options.peers, &cache, &client, progress).await?;
             Ok(Cluster::new(folder, Access::Kind))
         }
         Provider::Existing { context } => {
             let client = kubeconfig::client(None, context.as_deref()).await?;
-            populate(options, &cache, &client, true, progress).await?;
+            populate(options, &options.peers, &cache, &client, progress).await?;
             Ok(Cluster::new(
                 folder,
                 Access::Existing {
@@ -119,7 +127,10 @@ async fn embedded(
     check_machine(options.nodes)?;
     let _lock = folder.lock().await?;
     let state = folder.load_or_create(cache).await?;
+    let addons = addon::merged(&state.addons, &options.addons)?;
+    let peers = addon::peers(&options.peers, &addons);
     let programs = build(options.nodes, cache, progress).await?;
+    let built = addons::build(cache, &addons, progress).await?;
     let mut start = Start {
         folder: &folder,
         state,
@@ -130,13 +141,13 @@ async fn embedded(
     if options.nodes.real() {
         step(progress, "start the node", start.real_node()).await?;
     }
-    let wanted = crds::fingerprint(&options.peers);
+    let wanted = crds::fingerprint(&peers);
     let missing = start.state.definitions.as_ref() != Some(&wanted);
-    populate(options, cache, &client, missing, progress).await?;
-    if missing {
-        start.state.definitions = Some(wanted);
-        folder.save(&start.state)?;
-    }
+    let new: &[Peer] = if missing { &peers } else { &[] };
+    populate(options, new, cache, &client, progress).await?;
+    start.state.definitions = Some(wanted);
+    start.state.addons = addons;
+    folder.save(&start.state)?;
     let fake = options.nodes.kwok();
     if fake > 0 {
         step(progress, "make fake nodes", start.fake_nodes(&client, fake)).await?;
@@ -144,6 +155,10 @@ async fn embedded(
     step(progress, "wait for the nodes", start.nodes_ready(&client, fake)).await?;
     if options.nodes.real() {
         sysctl::undo_kubelets().await?;
+    }
+    if !start.state.addons.is_empty() {
+        let work = addons::start(&folder, &mut start.state, &built);
+        step(progress, "start the add-ons", work).await?;
     }
     drop(start);
     Ok(Cluster::new(folder, Access::Embedded))
@@ -191,13 +206,13 @@ async fn build(nodes: Nodes, cache: &Cache, progress: &dyn Progress) -> Result<P
 /// What every cluster gets, whoever runs it.
 async fn populate(
     options: &UpOptions,
+    peers: &[Peer],
     cache: &Cache,
     client: &kube::Client,
-    definitions: bool,
     progress: &dyn Progress,
 ) -> Result<()> {
-    if definitions && !options.peers.is_empty() {
-        crds::apply(cache, client, &options.peers, progress).await?;
+    if !peers.is_empty() {
+        crds::apply(cache, client, peers, progress).await?;
     }
     if !options.manifests.is_empty() {
         step(

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use idp_cluster::{Cluster, Event, Manifest, Nodes, Progress, UpOptions};
+use idp_cluster::{Addon, Cluster, Event, Generation, Manifest, Nodes, Progress, UpOptions};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client,
@@ -18,10 +18,16 @@ use kube::{
 pub const CLUSTER: &str = "test";
 /// Name of the cluster of those tests that need a controller to be the only one.
 pub const ALONE: &str = "alone";
+/// Name of the cluster beside which the real peers run: LocalStack, External Secrets, cert-manager, Crossplane 1.20.
+pub const PEERS: &str = "peers";
+/// Name of the cluster beside which Crossplane 2 runs: one cluster cannot have both generations.
+pub const PEERS2: &str = "peers2";
 /// Namespace of the platform's controllers.
 pub const NAMESPACE: &str = "idp-system";
 /// Fake nodes of the test cluster: each holds 110 pods.
 const FAKE_NODES: usize = 20;
+/// Those of the clusters with peers, which have little to run.
+const PEERS_NODES: usize = 3;
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
@@ -71,17 +77,75 @@ impl TestCluster {
         Self::named(ALONE, Nodes::Kwok(FAKE_NODES), progress).await
     }
 
+    /// The cluster with the real peers beside it, and fake nodes. It holds no controller of ours: a test that needs one
+    /// runs it itself.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn peers() -> Result<Self> {
+        Self::start_peers(&Lines).await
+    }
+
+    /// The same, with `progress` told what is done.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start_peers(progress: &dyn Progress) -> Result<Self> {
+        let addons = [
+            Addon::LocalStack,
+            Addon::ExternalSecrets,
+            Addon::CertManager,
+            Addon::Crossplane {
+                generation: Generation::V1,
+            },
+        ];
+        Self::with_addons(PEERS, Nodes::Kwok(PEERS_NODES), &addons, progress).await
+    }
+
+    /// The cluster with Crossplane 2 beside it, and fake nodes.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn peers2() -> Result<Self> {
+        Self::start_peers2(&Lines).await
+    }
+
+    /// The same, with `progress` told what is done.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start_peers2(progress: &dyn Progress) -> Result<Self> {
+        let crossplane = Addon::Crossplane {
+            generation: Generation::V2,
+        };
+        Self::with_addons(PEERS2, Nodes::Kwok(PEERS_NODES), &[crossplane], progress).await
+    }
+
     /// A cluster of another name, with the same in it.
     ///
     /// # Errors
     /// When it cannot be started.
     pub async fn named(name: &str, nodes: Nodes, progress: &dyn Progress) -> Result<Self> {
+        Self::with_addons(name, nodes, &[], progress).await
+    }
+
+    /// The same, with peers beside it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn with_addons(
+        name: &str,
+        nodes: Nodes,
+        addons: &[Addon],
+        progress: &dyn Progress,
+    ) -> Result<Self> {
         if !matches!(nodes, Nodes::Kwok(_)) {
             idp_cluster::install_packages(progress).await?;
         }
         let options = UpOptions {
             name: name.to_owned(),
             nodes,
+            addons: addons.to_vec(),
             manifests: platform_manifests()?,
             ..UpOptions::default()
         };
@@ -144,11 +208,11 @@ impl TestCluster {
 /// When a file cannot be read.
 pub fn platform_manifests() -> Result<Vec<Manifest>> {
     let mut files = vec![root().join("platform/environments/local.yaml")];
-    for folder in ["platform/crds", "platform/operators/idp-webapp"] {
-        for entry in std::fs::read_dir(root().join(folder)).with_context(|| folder.to_owned())? {
-            files.push(entry?.path());
-        }
+    files.extend(entries(&root().join("platform/crds"))?);
+    for operator in entries(&root().join("platform/operators"))? {
+        files.extend(entries(&operator)?);
     }
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
     files.sort();
     files
         .iter()
@@ -160,6 +224,12 @@ pub fn platform_manifests() -> Result<Vec<Manifest>> {
             })
         })
         .collect()
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    std::fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .with_context(|| folder.display().to_string())
 }
 
 /// Progress as lines of the test's output.

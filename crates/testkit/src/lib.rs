@@ -3,7 +3,8 @@
 //! All tests of a run share one embedded cluster, `test`, with a real node and fake ones; each test has namespaces
 //! of its own. `cargo xtask test` starts the cluster before the tests and stops it after them; a single test started
 //! by hand starts it too, and leaves it running for the next one. Tests that count what a controller does, or kill
-//! it, have a second cluster, `alone`, which has fake nodes only.
+//! it, have a second cluster, `alone`, which has fake nodes only. The real peers of
+//! the platform run beside a third, `peers`, and Crossplane 2 beside a fourth, `peers2`.
 
 pub mod audit;
 mod cluster;
@@ -11,9 +12,12 @@ mod controller;
 pub mod fixtures;
 pub mod golden;
 mod image;
+mod localstack;
 mod wait;
 
-pub use cluster::{ALONE, CLUSTER, NAMESPACE, TestCluster, platform_manifests, root};
+pub use cluster::{ALONE, CLUSTER, NAMESPACE, PEERS, PEERS2, TestCluster, platform_manifests, root};
 pub use controller::Controller;
+pub use idp_cluster::SecretsManager;
 pub use image::{SAMPLE_IMAGE, build_sample, load_sample_image};
+pub use localstack::SECRET_STORE;
 pub use wait::{eventually, eventually_within, stays};

@@ -1,0 +1,195 @@
+//! The platform's peers that can run beside an embedded cluster: their names, and which go together.
+
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+
+use crate::crds::Peer;
+use crate::gobuild::GoModule;
+use crate::gomodules::{CERT_MANAGER, CROSSPLANE, CROSSPLANE2, EXTERNAL_SECRETS};
+
+/// Which Crossplane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Generation {
+    /// 1.20: claims, and cluster-scoped composite resources.
+    V1,
+    /// 2: namespaced composite resources, composed by functions only.
+    V2,
+}
+
+/// A peer of the platform that runs beside an embedded cluster, as processes of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Addon {
+    /// An AWS that is not there: Secrets Manager, IAM and STS on loopback.
+    LocalStack,
+    /// The External Secrets Operator. Beside [`Addon::LocalStack`], its AWS is that one.
+    ExternalSecrets,
+    /// cert-manager, without the approver: certificate requests wait for whoever approves them.
+    CertManager,
+    /// Crossplane.
+    Crossplane {
+        /// 1.20 or 2.
+        generation: Generation,
+    },
+}
+
+impl Addon {
+    /// Every one, in the order of start: LocalStack before who is told where it listens.
+    pub const ALL: [Self; 5] = [
+        Self::LocalStack,
+        Self::ExternalSecrets,
+        Self::CertManager,
+        Self::Crossplane {
+            generation: Generation::V1,
+        },
+        Self::Crossplane {
+            generation: Generation::V2,
+        },
+    ];
+
+    /// The name that [`Addon::from_str`] reads.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LocalStack => "localstack",
+            Self::ExternalSecrets => "external-secrets",
+            Self::CertManager => "cert-manager",
+            Self::Crossplane {
+                generation: Generation::V1,
+            } => "crossplane",
+            Self::Crossplane {
+                generation: Generation::V2,
+            } => "crossplane=2",
+        }
+    }
+
+    /// Whose definitions it needs.
+    pub(crate) fn peer(self) -> Option<Peer> {
+        match self {
+            Self::LocalStack => None,
+            Self::ExternalSecrets => Some(Peer::ExternalSecrets),
+            Self::CertManager => Some(Peer::CertManager),
+            Self::Crossplane {
+                generation: Generation::V1,
+            } => Some(Peer::Crossplane),
+            Self::Crossplane {
+                generation: Generation::V2,
+            } => Some(Peer::Crossplane2),
+        }
+    }
+
+    /// The Go programs that it is made of.
+    pub(crate) fn modules(self) -> &'static [&'static GoModule] {
+        match self {
+            Self::LocalStack => &[],
+            Self::ExternalSecrets => &[&EXTERNAL_SECRETS],
+            Self::CertManager => &[&CERT_MANAGER],
+            Self::Crossplane {
+                generation: Generation::V1,
+            } => &[&CROSSPLANE],
+            Self::Crossplane {
+                generation: Generation::V2,
+            } => &[&CROSSPLANE2],
+        }
+    }
+}
+
+impl fmt::Display for Addon {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Addon {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|addon| addon.name() == text);
+        found.ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|addon| addon.name()).collect();
+            format!(
+                "there is no add-on {text:?}: the add-ons are {}",
+                names.join(", ")
+            )
+        })
+    }
+}
+
+/// Those that a cluster has, and those that it is to get: in the order of start, each once.
+pub(crate) fn merged(present: &[Addon], wanted: &[Addon]) -> Result<Vec<Addon>> {
+    let mut merged: Vec<Addon> = Addon::ALL.to_vec();
+    merged.retain(|addon| present.contains(addon) || wanted.contains(addon));
+    let crossplanes = merged
+        .iter()
+        .filter(|addon| matches!(addon, Addon::Crossplane { .. }));
+    if crossplanes.count() > 1 {
+        bail!(
+            "a cluster has one generation of Crossplane: they define the same resources. Take another --cluster, or \
+             purge this one first"
+        );
+    }
+    Ok(merged)
+}
+
+/// The definitions that a cluster with these add-ons gets: those asked for, and those that the add-ons bring.
+pub(crate) fn peers(asked: &[Peer], addons: &[Addon]) -> Vec<Peer> {
+    let mut peers = asked.to_vec();
+    for peer in addons.iter().filter_map(|addon| addon.peer()) {
+        if peer == Peer::Crossplane2 {
+            peers.retain(|other| *other != Peer::Crossplane);
+        }
+        if !peers.contains(&peer) {
+            peers.push(peer);
+        }
+    }
+    peers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CROSSPLANE_1: Addon = Addon::Crossplane {
+        generation: Generation::V1,
+    };
+    const CROSSPLANE_2: Addon = Addon::Crossplane {
+        generation: Generation::V2,
+    };
+
+    #[test]
+    fn every_name_is_read_and_others_are_refused_with_the_list() {
+        for addon in Addon::ALL {
+            assert_eq!(addon.name().parse(), Ok(addon));
+        }
+        let refused = "vault".parse::<Addon>().unwrap_err();
+        assert!(
+            refused.contains("\"vault\"") && refused.contains("crossplane=2"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn two_generations_are_refused_also_one_after_the_other() {
+        assert!(merged(&[], &[CROSSPLANE_1, CROSSPLANE_2]).is_err());
+        assert!(merged(&[CROSSPLANE_1], &[CROSSPLANE_2]).is_err());
+    }
+
+    #[test]
+    fn what_a_cluster_has_stays_and_order_is_that_of_start() {
+        let merged = merged(
+            &[Addon::ExternalSecrets],
+            &[Addon::LocalStack, Addon::ExternalSecrets],
+        )
+        .unwrap();
+        assert_eq!(merged, [Addon::LocalStack, Addon::ExternalSecrets]);
+    }
+
+    #[test]
+    fn definitions_follow_the_generation() {
+        let peers = peers(&Peer::ALL, &[CROSSPLANE_2]);
+        assert!(peers.contains(&Peer::Crossplane2) && !peers.contains(&Peer::Crossplane));
+        assert_eq!(super::peers(&[], &[Addon::CertManager]), [Peer::CertManager]);
+    }
+}

@@ -1,0 +1,33 @@
+//! cert-manager, without its approver.
+
+use anyhow::Result;
+
+use super::{Setup, ports};
+use crate::daemon::Daemon;
+use crate::gomodules::CERT_MANAGER;
+
+const NAME: &str = "cert-manager";
+/// Also where ClusterIssuers have their Secrets.
+const NAMESPACE: &str = "cert-manager";
+
+pub(super) async fn start(setup: &mut Setup<'_>) -> Result<()> {
+    if setup.runs(NAME) {
+        return Ok(());
+    }
+    let kubeconfig = setup.administrator(NAME, NAMESPACE).await?;
+    let metrics = format!("127.0.0.1:{}", setup.ports.port(ports::CERT_MANAGER)?);
+    setup.run(Daemon {
+        name: NAME.to_owned(),
+        program: setup.program(&CERT_MANAGER)?,
+        args: vec![
+            format!("--kubeconfig={kubeconfig}"),
+            format!("--cluster-resource-namespace={NAMESPACE}"),
+            format!("--metrics-listen-address={metrics}"),
+        ],
+        env: vec![],
+        netns: None,
+        uses_proxy: false,
+        endpoint: format!("http://{metrics}/metrics"),
+        health: Some(format!("http://{metrics}/metrics")),
+    })
+}

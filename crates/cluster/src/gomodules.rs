@@ -1,0 +1,93 @@
+//! The Go programs that clusters are made of. Their modules are carried inside this crate.
+
+use crate::gobuild::GoModule;
+
+/// The Kubernetes release that `infrastructure/embedded/kubernetes/go.mod` requires.
+pub(crate) const KUBERNETES: &str = "1.36.3";
+
+macro_rules! source {
+    ($module:literal, $file:literal) => {
+        (
+            $file,
+            include_str!(concat!("../../../infrastructure/embedded/", $module, "/", $file)),
+        )
+    };
+}
+
+/// Control plane, kubelet, kube-proxy, kubectl and etcd.
+pub(crate) const EMBEDDED: GoModule = GoModule {
+    name: "idp-embedded",
+    files: &[
+        source!("kubernetes", "go.mod"),
+        source!("kubernetes", "go.sum"),
+        source!("kubernetes", "main.go"),
+    ],
+    package: ".",
+    kubernetes_version: true,
+    assets: &[],
+};
+
+/// Fake nodes, with the stages that make their pods run and their Jobs complete.
+pub(crate) const KWOK: GoModule = GoModule {
+    name: "kwok",
+    files: &[source!("kwok", "go.mod"), source!("kwok", "go.sum")],
+    package: "sigs.k8s.io/kwok/cmd/kwok",
+    kubernetes_version: false,
+    assets: &[
+        "kustomize/stage/node/fast",
+        "kustomize/stage/node/heartbeat-with-lease",
+        "kustomize/stage/pod/fast",
+    ],
+};
+
+/// The only process of a pod's sandbox image.
+pub(crate) const PAUSE: GoModule = GoModule {
+    name: "pause",
+    files: &[source!("pause", "go.mod"), source!("pause", "main.go")],
+    package: ".",
+    kubernetes_version: false,
+    assets: &[],
+};
+
+/// Secrets from external stores into Secrets.
+pub(crate) const EXTERNAL_SECRETS: GoModule = GoModule {
+    name: "external-secrets",
+    files: &[
+        source!("external-secrets", "go.mod"),
+        source!("external-secrets", "go.sum"),
+    ],
+    package: "github.com/external-secrets/external-secrets",
+    kubernetes_version: false,
+    assets: &[],
+};
+
+/// Certificates, by CA and self-signed issuers.
+pub(crate) const CERT_MANAGER: GoModule = GoModule {
+    name: "cert-manager",
+    files: &[
+        source!("cert-manager", "go.mod"),
+        source!("cert-manager", "go.sum"),
+        source!("cert-manager", "main.go"),
+    ],
+    package: ".",
+    kubernetes_version: false,
+    assets: &[],
+};
+
+/// Claims of infrastructure.
+pub(crate) const CROSSPLANE: GoModule = GoModule {
+    name: "crossplane",
+    files: &[source!("crossplane", "go.mod"), source!("crossplane", "go.sum")],
+    package: "github.com/crossplane/crossplane/cmd/crossplane",
+    kubernetes_version: false,
+    assets: &[],
+};
+
+/// Its second generation, with namespaced composite resources.
+pub(crate) const CROSSPLANE2: GoModule = GoModule {
+    name: "crossplane2",
+    files: &[source!("crossplane2", "go.mod"), source!("crossplane2", "go.sum")],
+    package: "github.com/crossplane/crossplane/v2/cmd/crossplane",
+    kubernetes_version: false,
+    assets: &[],
+};

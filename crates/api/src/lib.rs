@@ -8,14 +8,29 @@
 // Printer columns are several attributes of the same form, which clippy takes for one said twice.
 #![allow(clippy::duplicated_attributes)]
 
+pub mod allowed_hosts;
+pub mod binding;
+pub mod capability_binding;
+pub mod certificate_binding;
+pub mod certificate_policy;
+pub mod claim_binding;
+pub mod claim_class;
 pub mod environment;
 pub mod generated;
 pub mod kinds;
 pub mod manifests;
 mod schema;
+pub mod secret_binding;
 pub mod web_application;
 
+pub use allowed_hosts::{AllowedHosts, AllowedHostsSpec};
+pub use capability_binding::{CapabilityBinding, CapabilityBindingSpec};
+pub use certificate_binding::{CertificateBinding, CertificateBindingSpec, CertificateBindingStatus};
+pub use certificate_policy::{CertificatePolicy, CertificatePolicySpec, CertificatePolicyStatus};
+pub use claim_binding::{ClaimBinding, ClaimBindingSpec, ClaimBindingStatus};
+pub use claim_class::{ClaimClass, ClaimClassSpec, ClaimClassStatus};
 pub use environment::{Environment, EnvironmentSpec};
+pub use secret_binding::{SecretBinding, SecretBindingSpec, SecretBindingStatus};
 pub use web_application::{WebApplication, WebApplicationSpec, WebApplicationStatus};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -28,5 +43,15 @@ pub const VERSION: &str = "v1alpha1";
 
 /// The definitions of all our resources, in the order in which they are installed.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![Environment::crd(), WebApplication::crd()]
+    vec![
+        Environment::crd(),
+        WebApplication::crd(),
+        CapabilityBinding::crd(),
+        SecretBinding::crd(),
+        ClaimClass::crd(),
+        ClaimBinding::crd(),
+        CertificatePolicy::crd(),
+        CertificateBinding::crd(),
+        AllowedHosts::crd(),
+    ]
 }

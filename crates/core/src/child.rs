@@ -37,6 +37,9 @@ pub struct Child {
     /// Fields that somebody else sets from now on, as JSON pointers of members, with the values that they keep until
     /// then. Without this, a field that the plan stops naming falls back to its default.
     pub yields: Vec<(&'static str, Value)>,
+    /// Whether it outlives the resource, because data hang on it: it is neither pruned nor collected, and a later
+    /// resource of the same namespace and name takes it over.
+    pub detached: bool,
 }
 
 impl Child {
@@ -75,6 +78,7 @@ impl Child {
             step: Step::Apply,
             wave: 0,
             yields: Vec::new(),
+            detached: false,
         }
     }
 
@@ -89,6 +93,13 @@ impl Child {
     #[must_use]
     pub fn yielding(mut self, pointer: &'static str, value: Value) -> Self {
         self.yields.push((pointer, value));
+        self
+    }
+
+    /// Lets the child outlive the resource. Whoever wants it gone must delete it by an act of its own.
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        self.detached = true;
         self
     }
 

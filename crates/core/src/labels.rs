@@ -14,6 +14,13 @@ pub const PART_OF: &str = "app.kubernetes.io/part-of";
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Annotation on every child: hash of the plan it was written from (see [`crate::hash`]).
 pub const PLAN_HASH: &str = "idp.dev/plan-hash";
+/// Label of children that no owner reference can hold (they are in another namespace, or must outlive their owner):
+/// UID of the resource that they belong to.
+pub const OWNER_UID: &str = "idp.dev/owner-uid";
+/// Annotation beside [`OWNER_UID`]: namespace and name of that resource, as `namespace/name`.
+pub const OWNER: &str = "idp.dev/owner";
+/// Annotation of children that outlive their owner: `true`.
+pub const DETACHED: &str = "idp.dev/detached";
 /// Annotation on a pod template: hash of the configuration files it reads, so that a change rolls the pods.
 pub const CONFIG_HASH: &str = "idp.dev/config-hash";
 

@@ -4,6 +4,7 @@
 //! depends on those is passed in as a value. That is what lets the controller, `idp-cli render` and an
 //! admission check call the same code and get the same answer.
 
+pub mod capability;
 pub mod child;
 pub mod condition;
 pub mod hash;

@@ -32,6 +32,13 @@ pub(crate) struct Parent {
     pub(crate) uid: String,
 }
 
+impl Parent {
+    /// Whether an owner reference cannot reach from an object of this namespace: one in a namespace owns only there.
+    pub(crate) fn cannot_own(&self, namespace: Option<&str>) -> bool {
+        !self.key.namespace.is_empty() && namespace != Some(&self.key.namespace)
+    }
+}
+
 /// When to try again what did not work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Retry {
@@ -113,7 +120,7 @@ impl Applier {
 
     /// What exists of a resource's children, for when there is no plan.
     pub(crate) fn existing(&self, parent: &Parent) -> Plan<Applied> {
-        let found = self.caches.children_of(&parent.key, &parent.uid);
+        let found = self.caches.children_of(parent);
         let children = found
             .into_iter()
             .map(|(cache, key, record)| applied_child(cache.watch.kind, &key, &record, None));
@@ -154,7 +161,7 @@ impl Applier {
                     let child = write
                         .cache
                         .get(&write.key)
-                        .filter(|record| record.belongs_to(&parent.uid));
+                        .filter(|record| record.belongs_to(parent));
                     let child = child.map(|record| applied_child(write.kind(), &write.key, &record, None));
                     (child, None, Some(refusal))
                 }
@@ -181,7 +188,7 @@ impl Applier {
         let hash = PlanHash::of(&child.object);
         let existing = match cache.get(&key) {
             None => Existing::Nothing,
-            Some(record) if !record.belongs_to(&parent.uid) => {
+            Some(record) if !record.belongs_to(parent) => {
                 return Need::Refused(Refusal::Lasting(name_taken(child.kind, &key, &record, &[])));
             }
             Some(record) if record.deleting => {
@@ -200,6 +207,8 @@ impl Applier {
             handover: record.and_then(|record| handover(&child, &record)),
             cache: cache.clone(),
             key,
+            owned_by_label: child.detached || parent.cannot_own(child.namespace.as_deref()),
+            detached: child.detached,
             object: child.object,
             hash,
             existing,
@@ -234,7 +243,7 @@ impl Applier {
         let key = key_of(child);
         let record = self.caches.children(child.kind)?.get(&key)?;
         record
-            .belongs_to(&parent.uid)
+            .belongs_to(parent)
             .then(|| applied_child(child.kind, &key, &record, Some(held)))
     }
 }

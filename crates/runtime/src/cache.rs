@@ -9,6 +9,7 @@ use kube::core::DynamicObject;
 use tokio::sync::watch;
 
 use crate::{
+    changes::Changes,
     identity::Identity,
     reconcile::{ObjectKey, Targets, Watch},
     record::{PlanHash, Pool, Record, Verdict},
@@ -42,6 +43,7 @@ pub(crate) struct Cache {
     identity: Identity,
     pool: Arc<Mutex<Pool>>,
     serving: watch::Sender<Serving>,
+    pub(crate) changes: Changes,
     state: RwLock<State>,
 }
 
@@ -71,6 +73,7 @@ impl Cache {
             identity,
             pool,
             serving,
+            changes: Changes::default(),
             state: RwLock::default(),
         }
     }
@@ -195,11 +198,11 @@ impl Cache {
         let ours = record.plan_hash.is_some()
             && old.as_ref().and_then(|old| old.plan_hash) != record.plan_hash
             && state.expected.get(&key).map(|expected| expected.hash) == record.plan_hash;
-        let record = state.put(key, record);
+        let record = state.put(key.clone(), record);
         if ours {
             return Vec::new();
         }
-        self.wakes(old.as_deref(), Some(&record))
+        self.wakes(&key, old.as_deref(), Some(&record))
     }
 
     /// An object was deleted.
@@ -215,7 +218,7 @@ impl Cache {
             return Vec::new();
         }
         let old = state.remove(&key);
-        self.wakes(old.as_deref(), None)
+        self.wakes(&key, old.as_deref(), None)
     }
 
     /// A list begins: what it does not bring is gone.
@@ -237,7 +240,7 @@ impl Cache {
             .into_iter()
             .flat_map(|key| {
                 let old = state.remove(&key);
-                self.wakes(old.as_deref(), None)
+                self.wakes(&key, old.as_deref(), None)
             })
             .collect();
         drop(state);
@@ -268,7 +271,7 @@ impl Cache {
 
     /// Who must look again. Only what a reconcile would see counts, so that the many status updates of a
     /// Deployment on its way cost nothing unless a fact changed.
-    fn wakes(&self, old: Option<&Record>, new: Option<&Record>) -> Vec<Wake> {
+    fn wakes(&self, key: &ObjectKey, old: Option<&Record>, new: Option<&Record>) -> Vec<Wake> {
         let relevant = match (old, new) {
             (Some(old), Some(new)) => {
                 old.uid != new.uid
@@ -286,6 +289,7 @@ impl Cache {
         if !relevant {
             return Vec::new();
         }
+        self.changes.announce(key);
         if matches!(self.watch.targets, Targets::All) {
             return vec![Wake::All];
         }

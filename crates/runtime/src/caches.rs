@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use idp_core::Kind;
 
 use crate::{
+    applier::Parent,
     cache::{Cache, Serving},
     identity::Identity,
     reconcile::{ObjectKey, Watch},
@@ -45,16 +46,12 @@ impl Caches {
     }
 
     /// Every child of one resource, of whatever kind.
-    pub(crate) fn children_of(
-        &self,
-        resource: &ObjectKey,
-        uid: &str,
-    ) -> Vec<(Arc<Cache>, ObjectKey, Arc<Record>)> {
+    pub(crate) fn children_of(&self, parent: &Parent) -> Vec<(Arc<Cache>, ObjectKey, Arc<Record>)> {
         self.owned()
             .flat_map(|cache| {
-                let found = cache.of_target(resource).into_iter();
+                let found = cache.of_target(&parent.key).into_iter();
                 found
-                    .filter(|(_, record)| record.belongs_to(uid))
+                    .filter(|(_, record)| record.belongs_to(parent))
                     .map(|(key, record)| (cache.clone(), key, record))
             })
             .collect()

@@ -135,14 +135,14 @@ impl<R: Reconcile> Driver<R> {
         let Some(outcome) = outcome else {
             return Ok(Retry::No);
         };
-        let next = self.controller.status(
-            &resource,
-            &observed,
-            validated.as_ref().ok(),
-            &outcome,
-            Timestamp::now(),
-        );
+        let now = Timestamp::now();
+        let next = self
+            .controller
+            .status(&resource, &observed, validated.as_ref().ok(), &outcome, now);
         let written = self.write_status(key, &resource, &next).await?;
+        if let Some(delay) = self.controller.recheck(&next, now) {
+            self.queue.add_after(key.clone(), delay);
+        }
         Ok(retry.max(written))
     }
 
@@ -178,6 +178,14 @@ impl<R: Reconcile> Driver<R> {
         if !Self::is_held(resource) {
             // Owner references do the rest.
             return Ok(Retry::No);
+        }
+        let parent = Parent {
+            key: key.clone(),
+            uid: resource.uid().unwrap_or_default(),
+        };
+        if !self.applier.release(&parent).await {
+            // Each deletion is an event.
+            return Ok(Retry::Look);
         }
         match self.controller.finalize(resource, &self.view).await? {
             None => {

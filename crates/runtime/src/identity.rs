@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
 use serde_json::{Value, json};
 
-use crate::reconcile::Reconcile;
+use crate::{reconcile::Reconcile, scope::Scoped};
 
 /// Name and kind of a controller.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +20,13 @@ impl Identity {
     pub(crate) fn of<R: Reconcile>() -> Self {
         // A handful of bytes, once a process: `Kind` is `Copy` because it is all static text.
         let fixed = |text: std::borrow::Cow<'_, str>| -> &'static str { text.into_owned().leak() };
-        let kind = Kind::namespaced(
-            fixed(R::Resource::group(&())),
-            fixed(R::Resource::version(&())),
-            fixed(R::Resource::kind(&())),
-            fixed(R::Resource::plural(&())),
-        );
+        let kind = Kind {
+            group: fixed(R::Resource::group(&())),
+            version: fixed(R::Resource::version(&())),
+            kind: fixed(R::Resource::kind(&())),
+            plural: fixed(R::Resource::plural(&())),
+            namespaced: <R::Resource as Resource>::Scope::NAMESPACED,
+        };
         Self { name: R::NAME, kind }
     }
 

@@ -35,12 +35,13 @@ impl Applier {
         }
         let surplus = self
             .caches
-            .children_of(&parent.key, &parent.uid)
+            .children_of(parent)
             .into_iter()
             .filter(|(cache, key, record)| {
                 record.managed
                     && record.owner.as_ref().is_some_and(|owner| owner.uid == parent.uid)
                     && !record.deleting
+                    && !record.detached
                     && !planned.contains(&(cache.watch.kind, key.clone()))
             });
         let mut deletions = stream::iter(surplus)
@@ -49,6 +50,24 @@ impl Applier {
         while let Some(refusal) = deletions.next().await {
             progress.refuse(refusal);
         }
+    }
+
+    /// Deletes what no owner reference lets Kubernetes collect when `parent` goes, and says whether all of it is gone.
+    pub(crate) async fn release(&self, parent: &Parent) -> bool {
+        let held = self
+            .caches
+            .children_of(parent)
+            .into_iter()
+            .filter(|(_, key, record)| !record.detached && parent.cannot_own(Some(&key.namespace)));
+        let mut all_gone = true;
+        for (cache, key, record) in held {
+            all_gone = false;
+            if record.managed && !record.deleting {
+                // Refused or not: the next look finds out.
+                let _ = self.delete(&cache, &key, &record.uid).await;
+            }
+        }
+        all_gone
     }
 
     async fn delete(&self, cache: &Cache, key: &ObjectKey, uid: &str) -> Option<Refusal> {

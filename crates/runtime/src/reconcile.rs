@@ -1,14 +1,15 @@
 //! What a controller is: the trait that the driver calls.
 
-use std::{fmt::Debug, future::Future, hash::Hash, sync::Arc};
+use std::{fmt::Debug, future::Future, hash::Hash, sync::Arc, time::Duration};
 
+use futures::{StreamExt, stream::BoxStream};
 use idp_core::{Applied, Kind, Plan, Prepared, Problem, StatusView};
 use jiff::Timestamp;
-use kube::{Resource, ResourceExt, core::DynamicObject, core::NamespaceResourceScope};
+use kube::{Resource, ResourceExt, core::DynamicObject};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::view::View;
+use crate::{scope::Scoped, view::View};
 
 /// One controller: a resource, what it watches, and the pure functions between them.
 ///
@@ -16,7 +17,7 @@ use crate::view::View;
 /// differs from what is there. Only `observe` may wait or do IO.
 pub trait Reconcile: Send + Sync + Sized + 'static {
     /// The resource that is reconciled.
-    type Resource: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    type Resource: Resource<DynamicType = (), Scope: Scoped>
         + Clone
         + Debug
         + DeserializeOwned
@@ -38,7 +39,7 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     const FINALIZER: Option<&'static str> = None;
 
     /// The kinds that the controller owns or looks at.
-    fn watches() -> Vec<Watch>;
+    fn watches(&self) -> Vec<Watch>;
 
     /// The status that the resource holds now.
     fn current_status(resource: &Self::Resource) -> Option<&Self::Status>;
@@ -79,7 +80,19 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
         Vec::new()
     }
 
-    /// Acts before the resource goes; called only where [`Self::FINALIZER`] is set. `Ok(None)` lets it
+    /// Resources that must be reconciled for reasons outside of the cluster, for as long as the process runs.
+    fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+        let _ = view;
+        futures::stream::pending().boxed()
+    }
+
+    /// When a resource with this status must be looked at again though nothing happens: for states that time ends.
+    fn recheck(&self, status: &Self::Status, now: Timestamp) -> Option<Duration> {
+        let _ = (status, now);
+        None
+    }
+
+    /// Acts before the resource goes, after its children that no owner reference holds are gone; called only where [`Self::FINALIZER`] is set. `Ok(None)` lets it
     /// go; `Ok(Some(status))` keeps it, shows the status, and is called again on the next event or
     /// after a back-off.
     fn finalize(
@@ -178,6 +191,8 @@ pub struct Watch {
     pub targets: Targets,
     /// Label selector of the watch; empty for all objects.
     pub labels: &'static str,
+    /// Field selector of the watch; empty for all objects.
+    pub fields: &'static str,
     /// Whether the cluster may lack this kind (its CRD is not installed); the controller then works
     /// without it, and applying one is a problem that says what to install.
     pub optional: bool,
@@ -191,6 +206,7 @@ impl Watch {
             facts: no_facts,
             targets: Targets::Owner,
             labels: "",
+            fields: "",
             optional: true,
         }
     }
@@ -202,8 +218,23 @@ impl Watch {
             facts: no_facts,
             targets,
             labels,
+            fields: "",
             optional: false,
         }
+    }
+
+    /// Only objects that this field selector selects.
+    #[must_use]
+    pub const fn fields(mut self, selector: &'static str) -> Self {
+        self.fields = selector;
+        self
+    }
+
+    /// The cluster may lack the kind.
+    #[must_use]
+    pub const fn optional(mut self) -> Self {
+        self.optional = true;
+        self
     }
 
     /// What to remember of each object.

@@ -3,10 +3,11 @@
 use std::{collections::HashSet, sync::Arc};
 
 use idp_core::{hash, labels};
-use kube::core::DynamicObject;
+use kube::core::{DynamicObject, ObjectMeta};
 use serde_json::Value;
 
 use crate::{
+    applier::Parent,
     identity::Identity,
     reconcile::{ObjectKey, Targets, Watch},
 };
@@ -35,7 +36,7 @@ impl std::fmt::Display for PlanHash {
     }
 }
 
-/// The controller owner reference of an object.
+/// The resource that an object belongs to: its controller owner reference, or our labels where none can be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub(crate) kind: String,
@@ -64,6 +65,8 @@ pub(crate) struct Record {
     /// JSON of our manager's `fieldsV1`; empty when we own nothing. Thousands of objects share one text.
     pub(crate) owned_fields: Arc<str>,
     pub(crate) owner: Option<Owner>,
+    /// Whether it outlives its owner.
+    pub(crate) detached: bool,
     /// Whether the managed-by label names us.
     pub(crate) managed: bool,
     pub(crate) target: Option<ObjectKey>,
@@ -83,16 +86,27 @@ impl Record {
     ) -> Self {
         let owned_fields = pool.intern(&owned_fields(&mut object, identity.name));
         let metadata = &object.metadata;
-        let owner = metadata
+        let reference = metadata
             .owner_references
             .iter()
             .flatten()
             .find(|owner| owner.controller == Some(true));
+        let labelled = match reference {
+            None => LabelledOwner::of(metadata, identity),
+            Some(_) => None,
+        };
         let target = match watch.targets {
-            Targets::Owner => owner.filter(|owner| identity.owns(owner)).map(|owner| ObjectKey {
-                namespace: metadata.namespace.clone().unwrap_or_default(),
-                name: owner.name.clone(),
-            }),
+            Targets::Owner => match reference {
+                Some(owner) => identity.owns(owner).then(|| ObjectKey {
+                    namespace: if identity.kind.namespaced {
+                        metadata.namespace.clone().unwrap_or_default()
+                    } else {
+                        String::new()
+                    },
+                    name: owner.name.clone(),
+                }),
+                None => labelled.as_ref().map(|owner| owner.key.clone()),
+            },
             Targets::All => None,
             Targets::Named(target) => target(&object),
         };
@@ -106,11 +120,20 @@ impl Record {
                 .and_then(|all| all.get(labels::PLAN_HASH))
                 .and_then(|text| PlanHash::parse(text)),
             owned_fields,
-            owner: owner.map(|owner| Owner {
-                kind: owner.kind.clone(),
-                name: owner.name.clone(),
-                uid: owner.uid.clone(),
-            }),
+            detached: annotations.is_some_and(|all| all.contains_key(labels::DETACHED)),
+            owner: match (reference, labelled) {
+                (Some(owner), _) => Some(Owner {
+                    kind: owner.kind.clone(),
+                    name: owner.name.clone(),
+                    uid: owner.uid.clone(),
+                }),
+                (None, Some(owner)) => Some(Owner {
+                    kind: identity.kind.kind.to_owned(),
+                    name: owner.key.name,
+                    uid: owner.uid,
+                }),
+                (None, None) => None,
+            },
             managed: managed_by.is_some_and(|manager| manager == identity.name),
             target,
             facts: pool.facts((watch.facts)(&object)),
@@ -121,12 +144,14 @@ impl Record {
         }
     }
 
-    /// Whether it belongs to the resource with this UID. An object that lost its owner reference (it was
+    /// Whether it belongs to `parent`. A detached object belongs to whatever resource has the namespace and name of
+    /// its owner: it outlives the first, for the second to find it. An object that lost its owner reference (it was
     /// orphaned, or the reference was edited away) is still ours as long as it carries our label and
     /// fields that only our server-side apply can have written; one with another owner is not.
-    pub(crate) fn belongs_to(&self, uid: &str) -> bool {
+    pub(crate) fn belongs_to(&self, parent: &Parent) -> bool {
         match &self.owner {
-            Some(owner) => owner.uid == uid,
+            Some(_) if self.detached => self.managed && self.target.as_ref() == Some(&parent.key),
+            Some(owner) => owner.uid == parent.uid,
             None => self.managed && !self.owned_fields.is_empty(),
         }
     }
@@ -139,6 +164,32 @@ impl Record {
         {
             self.verdict = older.verdict.clone();
         }
+    }
+}
+
+/// The owner that our labels name.
+struct LabelledOwner {
+    key: ObjectKey,
+    uid: String,
+}
+
+impl LabelledOwner {
+    /// Only where our managed-by label is there too: controllers of several kinds write such labels.
+    fn of(metadata: &ObjectMeta, identity: &Identity) -> Option<Self> {
+        let labels = metadata.labels.as_ref()?;
+        if labels.get(labels::MANAGED_BY).map(String::as_str) != Some(identity.name) {
+            return None;
+        }
+        let uid = labels.get(labels::OWNER_UID)?.clone();
+        let (namespace, name) = metadata
+            .annotations
+            .as_ref()?
+            .get(labels::OWNER)?
+            .split_once('/')?;
+        Some(Self {
+            key: ObjectKey::new(namespace, name),
+            uid,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use kube::ResourceExt;
 use tokio::sync::watch;
 
-use crate::{reconcile::ObjectKey, record::resource_version};
+use crate::{changes::Changes, reconcile::ObjectKey, record::resource_version};
 
 /// What an event meant.
 pub(crate) enum Change<K> {
@@ -23,6 +23,7 @@ pub(crate) enum Change<K> {
 pub(crate) struct Resources<K> {
     state: RwLock<State<K>>,
     synced: watch::Sender<bool>,
+    pub(crate) changes: Changes,
 }
 
 struct State<K> {
@@ -42,6 +43,7 @@ impl<K> Default for Resources<K> {
         Self {
             state: RwLock::new(state),
             synced: watch::Sender::new(false),
+            changes: Changes::default(),
         }
     }
 }
@@ -89,6 +91,7 @@ impl<K: ResourceExt> Resources<K> {
         }
         let new = Arc::new(object);
         state.all.insert(key.clone(), new.clone());
+        self.changes.announce(&key);
         let Some(old) = old else {
             return Change::Changed {
                 respecified: vec![new],
@@ -118,6 +121,7 @@ impl<K: ResourceExt> Resources<K> {
         {
             return None;
         }
+        self.changes.announce(&key);
         state.all.remove(&key)
     }
 
@@ -136,7 +140,10 @@ impl<K: ResourceExt> Resources<K> {
             .filter(|key| !seen.contains(*key))
             .cloned()
             .collect();
-        gone.iter().filter_map(|key| state.all.remove(key)).collect()
+        gone.iter()
+            .inspect(|key| self.changes.announce(key))
+            .filter_map(|key| state.all.remove(key))
+            .collect()
     }
 
     /// A write of `key` begins.
@@ -157,6 +164,7 @@ impl<K: ResourceExt> Resources<K> {
             None => false,
             Some(_) => {
                 state.all.insert(key.clone(), Arc::new(object));
+                self.changes.announce(key);
                 false
             }
         }

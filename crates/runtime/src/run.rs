@@ -1,39 +1,39 @@
-//! Runs a controller: everything that its `main` would otherwise have to wire.
+//! Runs controllers: everything that a `main` would otherwise have to wire.
 
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use anyhow::anyhow;
-use kube::{
-    Client,
-    runtime::events::{Recorder, Reporter},
+use anyhow::{Context, anyhow};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared, join_all},
 };
-use tokio::task::JoinSet;
+use kube::Client;
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    api::Api,
-    applier::Applier,
-    backoff::Backoff,
-    caches::Caches,
     client,
-    driver::Driver,
-    events::Events,
-    health::{self, Pulse},
-    identity::Identity,
+    grpc::{self, Callers, Servable, Service},
+    health,
     leader::{self, Elector},
     metrics,
-    queue::Queue,
+    part::{Assembly, Part, Running},
     reconcile::Reconcile,
-    resources::Resources,
-    scrape::{self, Insight},
+    scrape::{self, Overview},
     shutdown::{self, GRACE, Tasks},
     telemetry::{Telemetry, TelemetryArgs},
     view::View,
-    watching,
 };
+
+/// How long what is under way elsewhere (gRPC calls, events) may take to end.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The arguments of every controller; each is also an environment variable.
 #[derive(Clone, Debug, clap::Args)]
@@ -66,106 +66,191 @@ pub struct Options {
     #[arg(long, env = "IDP_MAX_CONCURRENT_RECONCILES", default_value_t = 8,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=256))]
     pub max_concurrent_reconciles: usize,
+    /// Where gRPC is served, and the certificates that it is spoken with
+    #[command(flatten)]
+    pub grpc: grpc::Args,
 }
 
-/// Runs a controller until the process is told to end.
+/// Runs one controller until the process is told to end.
 ///
 /// # Errors
-/// When it cannot start, when a part of it died, or when it lost its Lease ([`crate::LeaseLost`]).
+/// As [`Process::run`].
 pub async fn run<R: Reconcile>(controller: R, args: Args) -> anyhow::Result<()> {
-    let telemetry = Telemetry::start(R::NAME, &args.telemetry)?;
-    let ended = async {
-        let client = client::connect(args.kubeconfig).await?;
-        Box::pin(run_until(controller, client, args.options, shutdown::signalled())).await
-    };
-    let ended = ended.await;
-    telemetry.shutdown().await;
-    ended
+    let mut process = Process::new(R::NAME);
+    process.controller(controller);
+    process.run(args).await
 }
 
-/// Runs a controller with a client of one's own until `stop` resolves: several controllers in one
-/// process, and tests.
+/// Runs one controller with a client of one's own until `stop` resolves: for tests.
 ///
 /// # Errors
-/// As [`run`].
+/// As [`Process::run`].
 pub async fn run_until<R: Reconcile>(
     controller: R,
     client: Client,
     options: Options,
     stop: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<()> {
-    let mut stop = std::pin::pin!(stop);
-    let identity = leader::identity();
-    let (driver, insight, send_events) = assemble(controller, &client, &identity);
-    metrics::max_workers(R::NAME, options.max_concurrent_reconciles);
-    let mut tasks = Tasks::default();
-    let (address, server) = health::serve(options.health_address, insight.clone()).await?;
-    tracing::info!(controller = R::NAME, version = env!("CARGO_PKG_VERSION"), health = %address, "started");
-    tasks.spawn_fallible("health server", server);
+    let mut process = Process::new(R::NAME);
+    process.controller(controller);
+    process.run_until(client, options, stop).await
+}
 
-    let mut elector = options.leader_elect.then(|| {
-        metrics::leader(R::NAME, false);
-        Elector::new(client.clone(), &options.lease_namespace, R::NAME, identity)
-    });
-    if let Some(elector) = &mut elector {
-        tokio::select! {
-            () = elector.acquire() => metrics::leader(R::NAME, true),
-            error = tasks.failure() => return Err(error),
-            () = &mut stop => return Ok(()),
+/// A process of one or more controllers, and of the gRPC services that answer from their caches. They share a Lease:
+/// either all of them work, or none. Watches and gRPC run without the Lease too, so that a successor is ready at once.
+pub struct Process {
+    name: &'static str,
+    parts: Vec<Box<dyn Part>>,
+    services: Vec<Service>,
+}
+
+impl Process {
+    /// An empty process; `name` is that of its Lease, and its own in traces.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            parts: Vec::new(),
+            services: Vec::new(),
         }
     }
-    insight.leading.store(true, Ordering::Relaxed);
-    let sending = tokio::spawn(send_events);
-    let ended = {
-        let held = async {
-            match &mut elector {
-                Some(elector) => elector.hold().await.into(),
-                None => std::future::pending().await,
-            }
+
+    /// Adds a controller. What it returns reads the controller's caches, which fill once the process runs.
+    pub fn controller<R: Reconcile>(&mut self, controller: R) -> View<R> {
+        let assembly = Assembly::new(controller);
+        let view = assembly.view();
+        self.parts.push(Box::new(assembly));
+        view
+    }
+
+    /// Adds a gRPC service, with who may call which of its methods, and the encoded `FileDescriptorSet` that the
+    /// reflection service tells of it. It answers once the caches of all controllers are complete.
+    pub fn serve<S: Servable>(&mut self, service: S, callers: Callers, descriptors: &'static [u8])
+    where
+        S::Future: Send,
+    {
+        self.services.push(Service::new(service, callers, descriptors));
+    }
+
+    /// Runs until the process is told to end.
+    ///
+    /// # Errors
+    /// When it cannot start, when a part of it died, or when it lost its Lease ([`crate::LeaseLost`]).
+    pub async fn run(self, args: Args) -> anyhow::Result<()> {
+        let telemetry = Telemetry::start(self.name, &args.telemetry)?;
+        let ended = async {
+            let client = client::connect(args.kubeconfig).await?;
+            Box::pin(self.run_until(client, args.options, shutdown::signalled())).await
         };
-        Box::pin(lead(driver, client, &options, tasks, held, &mut stop)).await
-    };
-    if ended.is_ok() {
-        // The driver is gone, and with it the last sender: this ends when the backlog is sent.
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), sending).await;
-        if let Some(elector) = &mut elector {
-            elector.release().await;
-        }
+        let ended = ended.await;
+        telemetry.shutdown().await;
+        ended
     }
-    metrics::leader(R::NAME, false);
-    ended
+
+    /// Runs with a client of one's own until `stop` resolves.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn run_until(
+        self,
+        client: Client,
+        options: Options,
+        stop: impl Future<Output = ()> + Send,
+    ) -> anyhow::Result<()> {
+        let mut stop = std::pin::pin!(stop);
+        scrape::recorder();
+        let name = self.name;
+        let identity = leader::identity();
+        let (mut tasks, leading) = (Tasks::default(), Arc::new(AtomicBool::new(false)));
+        let start = |part: Box<dyn Part>| part.start(&client, &identity, &leading, &mut tasks);
+        let mut parts: Vec<Running> = self.parts.into_iter().map(start).collect();
+        let overview = Overview(parts.iter().map(|part| part.insight.clone()).collect());
+        let (address, server) = health::serve(options.health_address, Arc::new(overview)).await?;
+        tracing::info!(controller = name, version = env!("CARGO_PKG_VERSION"), health = %address, "started");
+        tasks.spawn_fallible("health server", server);
+
+        // Without complete caches every child would look missing, and every answer might be wrong.
+        let complete = join_all(parts.iter_mut().map(|part| take(&mut part.settled)));
+        let complete: Complete = complete.map(|_| ()).boxed().shared();
+        let (drain, drained) = watch::channel(false);
+        if !self.services.is_empty() {
+            let server = grpc::Server::bind(&options.grpc, &options.lease_namespace, self.services)
+                .await
+                .context("gRPC cannot be served")?;
+            tracing::info!(controller = name, grpc = %server.address(), "serves gRPC");
+            let complete = complete.clone();
+            tasks.spawn_fallible("gRPC server", async move {
+                complete.await;
+                server.run(drained).await
+            });
+        }
+
+        let mut elector = options.leader_elect.then(|| {
+            metrics::leader(name, false);
+            Elector::new(client, &options.lease_namespace, name, identity)
+        });
+        if let Some(elector) = &mut elector {
+            tokio::select! {
+                () = elector.acquire() => metrics::leader(name, true),
+                error = tasks.failure() => return Err(error),
+                () = &mut stop => return Ok(()),
+            }
+        }
+        leading.store(true, Ordering::Relaxed);
+        let events = parts
+            .iter_mut()
+            .map(|part| tokio::spawn(take(&mut part.send_events)));
+        let events: Vec<_> = events.collect();
+        let ended = {
+            let held = async {
+                match &mut elector {
+                    Some(elector) => elector.hold().await.into(),
+                    None => std::future::pending().await,
+                }
+            };
+            let workers = options.max_concurrent_reconciles;
+            Box::pin(lead(parts, complete, workers, tasks, drain, held, &mut stop)).await
+        };
+        if ended.is_ok() {
+            // The drivers are gone, and with them the last senders: this ends when the backlog is sent.
+            let _ = tokio::time::timeout(FAREWELL, join_all(events)).await;
+            if let Some(elector) = &mut elector {
+                elector.release().await;
+            }
+        }
+        metrics::leader(name, false);
+        ended
+    }
+}
+
+/// Resolves when the caches of every controller are complete.
+type Complete = Shared<BoxFuture<'static, ()>>;
+
+fn take(future: &mut BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
+    std::mem::replace(future, futures::future::ready(()).boxed())
 }
 
 /// Works as the leader until told to stop, or until something goes wrong.
-async fn lead<R: Reconcile>(
-    driver: Arc<Driver<R>>,
-    client: Client,
-    options: &Options,
+async fn lead(
+    parts: Vec<Running>,
+    complete: Complete,
+    count: usize,
     mut tasks: Tasks,
+    drain: watch::Sender<bool>,
     lost: impl Future<Output = anyhow::Error>,
     stop: &mut (impl Future<Output = ()> + Unpin),
 ) -> anyhow::Result<()> {
     let mut lost = std::pin::pin!(lost);
-    start_watches(&driver, &client, &mut tasks);
-    let settled = async {
-        // Without complete caches every child would look missing, and be written again.
-        driver.view.caches.settled().await;
-        driver.view.resources.settled().await;
-    };
     tokio::select! {
-        () = settled => {}
+        () = complete => {}
         error = tasks.failure() => return Err(error),
         error = &mut lost => return Err(error),
         () = &mut *stop => return Ok(()),
     }
-    tracing::info!(
-        controller = R::NAME,
-        resources = driver.view.resources.keys().len(),
-        "caches are complete"
-    );
     let mut workers = JoinSet::new();
-    for _ in 0..options.max_concurrent_reconciles {
-        workers.spawn(driver.clone().work());
+    let mut queues = Vec::new();
+    for part in parts {
+        (part.work)(&mut workers, count);
+        queues.push(part.queue);
     }
     tokio::select! {
         error = tasks.failure() => return Err(error),
@@ -175,77 +260,17 @@ async fn lead<R: Reconcile>(
         }
         () = &mut *stop => {}
     }
-    driver.queue.close();
+    queues.iter().for_each(|queue| queue.close());
+    let _ = drain.send(true);
     // The watches go on meanwhile, and so does the renewal of the Lease.
     tokio::select! {
-        () = async { while workers.join_next().await.is_some() {} } => Ok(()),
-        error = &mut lost => Err(error),
-        () = tokio::time::sleep(GRACE) => {
-            tracing::warn!("some reconciles did not end in time");
-            Ok(())
-        }
+        () = async { while workers.join_next().await.is_some() {} } => {}
+        error = &mut lost => return Err(error),
+        () = tokio::time::sleep(GRACE) => tracing::warn!("some reconciles did not end in time"),
     }
-}
-
-fn start_watches<R: Reconcile>(driver: &Arc<Driver<R>>, client: &Client, tasks: &mut Tasks) {
-    let plural = driver.identity.kind.plural;
-    for cache in driver.view.caches.iter().cloned() {
-        let waking = driver.clone();
-        let task = watching::watch_kind(client.clone(), cache, R::NAME, move |wakes| waking.wake(wakes));
-        tasks.spawn("watch", task);
+    // The gRPC server is the only task that may end now: when its last call has.
+    if drain.receiver_count() > 0 {
+        let _ = tokio::time::timeout(FAREWELL, tasks.failure()).await;
     }
-    let handling = driver.clone();
-    let task = watching::watch_resources(client.clone(), plural, move |event| handling.on_resource(event));
-    tasks.spawn("watch of resources", task);
-    let queue = driver.queue.clone();
-    tasks.spawn("delays", async move { queue.run_delays().await });
-}
-
-fn assemble<R: Reconcile>(
-    controller: R,
-    client: &Client,
-    instance: &str,
-) -> (
-    Arc<Driver<R>>,
-    Arc<Insight<R>>,
-    impl Future<Output = ()> + Send + 'static + use<R>,
-) {
-    scrape::recorder();
-    let identity = Identity::of::<R>();
-    let caches = Arc::new(Caches::new(R::watches(), identity));
-    let view = View {
-        caches: caches.clone(),
-        resources: Arc::new(Resources::default()),
-    };
-    let api = Api::new(client.clone(), R::NAME);
-    let reporter = Reporter {
-        controller: R::NAME.to_owned(),
-        instance: Some(instance.to_owned()),
-    };
-    let (events, send_events) = Events::new(Recorder::new(client.clone(), reporter));
-    let (queue, pulse) = (Arc::new(Queue::default()), Arc::new(Pulse::default()));
-    let insight = Insight {
-        view: view.clone(),
-        queue: queue.clone(),
-        pulse: pulse.clone(),
-        leading: false.into(),
-        reasons: Default::default(),
-    };
-    let applier = Applier {
-        api: api.clone(),
-        caches,
-        identity,
-    };
-    let driver = Driver {
-        controller,
-        identity,
-        api,
-        applier,
-        view,
-        queue,
-        backoff: Backoff::default(),
-        events,
-        pulse,
-    };
-    (Arc::new(driver), Arc::new(insight), send_events)
+    Ok(())
 }

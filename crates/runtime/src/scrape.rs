@@ -44,28 +44,35 @@ pub(crate) struct Insight<R: Reconcile> {
     pub(crate) view: View<R>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) pulse: Arc<Pulse>,
-    pub(crate) leading: AtomicBool,
+    pub(crate) leading: Arc<AtomicBool>,
     /// Reasons that were ever reported, so that those that are gone go back to 0.
     pub(crate) reasons: Mutex<HashMap<String, usize>>,
 }
 
-impl<R: Reconcile> Probe for Insight<R> {
+/// What the endpoints ask of each controller.
+pub(crate) trait Inspect: Send + Sync + 'static {
+    /// Whether it works.
+    fn is_alive(&self) -> bool;
+    /// Whether it can work, or take over.
+    fn is_ready(&self) -> bool;
+    /// Brings the metrics that are states up to date.
+    fn measure(&self);
+}
+
+/// All controllers of the process.
+pub(crate) struct Overview(pub(crate) Vec<Arc<dyn Inspect>>);
+
+impl Probe for Overview {
     fn is_alive(&self) -> bool {
-        self.pulse.is_alive(if self.leading.load(Ordering::Relaxed) {
-            self.queue.depth().0
-        } else {
-            0
-        })
+        self.0.iter().all(|part| part.is_alive())
     }
 
     fn is_ready(&self) -> bool {
-        !self.leading.load(Ordering::Relaxed) || (self.view.resources.synced() && self.view.caches.ready())
+        self.0.iter().all(|part| part.is_ready())
     }
 
     fn metrics(&self) -> String {
-        let (depth, adds) = self.queue.depth();
-        metrics::queue(R::NAME, depth, adds);
-        self.count_problems();
+        self.0.iter().for_each(|part| part.measure());
         if let Some(bytes) = resident_memory() {
             gauge!("process_resident_memory_bytes").set(bytes);
         }
@@ -75,6 +82,26 @@ impl<R: Reconcile> Probe for Insight<R> {
                 recorder.render()
             })
             .unwrap_or_default()
+    }
+}
+
+impl<R: Reconcile> Inspect for Insight<R> {
+    fn is_alive(&self) -> bool {
+        self.pulse.is_alive(if self.leading.load(Ordering::Relaxed) {
+            self.queue.depth().0
+        } else {
+            0
+        })
+    }
+
+    fn is_ready(&self) -> bool {
+        self.view.resources.synced() && self.view.caches.ready()
+    }
+
+    fn measure(&self) {
+        let (depth, adds) = self.queue.depth();
+        metrics::queue(R::NAME, depth, adds);
+        self.count_problems();
     }
 }
 

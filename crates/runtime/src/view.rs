@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use futures::{StreamExt, stream::BoxStream};
 use idp_core::Kind;
 use serde_json::Value;
 
 use crate::{
     cache::Serving,
     caches::Caches,
+    identity::Identity,
     reconcile::{ObjectKey, Reconcile},
     resources::Resources,
 };
@@ -16,6 +18,7 @@ use crate::{
 pub struct View<R: Reconcile> {
     pub(crate) caches: Arc<Caches>,
     pub(crate) resources: Arc<Resources<R::Resource>>,
+    pub(crate) identity: Identity,
 }
 
 impl<R: Reconcile> Clone for View<R> {
@@ -23,6 +26,7 @@ impl<R: Reconcile> Clone for View<R> {
         Self {
             caches: self.caches.clone(),
             resources: self.resources.clone(),
+            identity: self.identity,
         }
     }
 }
@@ -61,6 +65,17 @@ impl<R: Reconcile> View<R> {
     pub fn all_facts(&self, kind: Kind) -> Vec<(ObjectKey, Arc<Value>)> {
         let found = self.caches.of_kind(kind).flat_map(|cache| cache.all());
         found.map(|(key, record)| (key, record.facts.clone())).collect()
+    }
+
+    /// Names of objects of `kind` that change from now on: of a watched kind, or of the reconciled one. An empty name
+    /// means that any may have changed.
+    pub fn changes(&self, kind: Kind) -> BoxStream<'static, ObjectKey> {
+        let watched = self
+            .caches
+            .of_kind(kind)
+            .map(|cache| cache.changes.listen().boxed());
+        let own = (self.identity.kind == kind).then(|| self.resources.changes.listen().boxed());
+        futures::stream::select_all(watched.chain(own)).boxed()
     }
 
     /// Whether the API server serves `kind`. A kind that is not watched counts as not served.

@@ -32,7 +32,8 @@ pub(crate) async fn watch_kind(
     let kind = cache.watch.kind;
     let config = watcher::Config::default()
         .page_size(PAGE)
-        .labels(&selector(&cache, manager));
+        .labels(&selector(&cache, manager))
+        .fields(cache.watch.fields);
     let mut failures = Failures::new(kind.plural);
     loop {
         let api = Api::<DynamicObject>::all_with(client.clone(), &kind.api_resource());

@@ -48,6 +48,10 @@ pub(crate) struct Write {
     pub(crate) object: Value,
     pub(crate) hash: PlanHash,
     pub(crate) existing: Existing,
+    /// Whether labels name the owner, as no owner reference can.
+    pub(crate) owned_by_label: bool,
+    /// Whether it outlives its owner.
+    pub(crate) detached: bool,
     /// Fields that we own and give up, as an object to apply in the second manager's name.
     pub(crate) handover: Option<Value>,
 }
@@ -112,20 +116,25 @@ impl Applier {
     fn body(&self, parent: &Parent, write: &Write, existing: &Existing) -> Value {
         let mut body = write.object.clone();
         let metadata = member(&mut body, "metadata");
-        metadata.insert(
-            "ownerReferences".into(),
-            json!([self.identity.owner_reference(&parent.key.name, &parent.uid)]),
-        );
+        if write.owned_by_label {
+            member_of(metadata, "labels").insert(labels::OWNER_UID.into(), parent.uid.as_str().into());
+            let owner = format!("{}/{}", parent.key.namespace, parent.key.name);
+            let annotations = member_of(metadata, "annotations");
+            annotations.insert(labels::OWNER.into(), owner.into());
+            if write.detached {
+                annotations.insert(labels::DETACHED.into(), "true".into());
+            }
+        } else {
+            metadata.insert(
+                "ownerReferences".into(),
+                json!([self.identity.owner_reference(&parent.key.name, &parent.uid)]),
+            );
+        }
         match existing {
             Existing::Nothing => metadata.insert("resourceVersion".into(), NEVER.into()),
             Existing::Ours(uid) => metadata.insert("uid".into(), uid.as_str().into()),
         };
-        let annotations = metadata
-            .entry("annotations")
-            .or_insert_with(|| Value::Object(Map::new()));
-        if let Value::Object(annotations) = annotations {
-            annotations.insert(labels::PLAN_HASH.into(), write.hash.to_string().into());
-        }
+        member_of(metadata, "annotations").insert(labels::PLAN_HASH.into(), write.hash.to_string().into());
         body
     }
 
@@ -146,7 +155,7 @@ impl Applier {
             == Some(&parent.key.name);
         let record = write.cache.extract(object);
         let owned_elsewhere = record.owner.as_ref().is_some_and(|owner| owner.uid != parent.uid);
-        if record.belongs_to(&parent.uid) || (handed_over && !owned_elsewhere) {
+        if record.belongs_to(parent) || (handed_over && !owned_elsewhere) {
             return Ok(record.uid);
         }
         Err(Refusal::Unwatched(name_taken(
@@ -187,10 +196,21 @@ fn managers(object: &DynamicObject) -> Vec<String> {
 }
 
 fn member<'a>(object: &'a mut Value, name: &str) -> &'a mut Map<String, Value> {
-    if !object.get(name).is_some_and(Value::is_object) {
-        object[name] = Value::Object(Map::new());
+    if !object.is_object() {
+        *object = Value::Object(Map::new());
     }
-    match &mut object[name] {
+    match object {
+        Value::Object(map) => member_of(map, name),
+        _ => unreachable!("made an object just above"),
+    }
+}
+
+fn member_of<'a>(object: &'a mut Map<String, Value>, name: &str) -> &'a mut Map<String, Value> {
+    let member = object.entry(name).or_insert_with(|| Value::Object(Map::new()));
+    if !member.is_object() {
+        *member = Value::Object(Map::new());
+    }
+    match member {
         Value::Object(map) => map,
         _ => unreachable!("made an object just above"),
     }

@@ -24,7 +24,7 @@ impl Reconcile for WebApplicationController {
 
     const NAME: &'static str = NAME;
 
-    fn watches() -> Vec<Watch> {
+    fn watches(&self) -> Vec<Watch> {
         let mut watches: Vec<Watch> = kinds::CHILDREN.map(child).into();
         watches.push(Watch::related(ENVIRONMENT, Targets::All, "").facts(facts::environment));
         watches.push(

@@ -1,5 +1,7 @@
 //! Secrets, databases and storage: what the secrets and claims capabilities serve.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
@@ -7,8 +9,14 @@ use serde::{Deserialize, Serialize};
 /// A secret of the Environment's secret store.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!(has(self.mountPath) && self.keys.exists(k, has(k.env)))")
-    .message("a secret that is mounted as files has no keys[].env: name the secret twice to have both"))]
+#[x_kube(
+    validation = Rule::new("!(has(self.mountPath) && has(self.keys) && self.keys.exists(k, has(k.env)))")
+        .message("a secret that is mounted as files has no keys[].env: name the secret twice to have both"),
+    validation = Rule::new("!(has(self.generate) && (has(self.remoteKey) || has(self.refreshInterval)))")
+        .message("a generated secret has no remoteKey and no refreshInterval: it is made once, here").field_path(".generate"),
+    validation = Rule::new("!has(self.template) || !has(self.keys) || self.keys.all(k, !has(k.env))")
+        .message("with a template, the template's names are the environment variables: take env out of keys").field_path(".template")
+)]
 pub struct SecretUse {
     /// Name of the secret within the application.
     #[schemars(length(min = 1, max = 63))]
@@ -17,7 +25,8 @@ pub struct SecretUse {
     /// Key in the remote store, below the prefix that the Environment gives the application. Default: the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 400))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^[A-Za-z0-9/_+=.@-]+$')").message("write letters, digits and any of / _ + = . @ -"))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[A-Za-z0-9/_+=.@-]+$')").message("write letters, digits and any of / _ + = . @ -"),
+        validation = Rule::new("!self.split('/').exists(part, part == '' || part == '.' || part == '..')").message("write a key below the application's own prefix: it neither begins nor ends with '/', and has no part '.', '..' or ''"))]
     pub remote_key: Option<String>,
     /// Properties wanted of the secret; none means all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -34,6 +43,41 @@ pub struct SecretUse {
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(\.[0-9]+)?(s|m|h))+$')").message("write a duration such as 30s, 5m or 1h"))]
     pub refresh_interval: Option<String>,
+    /// Values composed of properties, by the name of the environment variable or file that each becomes, such as
+    /// `DATABASE_URL: "postgres://{{ .user }}:{{ .password }}@db"`. Templates are those of External Secrets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(length(max = 32))]
+    pub template: BTreeMap<String, String>,
+    /// A random value that is made once in the cluster, under the property `password`, instead of a remote key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generate: Option<GeneratedSecret>,
+}
+
+/// A random value.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GeneratedSecret {
+    /// Number of characters.
+    #[serde(default = "password_length")]
+    #[schemars(range(min = 16, max = 128))]
+    pub length: i32,
+    /// Whether it may hold symbols besides letters and digits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub symbols: bool,
+}
+
+impl Default for GeneratedSecret {
+    fn default() -> Self {
+        Self {
+            length: password_length(),
+            symbols: false,
+        }
+    }
+}
+
+/// 32 letters and digits hold 190 bits.
+fn password_length() -> i32 {
+    32
 }
 
 /// One property of a secret.
@@ -53,6 +97,9 @@ pub struct SecretKey {
 /// A database, cache or queue.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.engine == oldSelf.engine")
+    .message("the engine of a database that exists cannot change: add a database of another name with the new engine, copy the data, then remove this one")
+    .field_path(".engine"))]
 pub struct Database {
     /// Name within the application; environment variables begin with it.
     #[schemars(length(min = 1, max = 40))]
@@ -112,6 +159,6 @@ pub struct Volume {
     #[schemars(length(min = 2, max = 255))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^/[A-Za-z0-9._/-]*[A-Za-z0-9._-]$')").message("write an absolute path of letters, digits, '.', '_', '-' and '/', not ending with '/'"))]
     pub mount_path: String,
-    /// Size, such as `10Gi`.
+    /// Size, such as `10Gi`. It may grow where the class's storage can; it never shrinks.
     pub size: Quantity,
 }

@@ -10,7 +10,7 @@ mod traffic;
 mod workload;
 
 pub use access::{Access, Cidr, ExternalHost, Inbound, Outbound, Peer};
-pub use data::{Bucket, Database, SecretKey, SecretUse, Storage, Volume};
+pub use data::{Bucket, Database, GeneratedSecret, SecretKey, SecretUse, Storage, Volume};
 pub use health::{ExecProbe, GrpcProbe, Health, HttpProbe, Probe, TcpProbe};
 pub use operations::{
     Availability, ConcurrencyPolicy, Dashboard, Job, Latency, Metrics, Migration, Objective, Observability,

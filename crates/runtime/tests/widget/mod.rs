@@ -67,7 +67,7 @@ impl Reconcile for Widgets {
     const NAME: &'static str = "idp-widgets";
     const FINALIZER: Option<&'static str> = Some("test.idp.dev/hold");
 
-    fn watches() -> Vec<Watch> {
+    fn watches(&self) -> Vec<Watch> {
         let data =
             |object: &kube::core::DynamicObject| object.data.get("data").cloned().unwrap_or(Value::Null);
         let annotations =

@@ -1,0 +1,143 @@
+//! `CertificateBinding`: the certificates that one application's hosts need.
+
+use idp_core::{Condition, Problem, StatusView};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::web_application::ChildStatus;
+
+/// The hosts of one application; the certificate policy controller makes a cert-manager `Certificate` of each.
+#[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[kube(
+    group = "idp.dev",
+    version = "v1alpha1",
+    kind = "CertificateBinding",
+    namespaced,
+    status = "CertificateBindingStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    doc = "The certificates that one application's hosts need.",
+    shortname = "cb",
+    category = "idp",
+    printcolumn(name = "Application", type_ = "string", json_path = ".spec.application"),
+    printcolumn(name = "Issuer", type_ = "string", json_path = ".spec.issuer.name"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(
+        name = "Problem",
+        type_ = "string",
+        json_path = ".status.problems[0].message",
+        priority = 1
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateBindingSpec {
+    /// Name of the application.
+    #[schemars(length(min = 1, max = 40))]
+    pub application: String,
+    /// The cert-manager issuer.
+    pub issuer: IssuerRef,
+    /// Namespace of the gateway: there it reads the Secrets.
+    #[schemars(length(min = 1, max = 63))]
+    pub secret_namespace: String,
+    /// The hosts.
+    #[schemars(length(min = 1, max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["host".into()]))]
+    pub hosts: Vec<BoundHost>,
+}
+
+/// A cert-manager issuer.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerRef {
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// `ClusterIssuer` or `Issuer`.
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^(ClusterIssuer|Issuer)$')").message("write ClusterIssuer or Issuer"))]
+    pub kind: String,
+}
+
+/// A host that needs a certificate.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BoundHost {
+    /// The complete name.
+    #[schemars(length(min = 1, max = 253))]
+    pub host: String,
+    /// Where the application names it first, such as `spec.routes[0].host`: problems point there.
+    #[schemars(length(max = 253))]
+    pub path: String,
+}
+
+/// What became of a `CertificateBinding`: [`crate::binding::BindingStatus`], and each certificate's state.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateBindingStatus {
+    /// `metadata.generation` that this status was computed from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready` and `Synced`; `Reconciling` and `Stalled` while they are true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// What does not work, why, and what to do; errors first. Paths are those of the WebApplication.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+    /// Absent until every certificate has been issued once, and the same ever after: pods do not read certificates, so
+    /// that a renewal must not roll them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Each certificate's state.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["host".into()]))]
+    pub certificates: Vec<CertificateState>,
+    /// The inventory: every object that belongs to the binding, in the gateway's namespace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<ChildStatus>,
+}
+
+/// State of the certificate of one host.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateState {
+    /// The host.
+    pub host: String,
+    /// Name of the Secret in the gateway's namespace, and of the Certificate.
+    pub secret: String,
+    /// Whether the Secret holds a certificate that is valid and as planned.
+    pub ready: bool,
+    /// The policy that allows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// How often it has been issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<i64>,
+    /// When it ends, in RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<String>,
+    /// When it is to be renewed, in RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal_time: Option<String>,
+}
+
+impl StatusView for CertificateBindingStatus {
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}

@@ -1,0 +1,286 @@
+//! Between the wire's types and the platform's.
+
+use idp_core::{
+    Problem, Severity,
+    capability::{
+        Binding, Description, EnvFrom, EnvSource, KeyRef, Mount, MountSource, SectionPlan, SectionRequest,
+        ValueFrom,
+    },
+};
+use serde_json::Value;
+
+use crate::proto::capability as wire;
+
+/// Why a message cannot be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum Malformed {
+    /// A field that must be there is not.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A field that holds JSON does not parse.
+    #[error("{field} is not JSON: {error}")]
+    NotJson {
+        /// The field.
+        field: &'static str,
+        /// What the parser says; it quotes nothing of the text.
+        error: serde_json::Error,
+    },
+}
+
+fn json(field: &'static str, text: &str) -> Result<Value, Malformed> {
+    serde_json::from_str(text).map_err(|error| Malformed::NotJson { field, error })
+}
+
+impl From<&SectionRequest> for wire::PlanRequest {
+    fn from(request: &SectionRequest) -> Self {
+        Self {
+            application: Some(wire::Application {
+                namespace: request.namespace.clone(),
+                name: request.application.clone(),
+            }),
+            environment: Some(wire::Environment {
+                name: request.environment.clone(),
+                spec: request.environment_spec.to_string(),
+            }),
+            section: request.section.to_string(),
+            section_path: request.path.clone(),
+        }
+    }
+}
+
+impl TryFrom<wire::PlanRequest> for SectionRequest {
+    type Error = Malformed;
+
+    fn try_from(request: wire::PlanRequest) -> Result<Self, Malformed> {
+        let application = request.application.ok_or(Malformed::Missing("application"))?;
+        let environment = request.environment.ok_or(Malformed::Missing("environment"))?;
+        for (field, text) in [
+            ("application.namespace", &application.namespace),
+            ("application.name", &application.name),
+            ("section_path", &request.section_path),
+        ] {
+            if text.is_empty() {
+                return Err(Malformed::Missing(field));
+            }
+        }
+        Ok(Self {
+            namespace: application.namespace,
+            application: application.name,
+            environment: environment.name,
+            environment_spec: json("environment.spec", &environment.spec)?,
+            section: json("section", &request.section)?,
+            path: request.section_path,
+        })
+    }
+}
+
+impl From<SectionPlan> for wire::PlanResponse {
+    fn from(plan: SectionPlan) -> Self {
+        Self {
+            bindings: plan.bindings.into_iter().map(Into::into).collect(),
+            env: plan.env.into_iter().map(Into::into).collect(),
+            env_from: plan.env_from.into_iter().map(Into::into).collect(),
+            mounts: plan.mounts.into_iter().map(Into::into).collect(),
+            problems: plan.problems.into_iter().map(Into::into).collect(),
+            outputs: plan.outputs,
+        }
+    }
+}
+
+impl TryFrom<wire::PlanResponse> for SectionPlan {
+    type Error = Malformed;
+
+    fn try_from(answer: wire::PlanResponse) -> Result<Self, Malformed> {
+        Ok(Self {
+            bindings: all(answer.bindings)?,
+            env: all(answer.env)?,
+            env_from: answer.env_from.into_iter().map(Into::into).collect(),
+            mounts: all(answer.mounts)?,
+            problems: answer.problems.into_iter().map(Into::into).collect(),
+            outputs: answer.outputs,
+        })
+    }
+}
+
+fn all<A, B: TryFrom<A, Error = Malformed>>(items: Vec<A>) -> Result<Vec<B>, Malformed> {
+    items.into_iter().map(TryInto::try_into).collect()
+}
+
+impl From<Binding> for wire::Binding {
+    fn from(binding: Binding) -> Self {
+        Self {
+            kind: binding.kind,
+            name: binding.name,
+            spec: binding.spec.to_string(),
+        }
+    }
+}
+
+impl TryFrom<wire::Binding> for Binding {
+    type Error = Malformed;
+
+    fn try_from(binding: wire::Binding) -> Result<Self, Malformed> {
+        Ok(Self {
+            spec: json("bindings[].spec", &binding.spec)?,
+            kind: binding.kind,
+            name: binding.name,
+        })
+    }
+}
+
+impl From<KeyRef> for wire::KeyRef {
+    fn from(key: KeyRef) -> Self {
+        Self {
+            name: key.name,
+            key: key.key,
+            optional: key.optional,
+        }
+    }
+}
+
+impl From<wire::KeyRef> for KeyRef {
+    fn from(key: wire::KeyRef) -> Self {
+        Self {
+            name: key.name,
+            key: key.key,
+            optional: key.optional,
+        }
+    }
+}
+
+impl From<EnvSource> for wire::EnvVar {
+    fn from(variable: EnvSource) -> Self {
+        use wire::env_var::Source;
+        Self {
+            name: variable.name,
+            source: Some(match variable.from {
+                ValueFrom::Literal(value) => Source::Value(value),
+                ValueFrom::Secret(key) => Source::SecretKey(key.into()),
+                ValueFrom::ConfigMap(key) => Source::ConfigMapKey(key.into()),
+            }),
+        }
+    }
+}
+
+impl TryFrom<wire::EnvVar> for EnvSource {
+    type Error = Malformed;
+
+    fn try_from(variable: wire::EnvVar) -> Result<Self, Malformed> {
+        use wire::env_var::Source;
+        Ok(Self {
+            name: variable.name,
+            from: match variable.source.ok_or(Malformed::Missing("env[].source"))? {
+                Source::Value(value) => ValueFrom::Literal(value),
+                Source::SecretKey(key) => ValueFrom::Secret(key.into()),
+                Source::ConfigMapKey(key) => ValueFrom::ConfigMap(key.into()),
+            },
+        })
+    }
+}
+
+impl From<EnvFrom> for wire::EnvFrom {
+    fn from(from: EnvFrom) -> Self {
+        Self {
+            secret: from.secret,
+            prefix: from.prefix,
+        }
+    }
+}
+
+impl From<wire::EnvFrom> for EnvFrom {
+    fn from(from: wire::EnvFrom) -> Self {
+        Self {
+            secret: from.secret,
+            prefix: from.prefix,
+        }
+    }
+}
+
+impl From<Mount> for wire::Mount {
+    fn from(mount: Mount) -> Self {
+        use wire::mount::Source;
+        Self {
+            name: mount.name,
+            path: mount.path,
+            source: Some(match mount.source {
+                MountSource::Secret(name) => Source::Secret(name),
+                MountSource::ConfigMap(name) => Source::ConfigMap(name),
+                MountSource::Claim(name) => Source::PersistentVolumeClaim(name),
+            }),
+            read_only: mount.read_only,
+        }
+    }
+}
+
+impl TryFrom<wire::Mount> for Mount {
+    type Error = Malformed;
+
+    fn try_from(mount: wire::Mount) -> Result<Self, Malformed> {
+        use wire::mount::Source;
+        Ok(Self {
+            name: mount.name,
+            path: mount.path,
+            source: match mount.source.ok_or(Malformed::Missing("mounts[].source"))? {
+                Source::Secret(name) => MountSource::Secret(name),
+                Source::ConfigMap(name) => MountSource::ConfigMap(name),
+                Source::PersistentVolumeClaim(name) => MountSource::Claim(name),
+            },
+            read_only: mount.read_only,
+        })
+    }
+}
+
+impl From<Problem> for wire::Problem {
+    fn from(problem: Problem) -> Self {
+        let severity = match problem.severity {
+            Severity::Warning => wire::Severity::Warning,
+            Severity::Error => wire::Severity::Error,
+        };
+        Self {
+            severity: severity.into(),
+            reason: problem.reason,
+            path: problem.path.unwrap_or_default(),
+            message: problem.message,
+            hint: problem.hint.unwrap_or_default(),
+        }
+    }
+}
+
+impl From<wire::Problem> for Problem {
+    fn from(problem: wire::Problem) -> Self {
+        let some = |text: String| (!text.is_empty()).then_some(text);
+        Self {
+            // What a newer peer calls otherwise counts as an error: to go on in spite of it would be a guess.
+            severity: match problem.severity() {
+                wire::Severity::Warning => Severity::Warning,
+                wire::Severity::Error | wire::Severity::Unspecified => Severity::Error,
+            },
+            reason: problem.reason,
+            path: some(problem.path),
+            message: problem.message,
+            hint: some(problem.hint),
+        }
+    }
+}
+
+impl From<Description> for wire::DescribeResponse {
+    fn from(description: Description) -> Self {
+        Self {
+            name: description.name,
+            version: description.version,
+            section_schema: description.section_schema.to_string(),
+        }
+    }
+}
+
+impl TryFrom<wire::DescribeResponse> for Description {
+    type Error = Malformed;
+
+    fn try_from(answer: wire::DescribeResponse) -> Result<Self, Malformed> {
+        Ok(Self {
+            section_schema: json("section_schema", &answer.section_schema)?,
+            name: answer.name,
+            version: answer.version,
+        })
+    }
+}

@@ -1,0 +1,220 @@
+//! A peer that we call: one connection that heals by itself, with deadlines, retries, traces and metrics.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tonic::{Code, Status, body::Body, transport::Endpoint};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use super::{
+    calls::{Headers, handled},
+    tls::Credentials,
+};
+
+/// Longest that a call may take, all its attempts together.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// Longest that a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(2);
+/// How often a quiet connection is tried out, and how long it may take to show that it lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Attempts at a call that did not reach the peer, and the pause before the second; it doubles.
+const ATTEMPTS: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Another controller that we call.
+#[derive(Clone)]
+pub struct Peer {
+    name: Arc<str>,
+    channel: Channel,
+    silent_since: Arc<Mutex<Option<Timestamp>>>,
+}
+
+impl Peer {
+    /// The peer at `address` (`host:port`), whose certificate must be for `server_name`. Connects when first called.
+    ///
+    /// # Errors
+    /// When the address or the name is none.
+    pub fn new(
+        name: &str,
+        address: &str,
+        server_name: &str,
+        credentials: &Credentials,
+    ) -> Result<Self, PeerError> {
+        let invalid = |what: &'static str, text: &str| PeerError {
+            what,
+            text: text.to_owned(),
+        };
+        let expected = ServerName::try_from(server_name.to_owned())
+            .map_err(|_| invalid("the server name", server_name))?;
+        // `http`, as TLS is the connector's business.
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))
+            .map_err(|_| invalid("the address", address))?
+            .origin(
+                format!("https://{server_name}")
+                    .parse()
+                    .map_err(|_| invalid("the server name", server_name))?,
+            )
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .keep_alive_while_idle(true);
+        let (address, credentials) = (address.to_owned(), credentials.clone());
+        let connector = tower::service_fn(move |_: Uri| {
+            let (address, expected, credentials) = (address.clone(), expected.clone(), credentials.clone());
+            async move { connect(&address, expected, &credentials).await.map(TokioIo::new) }
+        });
+        Ok(Self {
+            name: name.into(),
+            channel: Channel(endpoint.connect_with_connector_lazy(connector)),
+            silent_since: Arc::default(),
+        })
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Since when it has not answered; none while it does.
+    pub fn silent_since(&self) -> Option<Timestamp> {
+        *self.silent_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a call, again where it did not reach the peer, within the deadline for all attempts. Only for methods
+    /// that may be repeated.
+    ///
+    /// # Errors
+    /// What the last attempt said.
+    pub async fn call<T, F>(&self, method: impl Fn(Channel) -> F) -> Result<T, Status>
+    where
+        F: Future<Output = Result<T, Status>>,
+    {
+        let attempts = async {
+            let mut attempt = 1;
+            loop {
+                match method(self.channel.clone()).await {
+                    Err(status) if status.code() == Code::Unavailable && attempt < ATTEMPTS => {
+                        tracing::debug!(peer = %self.name, %status, attempt, "call failed; trying again");
+                        tokio::time::sleep(PAUSE * (1 << attempt)).await;
+                        attempt += 1;
+                    }
+                    answer => return answer,
+                }
+            }
+        };
+        let answer = tokio::time::timeout(DEADLINE, attempts)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Status::deadline_exceeded(format!(
+                    "no answer within {} s",
+                    DEADLINE.as_secs()
+                )))
+            });
+        self.note(answer.as_ref().err());
+        answer
+    }
+
+    /// Begins a call that lasts: its answer is a stream.
+    ///
+    /// # Errors
+    /// When it does not begin in time.
+    pub async fn open<T, F>(&self, method: impl FnOnce(Channel) -> F) -> Result<T, Status>
+    where
+        F: Future<Output = Result<T, Status>>,
+    {
+        let answer = tokio::time::timeout(DEADLINE, method(self.channel.clone()))
+            .await
+            .unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer")));
+        self.note(answer.as_ref().err());
+        answer
+    }
+
+    fn note(&self, error: Option<&Status>) {
+        let mut silent = self.silent_since.lock().unwrap_or_else(PoisonError::into_inner);
+        match error.map(Status::code) {
+            Some(Code::Unavailable | Code::DeadlineExceeded | Code::Unknown) => {
+                if silent.is_none() {
+                    *silent = Some(Timestamp::now());
+                    tracing::warn!(peer = %self.name, "does not answer");
+                }
+            }
+            // Also an error is an answer.
+            _ => {
+                if silent.take().is_some() {
+                    tracing::info!(peer = %self.name, "answers again");
+                }
+            }
+        }
+    }
+}
+
+/// Why a peer cannot be called.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} of the peer is not usable: {text:?}")]
+pub struct PeerError {
+    what: &'static str,
+    text: String,
+}
+
+async fn connect(
+    address: &str,
+    expected: ServerName<'static>,
+    credentials: &Credentials,
+) -> io::Result<TlsStream<TcpStream>> {
+    let connecting = async {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        // The certificates of now: each connection shows the newest.
+        TlsConnector::from(credentials.client())
+            .connect(expected, stream)
+            .await
+    };
+    tokio::time::timeout(CONNECT, connecting)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)))
+}
+
+/// What generated clients speak through: carries the trace along, and counts.
+#[derive(Clone)]
+pub struct Channel(tonic::transport::Channel);
+
+impl tower::Service<http::Request<Body>> for Channel {
+    type Response = http::Response<Body>;
+    type Error = tonic::transport::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        let trace = tracing::Span::current().context();
+        opentelemetry::global::get_text_map_propagator(|propagator| {
+            propagator.inject_context(&trace, &mut Headers(request.headers_mut()));
+        });
+        let path = request.uri().path().to_owned();
+        let (answering, started) = (self.0.call(request), Instant::now());
+        Box::pin(async move {
+            let answer = answering.await;
+            let code = match &answer {
+                Ok(answer) => answer
+                    .headers()
+                    .get("grpc-status")
+                    .map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes())),
+                Err(_) => Code::Unavailable,
+            };
+            handled("client", &path, code, started);
+            answer
+        })
+    }
+}

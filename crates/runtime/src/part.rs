@@ -1,0 +1,165 @@
+//! One controller of a process: what is made of it before there is a client, and what runs once there is one.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use futures::{FutureExt, StreamExt, future::BoxFuture};
+use kube::{
+    Client,
+    runtime::events::{Recorder, Reporter},
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    api::Api,
+    applier::Applier,
+    backoff::Backoff,
+    caches::Caches,
+    driver::Driver,
+    events::Events,
+    health::Pulse,
+    identity::Identity,
+    metrics,
+    queue::Queue,
+    reconcile::Reconcile,
+    resources::Resources,
+    scrape::{Insight, Inspect},
+    shutdown::Tasks,
+    view::View,
+    watching,
+};
+
+/// A controller that does not run yet.
+pub(crate) trait Part: Send {
+    /// Starts its watches, and hands over what is needed to work.
+    fn start(
+        self: Box<Self>,
+        client: &Client,
+        instance: &str,
+        leading: &Arc<AtomicBool>,
+        tasks: &mut Tasks,
+    ) -> Running;
+}
+
+/// Adds a number of workers to the set.
+type Work = Box<dyn FnOnce(&mut JoinSet<()>, usize) + Send>;
+
+/// A controller whose watches run.
+pub(crate) struct Running {
+    /// Its state, as seen from outside.
+    pub(crate) insight: Arc<dyn Inspect>,
+    /// Resolves when its caches are complete.
+    pub(crate) settled: BoxFuture<'static, ()>,
+    /// Sends events until nobody can make one any more.
+    pub(crate) send_events: BoxFuture<'static, ()>,
+    /// Adds this many workers.
+    pub(crate) work: Work,
+    /// Hands out no more work.
+    pub(crate) queue: Arc<Queue>,
+}
+
+/// The only implementation: the trait is there to forget the type.
+pub(crate) struct Assembly<R: Reconcile> {
+    controller: R,
+    view: View<R>,
+}
+
+impl<R: Reconcile> Assembly<R> {
+    pub(crate) fn new(controller: R) -> Self {
+        let identity = Identity::of::<R>();
+        let view = View {
+            caches: Arc::new(Caches::new(controller.watches(), identity)),
+            resources: Arc::new(Resources::default()),
+            identity,
+        };
+        Self { controller, view }
+    }
+
+    pub(crate) fn view(&self) -> View<R> {
+        self.view.clone()
+    }
+}
+
+impl<R: Reconcile> Part for Assembly<R> {
+    fn start(
+        self: Box<Self>,
+        client: &Client,
+        instance: &str,
+        leading: &Arc<AtomicBool>,
+        tasks: &mut Tasks,
+    ) -> Running {
+        let Self { controller, view } = *self;
+        let identity = view.identity;
+        let api = Api::new(client.clone(), R::NAME);
+        let reporter = Reporter {
+            controller: R::NAME.to_owned(),
+            instance: Some(instance.to_owned()),
+        };
+        let (events, send_events) = Events::new(Recorder::new(client.clone(), reporter));
+        let (queue, pulse) = (Arc::new(Queue::default()), Arc::new(Pulse::default()));
+        let insight = Insight {
+            view: view.clone(),
+            queue: queue.clone(),
+            pulse: pulse.clone(),
+            leading: leading.clone(),
+            reasons: Default::default(),
+        };
+        let driver = Arc::new(Driver {
+            applier: Applier {
+                api: api.clone(),
+                caches: view.caches.clone(),
+                identity,
+            },
+            controller,
+            identity,
+            api,
+            view: view.clone(),
+            queue: queue.clone(),
+            backoff: Backoff::default(),
+            events,
+            pulse,
+        });
+        start_watches(&driver, client, tasks);
+        Running {
+            insight: Arc::new(insight),
+            settled: async move {
+                view.caches.settled().await;
+                view.resources.settled().await;
+            }
+            .boxed(),
+            send_events: send_events.boxed(),
+            work: Box::new(move |workers, count| {
+                metrics::max_workers(R::NAME, count);
+                tracing::info!(
+                    controller = R::NAME,
+                    resources = driver.view.resources.keys().len(),
+                    "caches are complete"
+                );
+                for _ in 0..count {
+                    workers.spawn(driver.clone().work());
+                }
+            }),
+            queue,
+        }
+    }
+}
+
+fn start_watches<R: Reconcile>(driver: &Arc<Driver<R>>, client: &Client, tasks: &mut Tasks) {
+    let plural = driver.identity.kind.plural;
+    for cache in driver.view.caches.iter().cloned() {
+        let waking = driver.clone();
+        let task = watching::watch_kind(client.clone(), cache, R::NAME, move |wakes| waking.wake(wakes));
+        tasks.spawn("watch", task);
+    }
+    let handling = driver.clone();
+    let task = watching::watch_resources(client.clone(), plural, move |event| handling.on_resource(event));
+    tasks.spawn("watch of resources", task);
+    let queue = driver.queue.clone();
+    tasks.spawn("delays", async move { queue.run_delays().await });
+    let waking = driver.clone();
+    let mut wakes = driver.controller.wakes(&driver.view);
+    tasks.spawn("wakes", async move {
+        while let Some(keys) = wakes.next().await {
+            waking.wake(keys.into_iter().map(crate::cache::Wake::One).collect());
+        }
+    });
+}

@@ -1,0 +1,129 @@
+//! The kinds that the broker writes and looks at.
+//!
+//! A fixed set, and whatever the arguments add. Not read from the ClaimClasses: the broker's ClusterRole must name each
+//! kind too, so who adds a kind edits the broker's manifests anyway, and a class cannot widen what the broker may touch.
+
+use idp_core::Kind;
+
+/// Core `Namespace`: its labels decide which classes it may use.
+pub const NAMESPACE: Kind = Kind::cluster("", "v1", "Namespace", "namespaces");
+/// Core `PersistentVolumeClaim`.
+pub const VOLUME_CLAIM: Kind = Kind::namespaced("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims");
+
+/// Group of the platform's own claims.
+pub const PLATFORM: &str = "platform.idp.dev";
+
+const fn claim(kind: &'static str, plural: &'static str) -> Kind {
+    Kind::namespaced(PLATFORM, "v1alpha1", kind, plural)
+}
+
+const fn composite(kind: &'static str, plural: &'static str) -> Kind {
+    Kind::cluster(PLATFORM, "v1alpha1", kind, plural)
+}
+
+/// The kinds that hold data. Under Crossplane 1 those of the platform's group are claims, under Crossplane 2 composite
+/// resources that live in the namespace.
+pub const CLAIMS: [Kind; 6] = [
+    claim("PostgresInstance", "postgresinstances"),
+    claim("MySQLInstance", "mysqlinstances"),
+    claim("RedisInstance", "redisinstances"),
+    claim("MessageQueue", "messagequeues"),
+    claim("ObjectBucket", "objectbuckets"),
+    VOLUME_CLAIM,
+];
+
+/// Crossplane 1's composite resources of these claims.
+pub const COMPOSITES: [Kind; 5] = [
+    composite("XPostgresInstance", "xpostgresinstances"),
+    composite("XMySQLInstance", "xmysqlinstances"),
+    composite("XRedisInstance", "xredisinstances"),
+    composite("XMessageQueue", "xmessagequeues"),
+    composite("XObjectBucket", "xobjectbuckets"),
+];
+
+/// What a broker works with: [`CLAIMS`] and [`COMPOSITES`], and what its arguments add.
+#[derive(Clone, Debug)]
+pub struct Kinds {
+    /// The kinds that hold data.
+    pub claims: Vec<Kind>,
+    /// The kinds between a claim and the cloud: composite and composed resources. They are only looked at.
+    pub looked_at: Vec<Kind>,
+}
+
+impl Default for Kinds {
+    fn default() -> Self {
+        Self {
+            claims: CLAIMS.into(),
+            looked_at: COMPOSITES.into(),
+        }
+    }
+}
+
+impl Kinds {
+    /// The fixed kinds and further ones, each once.
+    pub fn with(claims: &[Kind], looked_at: &[Kind]) -> Self {
+        let mut kinds = Self::default();
+        kinds.claims.extend(claims);
+        kinds.looked_at.extend(looked_at);
+        for list in [&mut kinds.claims, &mut kinds.looked_at] {
+            list.sort();
+            list.dedup();
+        }
+        kinds
+    }
+
+    /// The kind of claims with this apiVersion and name.
+    pub fn claim(&self, api_version: &str, kind: &str) -> Option<Kind> {
+        let mut claims = self.claims.iter().copied();
+        claims.find(|known| known.kind == kind && known.api_version() == api_version)
+    }
+}
+
+/// Reads a namespaced kind, `group/version/Kind/plural`; with `/cluster` after it, one that belongs to the cluster.
+///
+/// # Errors
+/// When the text has another form.
+pub fn parse(text: &str) -> Result<Kind, String> {
+    let parts: Vec<&str> = text.split('/').collect();
+    let (namespaced, [group, version, kind, plural]) = match parts[..] {
+        [group, version, kind, plural] => (true, [group, version, kind, plural]),
+        [group, version, kind, plural, "cluster"] => (false, [group, version, kind, plural]),
+        _ => return Err("write group/version/Kind/plural, or group/version/Kind/plural/cluster".to_owned()),
+    };
+    if [version, kind, plural].contains(&"") {
+        return Err("version, kind and plural must not be empty".to_owned());
+    }
+    // A few words for each argument, once a process: `Kind` is `Copy` because it is all static text.
+    let fixed = |text: &str| -> &'static str { text.to_owned().leak() };
+    Ok(Kind {
+        group: fixed(group),
+        version: fixed(version),
+        kind: fixed(kind),
+        plural: fixed(plural),
+        namespaced,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_read_and_others_refused() {
+        let instance = parse("rds.aws.upbound.io/v1beta1/Instance/instances/cluster").unwrap();
+        assert_eq!(instance.api_version(), "rds.aws.upbound.io/v1beta1");
+        assert!(!instance.namespaced);
+        assert!(parse("a.b/v1/Thing/things").unwrap().namespaced);
+        for wrong in ["", "a/v1/Thing", "a/v1/Thing/", "a/v1/Thing/things/namespace"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_kind_given_twice_is_watched_once() {
+        let kinds = Kinds::with(&CLAIMS, &COMPOSITES);
+        assert_eq!(kinds.claims.len(), CLAIMS.len());
+        assert!(kinds.claim("platform.idp.dev/v1alpha1", "PostgresInstance").is_some());
+        assert!(kinds.claim("platform.idp.dev/v1", "PostgresInstance").is_none());
+    }
+}

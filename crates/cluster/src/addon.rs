@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::crds::Peer;
 use crate::gobuild::GoModule;
-use crate::gomodules::{CERT_MANAGER, CROSSPLANE, CROSSPLANE2, EXTERNAL_SECRETS};
+use crate::gomodules::{CERT_MANAGER, CROSSPLANE, CROSSPLANE2, EXTERNAL_SECRETS, FUNCTION};
 
 /// Which Crossplane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -88,10 +88,10 @@ impl Addon {
             Self::CertManager => &[&CERT_MANAGER],
             Self::Crossplane {
                 generation: Generation::V1,
-            } => &[&CROSSPLANE],
+            } => &[&CROSSPLANE, &FUNCTION],
             Self::Crossplane {
                 generation: Generation::V2,
-            } => &[&CROSSPLANE2],
+            } => &[&CROSSPLANE2, &FUNCTION],
         }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Daemon {
     pub(crate) uses_proxy: bool,
     /// Where it can be reached, for people.
     pub(crate) endpoint: String,
-    /// An address on loopback that answers 200 once it is ready; absent where that is seen in another way.
+    /// What [`crate::http::is_well`] asks to see whether it is ready; absent where that is seen in another way.
     pub(crate) health: Option<String>,
 }
 

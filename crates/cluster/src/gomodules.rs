@@ -91,3 +91,18 @@ pub(crate) const CROSSPLANE2: GoModule = GoModule {
     kubernetes_version: false,
     assets: &[],
 };
+
+/// The composition function that both generations of Crossplane get.
+pub(crate) const FUNCTION: GoModule = GoModule {
+    name: "function-patch-and-transform",
+    files: &[
+        source!("function-patch-and-transform", "go.mod"),
+        source!("function-patch-and-transform", "go.sum"),
+        source!("function-patch-and-transform", "main.go"),
+        source!("function-patch-and-transform", "function.go"),
+        source!("function-patch-and-transform", "input.go"),
+    ],
+    package: ".",
+    kubernetes_version: false,
+    assets: &[],
+};

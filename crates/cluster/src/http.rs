@@ -22,8 +22,11 @@ pub(crate) async fn send(
         .with_context(|| format!("asking {url}"))
 }
 
-/// Whether it answers, and with 200.
+/// Whether it answers, and with 200; at a `tcp://host:port`, whether it listens.
 pub(crate) async fn is_well(url: &str) -> bool {
+    if let Some(address) = url.strip_prefix("tcp://") {
+        return TcpStream::connect(address).await.is_ok();
+    }
     let asked = exchange("GET", url, &[], "");
     let answer = tokio::time::timeout(Duration::from_secs(2), asked).await;
     matches!(answer, Ok(Ok((200, _))))

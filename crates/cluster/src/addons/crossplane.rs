@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::Result;
 
-use super::{Setup, ports, var};
+use super::{Setup, function, ports, var};
 use crate::addon::Generation;
 use crate::certs;
 use crate::daemon::Daemon;
@@ -14,6 +14,8 @@ const NAME: &str = "crossplane";
 const NAMESPACE: &str = "crossplane-system";
 
 pub(super) async fn start(setup: &mut Setup<'_>, generation: Generation) -> Result<()> {
+    let certs = certs::ensure_crossplane(setup.folder)?.display().to_string();
+    function::start(setup, &certs).await?;
     if setup.runs(NAME) {
         return Ok(());
     }
@@ -24,7 +26,6 @@ pub(super) async fn start(setup: &mut Setup<'_>, generation: Generation) -> Resu
     let (packages, answers) = (caches.join("packages"), caches.join("answers"));
     fs::create_dir_all(&packages)?;
     fs::create_dir_all(&answers)?;
-    let certs = certs::ensure_crossplane(setup.folder)?.display().to_string();
     setup.run(Daemon {
         name: NAME.to_owned(),
         program: setup.program(match generation {

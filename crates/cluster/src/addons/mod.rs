@@ -6,6 +6,7 @@
 mod cert_manager;
 mod crossplane;
 mod external_secrets;
+mod function;
 pub(crate) mod localstack;
 
 use std::collections::BTreeMap;
@@ -43,6 +44,7 @@ mod ports {
     pub(super) const CERT_MANAGER: u16 = 9;
     pub(super) const CROSSPLANE_HEALTH: u16 = 10;
     pub(super) const CROSSPLANE_METRICS: u16 = 11;
+    pub(super) const FUNCTION: u16 = 12;
 }
 
 /// The add-ons' programs.

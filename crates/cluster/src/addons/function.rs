@@ -36,18 +36,18 @@ pub(super) async fn start(setup: &mut Setup<'_>, certs: &str) -> Result<()> {
     })?;
     setup
         .apply([
-            object("Function", NAME, json!({ "package": PACKAGE })),
+            object("Function", NAME, &json!({ "package": PACKAGE })),
             object(
                 "FunctionRevision",
                 REVISION,
-                json!({ "desiredState": "Active", "image": PACKAGE, "revision": 1 }),
+                &json!({ "desiredState": "Active", "image": PACKAGE, "revision": 1 }),
             ),
         ])
         .await?;
     publish(&setup.client, &address).await
 }
 
-fn object(kind: &str, name: &str, spec: Value) -> Value {
+fn object(kind: &str, name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "pkg.crossplane.io/v1",
         "kind": kind,

@@ -24,6 +24,9 @@ pub const DETACHED: &str = "idp.dev/detached";
 /// Annotation on a pod template: hash of the configuration files it reads, so that a change rolls the pods.
 pub const CONFIG_HASH: &str = "idp.dev/config-hash";
 
+/// Annotation on a pod template: version of what its bindings publish, so that a rotation rolls the pods.
+pub const BINDINGS_VERSION: &str = "idp.dev/bindings-version";
+
 /// Labels of a child of `application` that `manager` writes.
 pub fn for_child(application: &str, manager: &str) -> BTreeMap<String, String> {
     [

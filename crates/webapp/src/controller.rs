@@ -7,14 +7,25 @@ use idp_core::{Kind, Plan, Prepared, Problem};
 use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, Targets, View, Watch};
 use jiff::Timestamp;
 
-use crate::{facts, kinds, observe, observed::Observed, plan, status, validate, validated::Validated};
+use futures::{StreamExt, stream::BoxStream};
+
+use crate::{
+    capabilities::{self, CAPABILITY, Capabilities},
+    facts, kinds, observe,
+    observed::Observed,
+    plan, status, validate,
+    validated::Validated,
+};
 
 /// Name of the controller, and its field manager.
 pub const NAME: &str = "idp-webapp";
 
-/// The WebApplication controller.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WebApplicationController;
+/// The WebApplication controller, and the capabilities that it plans with.
+#[derive(Clone, Default)]
+pub struct WebApplicationController {
+    /// The capabilities.
+    pub capabilities: Capabilities,
+}
 
 impl Reconcile for WebApplicationController {
     type Resource = WebApplication;
@@ -26,6 +37,8 @@ impl Reconcile for WebApplicationController {
 
     fn watches(&self) -> Vec<Watch> {
         let mut watches: Vec<Watch> = kinds::CHILDREN.map(child).into();
+        watches.extend(kinds::BINDINGS.map(|kind| Watch::children(kind).facts(capabilities::binding)));
+        watches.push(Watch::related(kinds::SERVICE, Targets::All, CAPABILITY).facts(capabilities::service));
         watches.push(Watch::related(ENVIRONMENT, Targets::All, "").facts(facts::environment));
         watches.push(
             Watch::related(
@@ -43,7 +56,7 @@ impl Reconcile for WebApplicationController {
     }
 
     async fn observe(&self, app: &Arc<WebApplication>, view: &View<Self>) -> Result<Observed, ObserveError> {
-        Ok(observe::observe(app, view))
+        Ok(observe::observe(app, view, &self.capabilities).await)
     }
 
     fn validate(&self, app: &WebApplication, observed: &Observed) -> Result<Validated, Vec<Problem>> {
@@ -63,6 +76,15 @@ impl Reconcile for WebApplicationController {
         now: Timestamp,
     ) -> WebApplicationStatus {
         status::status(app, observed, validated, outcome, now)
+    }
+
+    /// What a capability calls stale is planned anew.
+    fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+        let view = view.clone();
+        let stale = self.capabilities.stale();
+        stale
+            .map(move |(capability, namespaces)| observe::users(&capability, &namespaces, &view))
+            .boxed()
     }
 
     /// When an application changes or goes, those that wait for one of its hosts look again.

@@ -1,5 +1,6 @@
 //! The kinds of an application's children.
 
+pub use idp_api::kinds::{CAPABILITY_BINDING, CERTIFICATE_BINDING, CLAIM_BINDING, SECRET_BINDING};
 use idp_core::Kind;
 
 /// Core `ServiceAccount`.
@@ -59,7 +60,15 @@ pub const SERVICE_MONITOR: Kind =
 pub const PROMETHEUS_RULE: Kind =
     Kind::namespaced("monitoring.coreos.com", "v1", "PrometheusRule", "prometheusrules");
 
-/// Every kind that a plan may contain.
+/// The kinds of bindings: what capabilities keep their state in.
+pub const BINDINGS: [Kind; 4] = [
+    SECRET_BINDING,
+    CERTIFICATE_BINDING,
+    CLAIM_BINDING,
+    CAPABILITY_BINDING,
+];
+
+/// Every kind that a plan may contain, apart from [`BINDINGS`].
 pub const CHILDREN: [Kind; 17] = [
     SERVICE_ACCOUNT,
     CONFIG_MAP,

@@ -3,19 +3,26 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use idp_webapp::controller::WebApplicationController;
+use idp_webapp::{
+    capabilities::{Address, Capabilities},
+    controller::WebApplicationController,
+};
 
 /// Turns WebApplications into running applications.
 #[derive(Parser)]
 #[command(name = "idp-webapp", version)]
 struct Cli {
+    /// A capability outside of the cluster, as NAME=[SERVER@]HOST:PORT; those in the cluster are found by themselves
+    #[arg(long = "capability", env = "IDP_CAPABILITIES", value_delimiter = ',')]
+    capabilities: Vec<Address>,
     #[command(flatten)]
     runtime: idp_runtime::Args,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match idp_runtime::run(WebApplicationController, Cli::parse().runtime).await {
+    let cli = Cli::parse();
+    match run(cli).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Not by `return Err`: with RUST_BACKTRACE set, that would bury the reason under a backtrace.
@@ -23,4 +30,10 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let options = &cli.runtime.options;
+    let capabilities = Capabilities::new(&options.grpc.tls_dir, &options.lease_namespace, cli.capabilities)?;
+    idp_runtime::run(WebApplicationController { capabilities }, cli.runtime).await
 }

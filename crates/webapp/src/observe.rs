@@ -2,32 +2,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use idp_api::{EnvironmentSpec, WebApplication, kinds::ENVIRONMENT};
+use futures::future::join_all;
+use idp_api::{
+    EnvironmentSpec, WebApplication,
+    kinds::{CLAIM_BINDING, ENVIRONMENT},
+};
+use idp_core::capability::SectionRequest;
 use idp_runtime::{ObjectKey, View};
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 
 use crate::{
+    capabilities::{Address, Answer, Capabilities, Section, sections},
     controller::WebApplicationController,
     hosts::complete_host,
-    kinds::{DEPLOYMENT, JOB, POD, VIRTUAL_SERVICE},
+    kinds::{BINDINGS, DEPLOYMENT, JOB, POD, SERVICE, VIRTUAL_SERVICE},
     observed::Observed,
 };
 
 type Caches = View<WebApplicationController>;
 
 /// Collects what the plan of `app` depends on.
-pub fn observe(app: &WebApplication, view: &Caches) -> Observed {
+pub async fn observe(app: &WebApplication, view: &Caches, capabilities: &Capabilities) -> Observed {
     let key = ObjectKey::of(app);
-    let environments: BTreeMap<String, EnvironmentSpec> = view
-        .all_facts(ENVIRONMENT)
-        .into_iter()
-        .filter_map(|(key, facts)| Some((key.name, parse(&facts)?)))
-        .collect();
+    let environments = environments(view);
     let base_domain = match environments.values().collect::<Vec<_>>()[..] {
         [environment] => environment.base_domain.as_str(),
         _ => "",
     };
+    capabilities.found(services(view));
     Observed {
         taken_hosts: taken_hosts(app, base_domain, view),
         migrations: parsed(view.facts_of(JOB, &key))
@@ -41,8 +44,102 @@ pub fn observe(app: &WebApplication, view: &Caches) -> Observed {
             .into_iter()
             .map(|(_, failure)| failure)
             .collect(),
-        assume_migrated: false,
+        capabilities: capabilities.names().into_iter().collect(),
+        answers: answers(app, &environments, view, capabilities).await,
+        bindings: BINDINGS
+            .iter()
+            .flat_map(|kind| parsed(view.facts_of(*kind, &key)))
+            .map(|(_, facts)| facts)
+            .collect(),
+        assume_settled: false,
         environments,
+    }
+}
+
+/// Applications that use `capability`, in these namespaces (none: all).
+pub fn users(capability: &str, namespaces: &[String], view: &Caches) -> Vec<ObjectKey> {
+    let environments = environments(view);
+    let uses = |app: &WebApplication| {
+        wanted(app, &environments, view)
+            .iter()
+            .any(|section| section.capability == capability)
+    };
+    view.resources()
+        .iter()
+        .filter(|app| namespaces.is_empty() || app.namespace().is_some_and(|own| namespaces.contains(&own)))
+        .filter(|app| uses(app))
+        .map(|app| ObjectKey::of(app.as_ref()))
+        .collect()
+}
+
+fn environments(view: &Caches) -> BTreeMap<String, EnvironmentSpec> {
+    parsed(view.all_facts(ENVIRONMENT))
+        .into_iter()
+        .map(|(key, spec)| (key.name, spec))
+        .collect()
+}
+
+fn services(view: &Caches) -> Vec<(String, Address)> {
+    parsed(view.all_facts(SERVICE))
+        .into_iter()
+        .map(|(key, address)| (key.namespace, address))
+        .collect()
+}
+
+/// The sections of `app`; none without exactly one Environment, as there is nothing to plan for then.
+fn wanted(
+    app: &WebApplication,
+    environments: &BTreeMap<String, EnvironmentSpec>,
+    view: &Caches,
+) -> Vec<Section> {
+    let mut all = environments.values();
+    let (Some(environment), None) = (all.next(), all.next()) else {
+        return Vec::new();
+    };
+    let has_claims = !view.facts_of(CLAIM_BINDING, &ObjectKey::of(app)).is_empty();
+    sections(app, environment, has_claims)
+}
+
+/// Asks every capability that the application names, all at once.
+async fn answers(
+    app: &WebApplication,
+    environments: &BTreeMap<String, EnvironmentSpec>,
+    view: &Caches,
+    capabilities: &Capabilities,
+) -> BTreeMap<String, (Section, Answer)> {
+    let asked = wanted(app, environments, view)
+        .into_iter()
+        .map(|section| async move {
+            let request = request(app, environments, &section)?;
+            let answer = capabilities.ask(&section.capability, &request).await?;
+            Some((section.capability.clone(), (section, answer)))
+        });
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+fn request(
+    app: &WebApplication,
+    environments: &BTreeMap<String, EnvironmentSpec>,
+    section: &Section,
+) -> Option<SectionRequest> {
+    let (name, environment) = environments.first_key_value()?;
+    Some(section_request(app, name, environment, section))
+}
+
+/// What a capability is asked of a section.
+pub fn section_request(
+    app: &WebApplication,
+    environment: &str,
+    spec: &EnvironmentSpec,
+    section: &Section,
+) -> SectionRequest {
+    SectionRequest {
+        namespace: app.namespace().unwrap_or_default(),
+        application: app.name_any(),
+        environment: environment.to_owned(),
+        environment_spec: serde_json::to_value(spec).unwrap_or_default(),
+        section: section.value.clone(),
+        path: section.path.clone(),
     }
 }
 

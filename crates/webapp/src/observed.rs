@@ -1,8 +1,10 @@
 //! What a plan depends on besides the resource itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use idp_api::EnvironmentSpec;
+
+use crate::capabilities::{Answer, BindingFacts, Section};
 
 /// The facts that `validate` and `plan` work on. `idp-cli render` makes one without a cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,8 +19,14 @@ pub struct Observed {
     pub deployment: Option<DeploymentFacts>,
     /// Pods that do not work: what the kubelet says, once each.
     pub pod_failures: Vec<PodFailure>,
-    /// Whether the migration is taken as done: for `render`, which shows the final state.
-    pub assume_migrated: bool,
+    /// Names of the capabilities that there are.
+    pub capabilities: BTreeSet<String>,
+    /// What each capability that the application names says, by capability.
+    pub answers: BTreeMap<String, (Section, Answer)>,
+    /// The application's bindings as they are.
+    pub bindings: Vec<BindingFacts>,
+    /// Whether migration and bindings are taken as done: for `render`, which shows the final state.
+    pub assume_settled: bool,
 }
 
 /// State of a Job.

@@ -1,16 +1,45 @@
 //! What an application becomes, without a cluster: the same `validate` and `plan` that the controller calls.
 
 use idp_api::{Environment, WebApplication};
-use idp_core::{Plan, Prepared, Problem};
+use idp_core::{
+    Plan, Prepared, Problem,
+    capability::{SectionPlan, SectionRequest},
+};
 use kube::ResourceExt;
 
-use crate::{observed::Observed, plan::plan, validate::validate};
+use crate::{
+    capabilities::{Answer, sections},
+    observe::section_request,
+    observed::Observed,
+    plan::plan,
+    validate::validate,
+};
 
-/// The children of `app` in `environment`, once its migration (if it has one) has succeeded and its hosts are its own.
+/// The children of `app` in `environment`, once its migration (if it has one) has succeeded and its hosts are its own,
+/// where no capability is deployed.
 pub fn render(app: &WebApplication, environment: &Environment) -> Result<Plan<Prepared>, Vec<Problem>> {
+    render_with(app, environment, |_, _| None)
+}
+
+/// The same where capabilities are: `ask` answers for the capability of that name, if there is one.
+pub fn render_with(
+    app: &WebApplication,
+    environment: &Environment,
+    ask: impl Fn(&str, &SectionRequest) -> Option<SectionPlan>,
+) -> Result<Plan<Prepared>, Vec<Problem>> {
+    let (name, spec) = (environment.name_any(), &environment.spec);
+    let answer = |section: crate::capabilities::Section| {
+        let request = section_request(app, &name, spec, &section);
+        let plan = ask(&section.capability, &request)?;
+        Some((section.capability.clone(), (section, Answer::Plan(plan))))
+    };
     let observed = Observed {
-        environments: [(environment.name_any(), environment.spec.clone())].into(),
-        assume_migrated: true,
+        answers: sections(app, spec, false)
+            .into_iter()
+            .filter_map(answer)
+            .collect(),
+        environments: [(name.clone(), spec.clone())].into(),
+        assume_settled: true,
         ..Observed::default()
     };
     plan(&validate(app, &observed)?)

@@ -2,7 +2,7 @@
 
 use idp_api::{WebApplication, WebApplicationStatus, web_application::ChildStatus};
 use idp_core::{
-    Applied, AppliedChild, ConditionSet, Plan, Problem,
+    Applied, AppliedChild, ConditionSet, Kind, Plan, Problem,
     condition::{READY, RECONCILING, STALLED, SYNCED},
 };
 use idp_runtime::Outcome;
@@ -11,7 +11,8 @@ use kube::{Resource, ResourceExt};
 use serde::Deserialize;
 
 use crate::{
-    kinds::{DEPLOYMENT, GATEWAY, VIRTUAL_SERVICE},
+    capabilities::BindingFacts,
+    kinds::{self, DEPLOYMENT, GATEWAY, VIRTUAL_SERVICE},
     observed::{DeploymentFacts, Observed, PodFailure},
     validated::{ValidRoute, Validated},
 };
@@ -21,11 +22,29 @@ pub const WORKLOAD_READY: &str = "WorkloadReady";
 /// Condition: the routes are configured.
 pub const ROUTES_READY: &str = "RoutesReady";
 
+/// Conditions of bindings, by their kind: what each capability supplies is there.
+const SUPPLIES_READY: [(Kind, &str); 4] = [
+    (kinds::SECRET_BINDING, "SecretsReady"),
+    (kinds::CERTIFICATE_BINDING, "CertificatesReady"),
+    (kinds::CLAIM_BINDING, "ClaimsReady"),
+    (kinds::CAPABILITY_BINDING, "CapabilitiesReady"),
+];
+
 /// One concern of the application: whether it is all right, and if not, why.
 struct Concern {
     ready: bool,
-    reason: &'static str,
+    reason: String,
     message: String,
+}
+
+impl Concern {
+    fn new(ready: bool, reason: &str, message: impl Into<String>) -> Self {
+        Self {
+            ready,
+            reason: reason.to_owned(),
+            message: message.into(),
+        }
+    }
 }
 
 /// The next status of `app`.
@@ -44,6 +63,8 @@ pub fn status(
     };
     let deployment = deployment(&app.name_any(), plan);
     let mut problems: Vec<Problem> = plan.problems.iter().chain(refused).cloned().collect();
+    let supplies = supplies(plan);
+    problems.extend(supplies.iter().flat_map(|supply| supply.problems.clone()));
     problems.extend(observed.pod_failures.iter().map(pod_problem));
     if let Some((reason, message)) = deployment.as_ref().and_then(|facts| facts.failure.clone()) {
         problems.push(rollout_problem(&reason, &message));
@@ -58,19 +79,33 @@ pub fn status(
     let workload = workload(deployment.as_ref(), plan, &app.name_any());
     let routes = routes(validated.map(|v| v.routes.as_slice()), plan);
     let stopped = problems.iter().find(|problem| problem.is_error());
-    let overall = [&synced, &workload, &routes]
-        .into_iter()
+    let awaited = supplies
+        .iter()
+        .filter(|supply| supply.awaited)
+        .map(|supply| &supply.concern);
+    let overall = std::iter::once(&synced)
+        .chain(awaited)
+        .chain([&workload, &routes])
         .find(|concern| !concern.ready);
     let (ready, reason, message) = match (overall, stopped) {
         (None, None) => (true, "Available".to_owned(), workload.message.clone()),
         (_, Some(problem)) => (false, problem.reason.clone(), in_short(problem)),
-        (Some(concern), None) => (false, concern.reason.to_owned(), concern.message.clone()),
+        (Some(concern), None) => (false, concern.reason.clone(), concern.message.clone()),
     };
     let conditions = ConditionSet::new(&previous.conditions, app.meta().generation, now)
         .set(READY, ready, &reason, message.clone())
-        .set(SYNCED, synced.ready, synced.reason, synced.message)
-        .set(WORKLOAD_READY, workload.ready, workload.reason, workload.message)
-        .set(ROUTES_READY, routes.ready, routes.reason, routes.message)
+        .set(SYNCED, synced.ready, &synced.reason, synced.message);
+    let conditions = supplies.into_iter().fold(conditions, |conditions, supply| {
+        let Concern {
+            ready,
+            reason,
+            message,
+        } = supply.concern;
+        conditions.set(supply.condition, ready, &reason, message)
+    });
+    let conditions = conditions
+        .set(WORKLOAD_READY, workload.ready, &workload.reason, workload.message)
+        .set(ROUTES_READY, routes.ready, &routes.reason, routes.message)
         .set_abnormal(RECONCILING, !ready && stopped.is_none(), &reason, message.clone())
         .set_abnormal(STALLED, stopped.is_some(), &reason, message)
         .finish();
@@ -88,6 +123,56 @@ pub fn status(
     }
 }
 
+/// What the bindings of one kind supply.
+struct Supply {
+    condition: &'static str,
+    concern: Concern,
+    /// Whether the application waits for it. What was there once and fails now is told, but the application works.
+    awaited: bool,
+    problems: Vec<Problem>,
+}
+
+fn supplies(plan: &Plan<Applied>) -> Vec<Supply> {
+    let facts = |kind: Kind| -> Vec<BindingFacts> {
+        let children = plan.children.iter().filter(|child| child.kind == kind);
+        children
+            .filter_map(|child| BindingFacts::deserialize(&child.facts).ok())
+            .collect()
+    };
+    SUPPLIES_READY
+        .into_iter()
+        .filter_map(|(kind, condition)| {
+            let bindings = facts(kind);
+            let failing = bindings
+                .iter()
+                .find(|binding| !binding.ready || !binding.observed);
+            let concern = match failing {
+                None => {
+                    let first = bindings.first()?;
+                    Concern::new(true, &first.reason, &first.message)
+                }
+                Some(binding) if binding.reason.is_empty() || !binding.observed => Concern::new(
+                    false,
+                    "Preparing",
+                    format!("{kind} {} is being prepared", binding.name),
+                ),
+                Some(binding) => Concern::new(false, &binding.reason, &binding.message),
+            };
+            Some(Supply {
+                condition,
+                concern,
+                awaited: bindings
+                    .iter()
+                    .any(|binding| binding.version.is_none() || !binding.observed),
+                problems: bindings
+                    .into_iter()
+                    .flat_map(|binding| binding.problems)
+                    .collect(),
+            })
+        })
+        .collect()
+}
+
 fn deployment(name: &str, plan: &Plan<Applied>) -> Option<DeploymentFacts> {
     DeploymentFacts::deserialize(&plan.child(DEPLOYMENT, name)?.facts).ok()
 }
@@ -96,19 +181,19 @@ fn synced(plan: &Plan<Applied>, refused: &[Problem]) -> Concern {
     if !refused.is_empty() {
         return Concern {
             ready: false,
-            reason: "Refused",
+            reason: "Refused".to_owned(),
             message: "the resource cannot be carried out as it is written; nothing was changed".to_owned(),
         };
     }
     match plan.problems.iter().filter(|problem| problem.is_error()).count() {
         0 => Concern {
             ready: true,
-            reason: "Applied",
+            reason: "Applied".to_owned(),
             message: format!("{} objects are as planned", plan.children.len()),
         },
         failed => Concern {
             ready: false,
-            reason: "ApplyFailed",
+            reason: "ApplyFailed".to_owned(),
             message: format!("{failed} problems keep objects from being as planned"),
         },
     }
@@ -123,14 +208,14 @@ fn workload(deployment: Option<&DeploymentFacts>, plan: &Plan<Applied>, name: &s
     {
         return Concern {
             ready: false,
-            reason: "Waiting",
+            reason: "Waiting".to_owned(),
             message: format!("the rollout {held}"),
         };
     }
     let Some(facts) = deployment else {
         return Concern {
             ready: false,
-            reason: "NotStarted",
+            reason: "NotStarted".to_owned(),
             message: format!("there is no Deployment {name} yet"),
         };
     };
@@ -146,13 +231,13 @@ fn workload(deployment: Option<&DeploymentFacts>, plan: &Plan<Applied>, name: &s
     {
         return Concern {
             ready: true,
-            reason: "Available",
+            reason: "Available".to_owned(),
             message: progress,
         };
     }
     Concern {
         ready: false,
-        reason: "RollingOut",
+        reason: "RollingOut".to_owned(),
         message: progress,
     }
 }
@@ -162,17 +247,17 @@ fn routes(wanted: Option<&[ValidRoute]>, plan: &Plan<Applied>) -> Concern {
     match wanted {
         Some([]) => Concern {
             ready: true,
-            reason: "NoRoutes",
+            reason: "NoRoutes".to_owned(),
             message: "the application has no routes".to_owned(),
         },
         None if configured(VIRTUAL_SERVICE) == 0 => Concern {
             ready: false,
-            reason: "Refused",
+            reason: "Refused".to_owned(),
             message: "no routes are configured".to_owned(),
         },
         None => Concern {
             ready: true,
-            reason: "Kept",
+            reason: "Kept".to_owned(),
             message: "the routes are as they were".to_owned(),
         },
         Some(wanted) => {
@@ -195,13 +280,13 @@ fn routes(wanted: Option<&[ValidRoute]>, plan: &Plan<Applied>) -> Concern {
             if missing.is_empty() && !own_gateway_missing {
                 Concern {
                     ready: true,
-                    reason: "Configured",
+                    reason: "Configured".to_owned(),
                     message: format!("{} routes are configured", wanted.len()),
                 }
             } else {
                 Concern {
                     ready: false,
-                    reason: "Configuring",
+                    reason: "Configuring".to_owned(),
                     message: format!("not configured yet: {}", missing.join(", ")),
                 }
             }

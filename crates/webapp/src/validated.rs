@@ -11,8 +11,14 @@ use idp_api::{
         PathMatch, Redirect, Retries, Rollout, Toleration,
     },
 };
-use idp_core::Problem;
+use idp_core::{
+    Kind, Problem,
+    capability::{EnvFrom, EnvSource, Mount},
+};
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta};
+use serde_json::Value;
+
+use crate::capabilities::BindingFacts;
 
 /// A WebApplication after validation.
 #[derive(Clone, Debug)]
@@ -81,6 +87,8 @@ pub struct Validated {
     pub dns_namespace: String,
     /// Changes to generated objects, as written; the plan checks them against `allowed_patches`.
     pub patches: Vec<Patch>,
+    /// What capabilities supply.
+    pub supplies: Supplies,
     /// What the Environment lets patches change.
     pub allowed_patches: Vec<AllowedPatch>,
     /// Problems found on the way that the plan is made in spite of: warnings, and a failed migration.
@@ -107,6 +115,38 @@ impl Validated {
     pub fn service_host(&self) -> String {
         format!("{}.{}.svc.cluster.local", self.name, self.namespace)
     }
+}
+
+/// What capabilities supply.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Supplies {
+    /// The bindings, with how far each is.
+    pub bindings: Vec<ValidBinding>,
+    /// Environment variables.
+    pub env: Vec<EnvSource>,
+    /// Secrets whose keys become variables.
+    pub env_from: Vec<EnvFrom>,
+    /// Volumes.
+    pub mounts: Vec<Mount>,
+    /// Name of the Secret of each host's certificate; `None` where nobody orders certificates.
+    pub certificates: Option<BTreeMap<String, String>>,
+}
+
+/// A binding, with how far it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidBinding {
+    /// The capability that asked for it.
+    pub capability: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Its spec.
+    pub spec: Value,
+    /// It as it is, if it is there.
+    pub facts: Option<BindingFacts>,
+    /// Whether it is taken as done.
+    pub assume_there: bool,
 }
 
 /// A port with its defaults.

@@ -26,3 +26,13 @@ pub struct Args {
     #[arg(long, env = "IDP_TLS_DIR", default_value = "/etc/idp/tls")]
     pub tls_dir: PathBuf,
 }
+
+impl Default for Args {
+    /// A free port of loopback: for controllers within a test.
+    fn default() -> Self {
+        Self {
+            grpc_address: (std::net::Ipv4Addr::LOCALHOST, 0).into(),
+            tls_dir: "/etc/idp/tls".into(),
+        }
+    }
+}

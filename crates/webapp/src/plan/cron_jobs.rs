@@ -10,7 +10,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
-use super::{migration::run, pod};
+use super::{binding, migration::run, pod};
 use crate::{kinds, validated::Validated};
 
 /// Longest name: the controller adds eleven characters for each run.
@@ -63,14 +63,15 @@ fn child(app: &Validated, job: &Job) -> Child {
         ..CronJobSpec::default()
     };
     let name = hash::bounded_name(&app.name, &job.name, LONGEST);
-    Child::typed(
-        kinds::CRON_JOB,
-        &app.child_meta(name),
-        &CronJob {
-            spec,
-            ..CronJob::default()
-        },
-    )
+    let object = CronJob {
+        spec,
+        ..CronJob::default()
+    };
+    let child = Child::typed(kinds::CRON_JOB, &app.child_meta(name), &object);
+    match binding::awaited(app) {
+        Some(because) => child.held(because),
+        None => child,
+    }
 }
 
 #[cfg(test)]

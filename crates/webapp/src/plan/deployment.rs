@@ -14,6 +14,7 @@ use k8s_openapi::{
 };
 
 use super::{
+    binding,
     pod::{self, list},
     probes::probe,
 };
@@ -37,9 +38,11 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
     if let (Scale::Auto { .. }, Some(pods)) = (&app.scale, app.pods_now) {
         child = child.yielding("/spec/replicas", pods.into());
     }
-    vec![match app.migration.as_ref().filter(|migration| !migration.done) {
+    let unfinished = app.migration.as_ref().filter(|migration| !migration.done);
+    let because = binding::awaited(app).or_else(|| unfinished.map(|migration| reason(migration, &app.image)));
+    vec![match because {
         None => child,
-        Some(migration) => child.held(reason(migration, &app.image)),
+        Some(because) => child.held(because),
     }]
 }
 
@@ -95,6 +98,10 @@ fn template(app: &Validated) -> PodTemplateSpec {
         ..pod::container(app)
     };
     let mut template = pod::template(app, labels::WEB, container);
+    if let (Some(version), Some(metadata)) = (binding::version(app), &mut template.metadata) {
+        let annotations = metadata.annotations.get_or_insert_default();
+        annotations.insert(labels::BINDINGS_VERSION.to_owned(), version);
+    }
     if let Some(spec) = &mut template.spec {
         spec.termination_grace_period_seconds = Some(grace);
         spec.topology_spread_constraints = spread(app);

@@ -58,6 +58,7 @@ pub(super) fn app() -> Validated {
         mesh: Mesh::default(),
         monitoring: Monitoring::default(),
         dns_namespace: "kube-system".into(),
+        supplies: Default::default(),
         patches: Vec::new(),
         allowed_patches: Vec::new(),
         warnings: Vec::new(),

@@ -6,7 +6,7 @@ use k8s_openapi::api::{
     core::v1::Container,
 };
 
-use super::pod;
+use super::{binding, pod};
 use crate::{kinds, validated::Validated};
 
 /// The Job for the present image. Once it is there it is kept as it is: its pod template cannot be changed, and so a
@@ -31,10 +31,10 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
         ..Job::default()
     };
     let child = Child::typed(kinds::JOB, &app.child_meta(&migration.job), &job);
-    vec![if migration.exists {
-        child.held("runs once an image, and is kept as it ran")
-    } else {
-        child
+    vec![match binding::awaited(app) {
+        _ if migration.exists => child.held("runs once an image, and is kept as it ran"),
+        Some(because) => child.held(because),
+        None => child,
     }]
 }
 

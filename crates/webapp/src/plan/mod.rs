@@ -2,6 +2,7 @@
 
 mod authorization_policy;
 mod autoscaler;
+mod binding;
 mod config_map;
 mod cron_jobs;
 mod dashboard;
@@ -34,7 +35,8 @@ type Builder = fn(&Validated) -> Vec<Child>;
 
 /// What must be there before a pod starts: what it mounts and runs as, and what guards its traffic. A pod that
 /// starts before its NetworkPolicy is open for a moment, and one that starts before its ServiceAccount is refused.
-const BEFORE_PODS: [Builder; 6] = [
+const BEFORE_PODS: [Builder; 7] = [
+    binding::children,
     service_account::children,
     config_map::children,
     network_policy::children,

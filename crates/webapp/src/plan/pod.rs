@@ -19,7 +19,7 @@ use k8s_openapi::{
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta},
 };
 
-use super::config_map;
+use super::{binding, config_map};
 use crate::validated::Validated;
 
 /// Name of the application's container: the same in every application, so that patches and dashboards can name it.
@@ -82,6 +82,7 @@ pub(super) fn container(app: &Validated) -> Container {
         name: CONTAINER.to_owned(),
         image: Some(app.image.clone()),
         env: Some(env(app)),
+        env_from: list(binding::env_from(app)),
         resources: Some(resources(app)),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
@@ -92,7 +93,12 @@ pub(super) fn container(app: &Validated) -> Container {
             read_only_root_filesystem: Some(true),
             ..SecurityContext::default()
         }),
-        volume_mounts: Some(mounts.chain(config_map::mounts(app)).collect()),
+        volume_mounts: Some(
+            mounts
+                .chain(config_map::mounts(app))
+                .chain(binding::mounts(app))
+                .collect(),
+        ),
         ..Container::default()
     }
 }
@@ -141,7 +147,10 @@ fn env(app: &Validated) -> Vec<EnvVar> {
             value: Some(value),
             value_from: None,
         });
-    ours.chain(app.env.iter().map(variable)).collect()
+    // What capabilities supply before the application's own, which may refer to it.
+    ours.chain(binding::env(app))
+        .chain(app.env.iter().map(variable))
+        .collect()
 }
 
 fn variable(written: &Written) -> EnvVar {
@@ -183,7 +192,10 @@ fn volumes(app: &Validated) -> Vec<Volume> {
         empty_dir: Some(EmptyDirVolumeSource::default()),
         ..Volume::default()
     };
-    std::iter::once(tmp).chain(config_map::volume(app)).collect()
+    std::iter::once(tmp)
+        .chain(config_map::volume(app))
+        .chain(binding::volumes(app))
+        .collect()
 }
 
 fn toleration(written: &idp_api::web_application::Toleration) -> Toleration {

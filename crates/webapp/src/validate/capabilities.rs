@@ -1,40 +1,246 @@
-//! Sections that other controllers serve.
+//! Sections that other controllers serve: their answers, brought together with what the application says itself.
 
-use idp_api::WebApplicationSpec;
-use idp_core::Problem;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{findings::Findings, reason::CAPABILITY_MISSING};
+use idp_api::{
+    EnvironmentSpec, WebApplication,
+    web_application::{ConfigFile, EnvVar},
+};
+use idp_core::{
+    Problem,
+    capability::{Mount, SectionPlan},
+};
 
-/// Adds a problem for each section that nothing serves. An application is made whole or not at all: without its
-/// database it would only crash, and say less clearly why.
-pub(super) fn capabilities(spec: &WebApplicationSpec, findings: &mut Findings) {
-    let storage = spec
-        .storage
-        .as_ref()
-        .is_some_and(|s| !s.buckets.is_empty() || !s.volumes.is_empty());
-    let sections = [
-        ("secrets", !spec.secrets.is_empty()),
-        ("databases", !spec.databases.is_empty()),
-        ("storage", storage),
-    ];
-    let used = sections
-        .into_iter()
-        .filter(|(_, used)| *used)
-        .map(|(name, _)| (name.to_owned(), name.to_owned()));
-    let own = spec
-        .capabilities
-        .keys()
-        .map(|name| (name.clone(), format!("capabilities.{name}")));
-    for (name, section) in used.chain(own) {
+use super::{
+    findings::Findings,
+    reason::{CAPABILITY_FAILED, CAPABILITY_MISSING, CAPABILITY_SILENT, MOUNT_CONFLICT, VARIABLE_CONFLICT},
+};
+use crate::{
+    capabilities::{Answer, CERTIFICATES, CLAIMS, Section, sections},
+    kinds,
+    observed::Observed,
+    validated::{Supplies, ValidBinding},
+};
+
+/// What capabilities supply. Adds a problem for each section that cannot be carried out. An application is made whole or
+/// not at all: without its database it would only crash, and say less clearly why.
+pub(super) fn capabilities(
+    app: &WebApplication,
+    environment: &EnvironmentSpec,
+    observed: &Observed,
+    findings: &mut Findings,
+) -> Supplies {
+    let has_claims = observed
+        .bindings
+        .iter()
+        .any(|binding| binding.kind == kinds::CLAIM_BINDING.kind);
+    let mut supplies = Supplies::default();
+    let mut names = Names::of(&app.spec.env, &app.spec.config_files);
+    for section in sections(app, environment, has_claims) {
+        match observed.answers.get(&section.capability) {
+            // Without the capability somebody makes the certificates by hand: `routes` says so.
+            None if section.capability == CERTIFICATES => {}
+            None => missing(app, &section, findings),
+            Some((_, Answer::Silence { since })) => silent(app, &section, since, findings),
+            Some((_, Answer::Failure(message))) => findings.add(
+                Problem::error(
+                    CAPABILITY_FAILED,
+                    format!("the capability {} failed: {message}", section.capability),
+                )
+                .at(&section.path)
+                .hint("the platform team finds more in its log; what ran before keeps running"),
+            ),
+            Some((_, Answer::Plan(plan))) => {
+                plan.problems
+                    .iter()
+                    .for_each(|problem| findings.add(problem.clone()));
+                if plan.is_possible() {
+                    names.take(&section, plan, findings);
+                    supplies.add(&section, plan, observed, findings);
+                }
+            }
+        }
+    }
+    supplies
+}
+
+/// The fields of a section, for problems that concern all of it.
+fn fields(app: &WebApplication, section: &Section) -> Vec<String> {
+    if section.capability != CLAIMS {
+        return vec![section.path.clone()];
+    }
+    let mut fields = Vec::new();
+    if !app.spec.databases.is_empty() {
+        fields.push("spec.databases".to_owned());
+    }
+    if section.value.get("storage").is_some() {
+        fields.push("spec.storage".to_owned());
+    }
+    if fields.is_empty() {
+        // Only claims that were taken out of the spec are left.
+        fields.push(section.path.clone());
+    }
+    fields
+}
+
+fn missing(app: &WebApplication, section: &Section, findings: &mut Findings) {
+    for field in fields(app, section) {
         findings.add(
             Problem::error(
                 CAPABILITY_MISSING,
-                format!("the capability {name} is not deployed in this cluster"),
+                format!(
+                    "the capability {} is not deployed in this cluster",
+                    section.capability
+                ),
             )
-            .at(format!("spec.{section}"))
+            .at(&field)
             .hint(format!(
-                "take spec.{section} out until the platform team has deployed it"
+                "take {field} out until the platform team has deployed it"
             )),
         );
+    }
+}
+
+/// The message is kept as it is while the silence lasts, also by a controller that was started meanwhile: it says since
+/// when.
+fn silent(app: &WebApplication, section: &Section, since: &str, findings: &mut Findings) {
+    let path = fields(app, section).remove(0);
+    let known = app.status.iter().flat_map(|status| &status.problems);
+    let known = known
+        .filter(|problem| problem.reason == CAPABILITY_SILENT && problem.path.as_deref() == Some(&path))
+        .find(|problem| problem.message.contains(&section.capability));
+    findings.add(known.cloned().unwrap_or_else(|| {
+        Problem::error(
+            CAPABILITY_SILENT,
+            format!(
+                "the capability {} has not answered since {since}",
+                section.capability
+            ),
+        )
+        .at(path)
+        .hint("what ran before keeps running; the application is planned again as soon as it answers")
+    }));
+}
+
+/// Names that are taken, each with what has it.
+struct Names {
+    variables: BTreeMap<String, String>,
+    paths: BTreeMap<String, String>,
+    volumes: BTreeSet<String>,
+}
+
+impl Names {
+    fn of(env: &[EnvVar], files: &[ConfigFile]) -> Self {
+        let at = |list: &str, index: usize| format!("spec.{list}[{index}]");
+        Self {
+            variables: env
+                .iter()
+                .enumerate()
+                .map(|(index, variable)| (variable.name.clone(), at("env", index)))
+                .collect(),
+            paths: files
+                .iter()
+                .enumerate()
+                .map(|(index, file)| (file.path.clone(), at("configFiles", index)))
+                .collect(),
+            // Those of the pod itself.
+            volumes: ["tmp", "config"].map(str::to_owned).into(),
+        }
+    }
+
+    fn take(&mut self, section: &Section, plan: &SectionPlan, findings: &mut Findings) {
+        for variable in &plan.env {
+            if let Some(other) = self.variables.insert(variable.name.clone(), section.path.clone()) {
+                findings.add(
+                    Problem::error(
+                        VARIABLE_CONFLICT,
+                        format!(
+                            "variable {} is set by {other} and by {}",
+                            variable.name, section.path
+                        ),
+                    )
+                    .at(&section.path)
+                    .hint("give one of them another name"),
+                );
+            }
+        }
+        for mount in &plan.mounts {
+            self.take_mount(section, mount, findings);
+        }
+    }
+
+    fn take_mount(&mut self, section: &Section, mount: &Mount, findings: &mut Findings) {
+        let below = |one: &str, other: &str| {
+            one == other
+                || one
+                    .strip_prefix(other)
+                    .is_some_and(|rest| rest.starts_with('/') || other == "/")
+        };
+        let reserved = ["/proc", "/sys", "/dev", "/tmp"];
+        let conflict = self
+            .paths
+            .iter()
+            .find(|(path, _)| below(path, &mount.path) || below(&mount.path, path))
+            .map(|(path, other)| format!("{other} has {path}"));
+        let conflict = conflict.or_else(|| {
+            reserved
+                .iter()
+                .find(|path| below(&mount.path, path) || below(path, &mount.path))
+                .map(|path| format!("{path} is not the application's to fill"))
+        });
+        let conflict = conflict.or_else(|| {
+            (!self.volumes.insert(mount.name.clone()))
+                .then(|| format!("there is a volume {} already", mount.name))
+        });
+        if let Some(conflict) = conflict {
+            findings.add(
+                Problem::error(
+                    MOUNT_CONFLICT,
+                    format!("{} cannot be mounted: {conflict}", mount.path),
+                )
+                .at(&section.path)
+                .hint("write another mountPath"),
+            );
+        }
+        self.paths.insert(mount.path.clone(), section.path.clone());
+    }
+}
+
+impl Supplies {
+    fn add(&mut self, section: &Section, plan: &SectionPlan, observed: &Observed, findings: &mut Findings) {
+        for binding in &plan.bindings {
+            let Some(kind) = kinds::BINDINGS.into_iter().find(|kind| kind.kind == binding.kind) else {
+                findings.add(
+                    Problem::error(
+                        CAPABILITY_FAILED,
+                        format!(
+                            "the capability {} answers with a {}, which is no binding",
+                            section.capability, binding.kind
+                        ),
+                    )
+                    .at(&section.path)
+                    .hint("the platform team mends the capability: it may answer with CapabilityBindings"),
+                );
+                continue;
+            };
+            let facts = observed
+                .bindings
+                .iter()
+                .find(|facts| facts.kind == binding.kind && facts.name == binding.name);
+            self.bindings.push(ValidBinding {
+                capability: section.capability.clone(),
+                kind,
+                name: binding.name.clone(),
+                spec: binding.spec.clone(),
+                facts: facts.cloned(),
+                assume_there: observed.assume_settled,
+            });
+        }
+        self.env.extend(plan.env.iter().cloned());
+        self.env_from.extend(plan.env_from.iter().cloned());
+        self.mounts.extend(plan.mounts.iter().cloned());
+        if section.capability == CERTIFICATES {
+            self.certificates = Some(plan.outputs.clone());
+        }
     }
 }

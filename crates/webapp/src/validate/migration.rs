@@ -21,7 +21,7 @@ pub(super) fn migration(
     let state = observed.migrations.get(&job);
     Some(ValidMigration {
         exists: state.is_some(),
-        done: observed.assume_migrated || state == Some(&MigrationState::Succeeded),
+        done: observed.assume_settled || state == Some(&MigrationState::Succeeded),
         failure: match state {
             Some(MigrationState::Failed(why)) => Some(why.clone()),
             _ => None,

@@ -54,11 +54,13 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
     let env = env::env(&spec.env, found);
     let config_files = config_files::config_files(&spec.config_files, found);
     let scale = scale::scale(spec, environment, found);
+    let supplies = capabilities::capabilities(app, environment, observed, found);
     let context = routes::Context {
         application: &name,
         environment,
         taken: &observed.taken_hosts,
         ports: &ports,
+        certificates: supplies.certificates.as_ref(),
     };
     let routes = routes::routes(&spec.routes, &context, found);
     let access = spec.access.as_ref();
@@ -69,7 +71,6 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
     let jobs = jobs::jobs(&spec.jobs, found);
     let metrics = observability::metrics(spec, environment, &ports, found);
     let objectives = observability::objectives(spec, environment, found);
-    capabilities::capabilities(spec, found);
 
     let mut warnings = findings.finish()?;
     warnings.extend(
@@ -106,6 +107,7 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
         mesh: environment.mesh.clone(),
         monitoring: environment.monitoring.clone(),
         dns_namespace: environment.dns.namespace.clone(),
+        supplies,
         patches: spec.patches.clone(),
         allowed_patches: environment.allowed_patches.clone(),
         warnings,

@@ -9,6 +9,12 @@ pub(crate) const INVALID_SPEC: &str = "InvalidSpec";
 pub(crate) const DUPLICATE: &str = "Duplicate";
 pub(crate) const NOT_SUPPORTED: &str = "NotSupported";
 pub(crate) const CAPABILITY_MISSING: &str = "CapabilityMissing";
+pub(crate) const CAPABILITY_SILENT: &str = "CapabilitySilent";
+pub(crate) const CAPABILITY_FAILED: &str = "CapabilityFailed";
+/// Two sections, or a section and the application itself, set the same variable.
+pub(crate) const VARIABLE_CONFLICT: &str = "VariableConflict";
+/// What a section mounts lies in the way of something else.
+pub(crate) const MOUNT_CONFLICT: &str = "MountConflict";
 /// The Environment has no mesh, or not the kind of mesh that the field needs.
 pub(crate) const NEEDS_MESH: &str = "NeedsMesh";
 

@@ -31,6 +31,8 @@ pub(super) struct Context<'a> {
     /// Hosts that others hold, with the holder.
     pub(super) taken: &'a BTreeMap<String, String>,
     pub(super) ports: &'a [ValidPort],
+    /// The Secret of each host's certificate, where somebody orders certificates.
+    pub(super) certificates: Option<&'a BTreeMap<String, String>>,
 }
 
 /// The routes with complete hosts.

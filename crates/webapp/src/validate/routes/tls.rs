@@ -49,7 +49,7 @@ pub(super) fn secret(
             None
         }
         TlsMode::Auto => {
-            if host.starts_with("*.") {
+            if host.starts_with("*.") && context.certificates.is_none() {
                 findings.add(
                     Problem::error(
                         INVALID_SPEC,
@@ -59,7 +59,12 @@ pub(super) fn secret(
                     .hint("write mode: Secret and secretName, or write the hosts one by one"),
                 );
             }
-            Some(auto_secret(context.application, host))
+            let ordered = context.certificates.and_then(|secrets| secrets.get(host));
+            Some(
+                ordered
+                    .cloned()
+                    .unwrap_or_else(|| auto_secret(context.application, host)),
+            )
         }
     }
 }
@@ -104,9 +109,9 @@ pub(super) fn check(
                         .hint("take tls out"),
                 );
             }
-        } else if mode == TlsMode::Auto && told.insert(route.host.as_str()) {
+        } else if mode == TlsMode::Auto && context.certificates.is_none() && told.insert(route.host.as_str())
+        {
             let namespace = &context.environment.gateway.namespace;
-            // Certificates are ordered by the certificate policy controller, which this version does not have yet.
             let message = format!(
                 "no certificate is ordered for {}: the gateway answers HTTPS once secret {secret} exists in \
                  namespace {namespace}",
@@ -115,7 +120,7 @@ pub(super) fn check(
             findings.add(
                 Problem::warning(NO_ISSUER, message)
                     .at(format!("{path}.tls"))
-                    .hint("nothing orders certificates in this version: the platform team makes the secret"),
+                    .hint("the capability certificates is not deployed in this cluster: the platform team makes the secret"),
             );
         }
     }

@@ -106,8 +106,8 @@ fn everything_is_found_at_once() {
         reasons,
         [
             "UnknownSize",
-            "HostTaken",
             "CapabilityMissing",
+            "HostTaken",
             "ReplicasBounded",
             "NoIssuer"
         ]

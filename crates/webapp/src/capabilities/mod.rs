@@ -1,0 +1,34 @@
+//! Sections that other controllers serve: what is asked of whom, how it is asked, and what the answers are.
+//!
+//! Planning with capabilities comes before everything else, and an application is made with all answers or not at all.
+
+mod directory;
+mod facts;
+mod sections;
+
+pub use directory::{Address, CAPABILITY, Capabilities, service};
+pub use facts::{BindingFacts, binding};
+pub use sections::{Section, sections};
+
+use idp_core::capability::SectionPlan;
+
+/// Serves `spec.secrets`.
+pub const SECRETS: &str = "secrets";
+/// Serves `spec.databases` and `spec.storage`.
+pub const CLAIMS: &str = "claims";
+/// Serves the certificates of `spec.routes`.
+pub const CERTIFICATES: &str = "certificates";
+
+/// What a capability says of a section.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// What it becomes, or why it cannot be carried out.
+    Plan(SectionPlan),
+    /// Nothing: it does not answer, since then (RFC 3339).
+    Silence {
+        /// Since when.
+        since: String,
+    },
+    /// It answers with an error of its own.
+    Failure(String),
+}

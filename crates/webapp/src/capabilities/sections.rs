@@ -1,0 +1,148 @@
+//! The sections of an application, from its spec. Pure.
+
+use std::collections::BTreeMap;
+
+use idp_api::{
+    EnvironmentSpec, WebApplication,
+    environment::GatewayMode,
+    web_application::{Route, TlsMode},
+};
+use serde_json::{Value, json};
+
+use super::{CERTIFICATES, CLAIMS, SECRETS};
+use crate::hosts::complete_host;
+
+/// One section, and who serves it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Section {
+    /// Name of the capability.
+    pub capability: String,
+    /// Where the section stands.
+    pub path: String,
+    /// The section.
+    pub value: Value,
+}
+
+/// The sections of `app`. `has_claims`: whether claims of it exist, which their capability must go on naming even
+/// when the spec does not any more.
+pub fn sections(app: &WebApplication, environment: &EnvironmentSpec, has_claims: bool) -> Vec<Section> {
+    let spec = &app.spec;
+    let section = |capability: &str, path: &str, value: Value| Section {
+        capability: capability.to_owned(),
+        path: path.to_owned(),
+        value,
+    };
+    let mut sections = Vec::new();
+    if !spec.secrets.is_empty() {
+        sections.push(section(SECRETS, "spec.secrets", json!(spec.secrets)));
+    }
+    let storage = spec
+        .storage
+        .as_ref()
+        .filter(|storage| !storage.buckets.is_empty() || !storage.volumes.is_empty());
+    if has_claims || !spec.databases.is_empty() || storage.is_some() {
+        let mut value = json!({});
+        if !spec.databases.is_empty() {
+            value["databases"] = json!(spec.databases);
+        }
+        if let Some(storage) = storage {
+            value["storage"] = json!(storage);
+        }
+        sections.push(section(CLAIMS, "spec", value));
+    }
+    let hosts = certificate_hosts(&spec.routes, environment);
+    if !hosts.is_empty() {
+        let hosts: Vec<Value> = hosts
+            .into_iter()
+            .map(|(host, path)| json!({"host": host, "path": path}))
+            .collect();
+        sections.push(section(CERTIFICATES, "spec.routes", json!({ "hosts": hosts })));
+    }
+    for (name, value) in &spec.capabilities {
+        sections.push(section(name, &format!("spec.capabilities.{name}"), value.clone()));
+    }
+    sections
+}
+
+/// Hosts of the application's own Gateway that want a certificate, each with the first field that names it.
+fn certificate_hosts(routes: &[Route], environment: &EnvironmentSpec) -> BTreeMap<String, String> {
+    let mut hosts = BTreeMap::new();
+    if environment.gateway.mode != GatewayMode::Dedicated {
+        return hosts;
+    }
+    for (index, route) in routes.iter().enumerate() {
+        let mode = route.tls.as_ref().map_or(TlsMode::Auto, |tls| tls.mode);
+        if mode == TlsMode::Auto && route.gateway.is_none() {
+            let host = complete_host(&route.host, &environment.base_domain).to_lowercase();
+            hosts
+                .entry(host)
+                .or_insert_with(|| format!("spec.routes[{index}].host"));
+        }
+    }
+    hosts
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_api::{
+        WebApplicationSpec,
+        web_application::{Database, RouteTls, SecretUse},
+    };
+
+    use super::*;
+
+    fn app(spec: WebApplicationSpec) -> WebApplication {
+        WebApplication::new("shop", spec)
+    }
+
+    fn route(host: &str, mode: TlsMode) -> Route {
+        Route {
+            host: host.into(),
+            tls: Some(RouteTls {
+                mode,
+                ..RouteTls::default()
+            }),
+            ..Route::default()
+        }
+    }
+
+    fn names(app: &WebApplication, has_claims: bool) -> Vec<String> {
+        let environment = EnvironmentSpec {
+            base_domain: "example.com".into(),
+            ..EnvironmentSpec::default()
+        };
+        let sections = sections(app, &environment, has_claims);
+        sections.into_iter().map(|section| section.capability).collect()
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_asked() {
+        assert!(names(&app(WebApplicationSpec::default()), false).is_empty());
+        assert_eq!(names(&app(WebApplicationSpec::default()), true), [CLAIMS]);
+        let spec = WebApplicationSpec {
+            secrets: vec![SecretUse::default()],
+            databases: vec![Database::default()],
+            routes: vec![route("a", TlsMode::None)],
+            capabilities: [("mail".to_owned(), json!({}))].into(),
+            ..WebApplicationSpec::default()
+        };
+        assert_eq!(names(&app(spec), false), [SECRETS, CLAIMS, "mail"]);
+    }
+
+    #[test]
+    fn a_host_is_certified_once_where_its_first_route_names_it() {
+        let environment = EnvironmentSpec {
+            base_domain: "example.com".into(),
+            ..EnvironmentSpec::default()
+        };
+        let routes = [
+            route("plain", TlsMode::None),
+            route("shop", TlsMode::Auto),
+            route("shop", TlsMode::Auto),
+        ];
+        assert_eq!(
+            certificate_hosts(&routes, &environment),
+            [("shop.example.com".to_owned(), "spec.routes[1].host".to_owned())].into()
+        );
+    }
+}

@@ -5,7 +5,9 @@
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
-use idp_cluster::{Cluster, Nodes, Purge, UpOptions, can_run_real_node, down, install_packages, status, up};
+use idp_cluster::{
+    Addon, Cluster, Nodes, Purge, UpOptions, can_run_real_node, down, install_packages, status, up,
+};
 use idp_testkit::{SAMPLE_IMAGE, eventually, load_sample_image};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
@@ -34,7 +36,7 @@ async fn data_outlives_a_stop_and_nothing_outlives_a_purge() {
         .iter()
         .map(|component| component.pid)
         .collect();
-    assert!(pids.len() >= 7, "{pids:?}");
+    assert!(pids.len() >= 8, "{pids:?}");
 
     down(NAME, Purge::KeepData).await.unwrap();
     pids.iter().for_each(|pid| assert_ended(*pid));
@@ -66,6 +68,7 @@ fn options() -> UpOptions {
         name: NAME.to_owned(),
         nodes: Nodes::Real,
         peers: Vec::new(),
+        addons: vec![Addon::LocalStack],
         ..UpOptions::default()
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use clap::Args;
 use idp_cluster::Purge;
-use idp_testkit::{ALONE, CLUSTER, TestCluster, load_sample_image};
+use idp_testkit::{ALONE, CLUSTER, PEERS, PEERS2, TestCluster, load_sample_image};
 
 use crate::{build, progress::Lines};
 
@@ -27,15 +27,19 @@ pub(crate) async fn run(root: &Path, args: &TestArgs) -> Result<()> {
     let mut cargo = build::cargo(root);
     cargo.arg("test");
     if args.args.is_empty() {
+        // Before the tests, so that none of them waits while the peers' programs are built.
         TestCluster::start_alone(&Lines).await?;
+        TestCluster::start_peers(&Lines).await?;
+        TestCluster::start_peers2(&Lines).await?;
         cargo.args(["--workspace", "--all-targets"]);
     }
     // One binary after another is cargo's own habit; within one, more tests than cores mostly wait for the cluster.
     cargo.args(&args.args);
     let outcome = build::run(&mut cargo);
     if !args.keep {
-        idp_cluster::down(CLUSTER, Purge::Everything).await?;
-        idp_cluster::down(ALONE, Purge::Everything).await?;
+        for name in [CLUSTER, ALONE, PEERS, PEERS2] {
+            idp_cluster::down(name, Purge::Everything).await?;
+        }
     }
     outcome
 }

@@ -208,14 +208,14 @@ pub(crate) fn status(name: &str) -> Result<()> {
         return Ok(());
     }
     println!(
-        "{:<26} {:<8} {:>8}  {:<28} LOG",
+        "{:<29} {:<8} {:>8}  {:<32} LOG",
         "COMPONENT", "STATE", "PID", "ENDPOINT"
     );
     for component in &components {
         let state = if component.running { "running" } else { "ended" };
         let log = component.log.display();
         println!(
-            "{:<26} {state:<8} {:>8}  {:<28} {log}",
+            "{:<29} {state:<8} {:>8}  {:<32} {log}",
             component.name, component.pid, component.endpoint
         );
     }

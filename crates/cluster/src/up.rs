@@ -93,6 +93,8 @@ pub async fn up(options: &UpOptions, progress: &dyn Progress) -> Result<Cluster>
     if options.provider != Provider::Embedded && !options.addons.is_empty() {
         bail!("only an embedded cluster has add-ons: install the peers into the cluster themselves");
     }
+    // Before anything is made: what cannot be together is refused without a trace.
+    addon::merged(&[], &options.addons)?;
     let cache = Cache::from_env()?;
     let folder = Folder::new(&cache, &options.name)?;
     match &options.provider {

@@ -123,7 +123,11 @@ mod tests {
     fn a_kind_given_twice_is_watched_once() {
         let kinds = Kinds::with(&CLAIMS, &COMPOSITES);
         assert_eq!(kinds.claims.len(), CLAIMS.len());
-        assert!(kinds.claim("platform.idp.dev/v1alpha1", "PostgresInstance").is_some());
+        assert!(
+            kinds
+                .claim("platform.idp.dev/v1alpha1", "PostgresInstance")
+                .is_some()
+        );
         assert!(kinds.claim("platform.idp.dev/v1", "PostgresInstance").is_none());
     }
 }

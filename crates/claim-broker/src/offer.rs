@@ -43,13 +43,23 @@ pub fn inputs(class: &ClaimClassSpec, namespace: &str, name: &str, binding: &Cla
             ("versioned", json!(binding.versioned)),
             ("secret", json!(binding.secret)),
             ("environment", json!(binding.environment)),
-            ("backup.retentionDays", json!(class.backup.as_ref().map(|backup| backup.retention_days))),
-            ("backup.window", json!(class.backup.as_ref().map(|backup| &backup.window))),
+            (
+                "backup.retentionDays",
+                json!(class.backup.as_ref().map(|backup| backup.retention_days)),
+            ),
+            (
+                "backup.window",
+                json!(class.backup.as_ref().map(|backup| &backup.window)),
+            ),
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
     // What one size says and another does not, is an input without a value for the other.
-    let names = class.sizes.values().filter_map(Value::as_object).flat_map(Map::keys);
+    let names = class
+        .sizes
+        .values()
+        .filter_map(Value::as_object)
+        .flat_map(Map::keys);
     inputs.extend(names.map(|name| (format!("size.{name}"), Value::Null)));
     let size = binding.size.as_ref().and_then(|size| class.sizes.get(size));
     for (name, value) in size.and_then(Value::as_object).into_iter().flatten() {
@@ -62,9 +72,17 @@ pub fn inputs(class: &ClaimClassSpec, namespace: &str, name: &str, binding: &Cla
 ///
 /// # Errors
 /// When the template cannot be filled in.
-pub fn claim_spec(class: &ClaimClassSpec, inputs: &Inputs, secret: Option<&str>) -> Result<Value, Vec<Problem>> {
-    let filled = template::fill(&class.template, inputs)
-        .map_err(|errors| errors.iter().map(|error| invalid(&format!("template.{error}"))).collect::<Vec<_>>())?;
+pub fn claim_spec(
+    class: &ClaimClassSpec,
+    inputs: &Inputs,
+    secret: Option<&str>,
+) -> Result<Value, Vec<Problem>> {
+    let filled = template::fill(&class.template, inputs).map_err(|errors| {
+        errors
+            .iter()
+            .map(|error| invalid(&format!("template.{error}")))
+            .collect::<Vec<_>>()
+    })?;
     let mut spec = match filled {
         Value::Object(fields) => fields,
         Value::Null => Map::new(),
@@ -93,8 +111,11 @@ pub fn claim_spec(class: &ClaimClassSpec, inputs: &Inputs, secret: Option<&str>)
 
 /// The problem of a class that cannot be used as it is written.
 pub fn invalid(what: &str) -> Problem {
-    Problem::error(reason::CLASS_INVALID, format!("the class cannot be used as it is written: {what}"))
-        .hint("the platform team mends the ClaimClass; its status lists all that is wrong with it")
+    Problem::error(
+        reason::CLASS_INVALID,
+        format!("the class cannot be used as it is written: {what}"),
+    )
+    .hint("the platform team mends the ClaimClass; its status lists all that is wrong with it")
 }
 
 /// The environment variables that an application gets of a database: first those of Secret keys, so that the others
@@ -102,10 +123,16 @@ pub fn invalid(what: &str) -> Problem {
 ///
 /// # Errors
 /// When a variable's value cannot be filled in.
-pub fn env(class: &ClaimClassSpec, binding: &ClaimBindingSpec, inputs: &Inputs) -> Result<Vec<EnvSource>, Problem> {
+pub fn env(
+    class: &ClaimClassSpec,
+    binding: &ClaimBindingSpec,
+    inputs: &Inputs,
+) -> Result<Vec<EnvSource>, Problem> {
     let prefix = env_prefix(&binding.name);
     let mut env = Vec::new();
-    let names: BTreeMap<&str, String> = names(class).map(|name| (name, format!("{prefix}{name}"))).collect();
+    let names: BTreeMap<&str, String> = names(class)
+        .map(|name| (name, format!("{prefix}{name}")))
+        .collect();
     if let Some(secret) = &binding.secret {
         env.extend(class.connection.keys.iter().map(|key| EnvSource {
             name: format!("{prefix}{}", key.env),
@@ -117,11 +144,14 @@ pub fn env(class: &ClaimClassSpec, binding: &ClaimBindingSpec, inputs: &Inputs) 
         }));
     }
     for variable in &class.connection.variables {
-        let place = |what: &dyn std::fmt::Display| invalid(&format!("connection.variables {}{what}", variable.env));
+        let place =
+            |what: &dyn std::fmt::Display| invalid(&format!("connection.variables {}{what}", variable.env));
         let value = template::fill_text(&variable.value, inputs).map_err(|error| place(&error))?;
         env.push(EnvSource {
             name: format!("{prefix}{}", variable.env),
-            from: ValueFrom::Literal(refer(&value, &names).map_err(|name| place(&format!(": there is no variable {name}")))?),
+            from: ValueFrom::Literal(
+                refer(&value, &names).map_err(|name| place(&format!(": there is no variable {name}")))?,
+            ),
         });
     }
     Ok(env)
@@ -129,7 +159,13 @@ pub fn env(class: &ClaimClassSpec, binding: &ClaimBindingSpec, inputs: &Inputs) 
 
 fn names(class: &ClaimClassSpec) -> impl Iterator<Item = &str> {
     let keys = class.connection.keys.iter().map(|key| key.env.as_str());
-    keys.chain(class.connection.variables.iter().map(|variable| variable.env.as_str()))
+    keys.chain(
+        class
+            .connection
+            .variables
+            .iter()
+            .map(|variable| variable.env.as_str()),
+    )
 }
 
 /// `$(HOST)` becomes `$(ORDERS_HOST)`: the kubelet puts the value there when it starts a container.
@@ -153,7 +189,12 @@ pub fn env_prefix(name: &str) -> String {
 ///
 /// # Errors
 /// When its path cannot be filled in.
-pub fn files(class: &ClaimClassSpec, binding: &ClaimBindingSpec, name: &str, inputs: &Inputs) -> Result<Option<Mount>, Problem> {
+pub fn files(
+    class: &ClaimClassSpec,
+    binding: &ClaimBindingSpec,
+    name: &str,
+    inputs: &Inputs,
+) -> Result<Option<Mount>, Problem> {
     let (Some(path), Some(secret)) = (&class.connection.mount_path, &binding.secret) else {
         return Ok(None);
     };
@@ -169,9 +210,11 @@ pub fn files(class: &ClaimClassSpec, binding: &ClaimBindingSpec, name: &str, inp
 
 /// Whether a namespace with these labels may use the class.
 pub fn allows(class: &ClaimClassSpec, labels: &BTreeMap<String, String>) -> Result<bool, Problem> {
-    let Some(selector) = &class.namespaces else { return Ok(true) };
-    let selector = Selector::try_from(selector.clone())
-        .map_err(|error| invalid(&format!("namespaces: {error}")))?;
+    let Some(selector) = &class.namespaces else {
+        return Ok(true);
+    };
+    let selector =
+        Selector::try_from(selector.clone()).map_err(|error| invalid(&format!("namespaces: {error}")))?;
     Ok(selector.matches(labels))
 }
 
@@ -189,7 +232,10 @@ pub fn check(class: &ClaimClassSpec) -> Vec<Problem> {
             application: "application".into(),
             name: "database".into(),
             engine: class.engine.clone(),
-            version: class.default_version.clone().or_else(|| class.versions.first().cloned()),
+            version: class
+                .default_version
+                .clone()
+                .or_else(|| class.versions.first().cloned()),
             size,
             environment: Some("environment".into()),
             secret: has_secret(class).then(|| "secret".to_owned()),
@@ -249,7 +295,10 @@ mod tests {
         assert_eq!(claim["parameters"]["class"], Value::Null);
         class.resource.type_ = ClaimType::Composite;
         let composite = claim_spec(&class, &inputs, Some("s")).unwrap();
-        assert_eq!(composite["crossplane"]["compositionSelector"]["matchLabels"]["provider"], "aws");
+        assert_eq!(
+            composite["crossplane"]["compositionSelector"]["matchLabels"]["provider"],
+            "aws"
+        );
         assert_eq!(composite["parameters"], claim["parameters"]);
         assert_eq!(composite.get("writeConnectionSecretToRef"), None);
     }
@@ -261,7 +310,10 @@ mod tests {
         let inputs = inputs(&class, "team", "shop-order-book", &binding);
         let env = env(&class, &binding, &inputs).unwrap();
         let names: Vec<&str> = env.iter().map(|variable| variable.name.as_str()).collect();
-        assert_eq!(names, ["ORDER_BOOK_HOST", "ORDER_BOOK_PASSWORD", "ORDER_BOOK_URL"]);
+        assert_eq!(
+            names,
+            ["ORDER_BOOK_HOST", "ORDER_BOOK_PASSWORD", "ORDER_BOOK_URL"]
+        );
         assert_eq!(
             env[2].from,
             ValueFrom::Literal("postgres://$(ORDER_BOOK_PASSWORD)@$(ORDER_BOOK_HOST)/order-book".into())
@@ -278,8 +330,16 @@ mod tests {
         wrong.connection.variables[0].value = "$(USER)".into();
         let found: Vec<String> = check(&wrong).into_iter().map(|problem| problem.message).collect();
         assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found.iter().any(|message| message.contains("{size.class} has no value")), "{found:?}");
-        assert!(found.iter().any(|message| message.contains("no variable USER")), "{found:?}");
+        assert!(
+            found
+                .iter()
+                .any(|message| message.contains("{size.class} has no value")),
+            "{found:?}"
+        );
+        assert!(
+            found.iter().any(|message| message.contains("no variable USER")),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -25,7 +25,11 @@ pub struct TemplateError {
 pub fn fill(template: &Value, inputs: &Inputs) -> Result<Value, Vec<TemplateError>> {
     let mut errors = Vec::new();
     let filled = walk(template, inputs, "", &mut errors);
-    if errors.is_empty() { Ok(filled) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(filled)
+    } else {
+        Err(errors)
+    }
 }
 
 /// A text with its inputs filled in, as a text.
@@ -61,7 +65,11 @@ fn walk(template: &Value, inputs: &Inputs, path: &str, errors: &mut Vec<Template
         Value::Object(fields) => fields
             .iter()
             .map(|(name, field)| {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
                 (name.clone(), walk(field, inputs, &path, errors))
             })
             .collect::<serde_json::Map<_, _>>()
@@ -89,7 +97,9 @@ fn as_text(name: &str, inputs: &Inputs) -> Result<String, String> {
         Some(Value::Number(number)) => Ok(number.to_string()),
         Some(Value::Bool(flag)) => Ok(flag.to_string()),
         Some(Value::Null) => Err(format!("the input {{{name}}} has no value here")),
-        Some(_) => Err(format!("the input {{{name}}} is no text, number or flag, so it can only stand alone")),
+        Some(_) => Err(format!(
+            "the input {{{name}}} is no text, number or flag, so it can only stand alone"
+        )),
     }
 }
 
@@ -123,7 +133,9 @@ fn parse(text: &str) -> Result<Vec<Part>, String> {
             continue;
         }
         let Some((name, after)) = after.split_once('}').filter(|_| brace == "{") else {
-            return Err(format!("a brace without its partner in {text:?}: write {{{{ or }}}} for a plain one"));
+            return Err(format!(
+                "a brace without its partner in {text:?}: write {{{{ or }}}} for a plain one"
+            ));
         };
         if !literal.is_empty() {
             parts.push(Part::Text(std::mem::take(&mut literal)));
@@ -171,7 +183,11 @@ mod tests {
     #[test]
     fn all_mistakes_are_found_with_their_places() {
         let template = json!({ "a": "{nmae}", "b": [{ "c": "v{version}" }], "d": "{name", "e": "x{size.tags}", "f": "}" });
-        let errors: Vec<String> = fill(&template, &inputs()).unwrap_err().iter().map(ToString::to_string).collect();
+        let errors: Vec<String> = fill(&template, &inputs())
+            .unwrap_err()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(errors.len(), 5, "{errors:?}");
         assert_eq!(errors[0], "a: there is no input {nmae}");
         assert!(errors[1].starts_with("b[0].c: the input {version} has no value"));

@@ -1,0 +1,196 @@
+//! The controller of ClaimBindings: the kind, what it watches, and its phases. A table of contents.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{
+    StreamExt,
+    stream::{BoxStream, select, select_all},
+};
+use idp_api::{ClaimBinding, ClaimBindingStatus, kinds::CLAIM_CLASS};
+use idp_core::{Plan, Prepared, Problem};
+use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, Targets, View, Watch};
+use jiff::Timestamp;
+use kube::{Client, ResourceExt};
+
+use crate::{
+    data::{self, DataError, Held},
+    facts,
+    kinds::{Kinds, NAMESPACE},
+    observe,
+    observed::Observed,
+    plan, reason, status,
+    tombstone::{self, Act},
+    validate,
+    validate::Validated,
+};
+
+/// Name of the process, and field manager of its claims.
+pub const NAME: &str = "idp-claim-broker";
+
+/// The controller of ClaimBindings.
+#[derive(Clone)]
+pub struct ClaimBindingController {
+    /// For the marks of claims that nobody wants, and for their deletion: no plan does either.
+    pub client: Client,
+    /// What it works with.
+    pub kinds: Arc<Kinds>,
+}
+
+impl Reconcile for ClaimBindingController {
+    type Resource = ClaimBinding;
+    type Observed = Observed;
+    type Validated = Validated;
+    type Status = ClaimBindingStatus;
+
+    const NAME: &'static str = NAME;
+    const FINALIZER: Option<&'static str> = Some("idp.dev/claim-broker");
+
+    fn watches(&self) -> Vec<Watch> {
+        let claims = self
+            .kinds
+            .claims
+            .iter()
+            .map(|kind| Watch::children(*kind).facts(facts::claim));
+        let looked_at = self.kinds.looked_at.iter().map(|kind| {
+            Watch::related(*kind, Targets::Named(facts::binding_of), facts::COMPOSITE)
+                .facts(facts::resource)
+                .optional()
+        });
+        claims
+            .chain(looked_at)
+            .chain([
+                Watch::related(CLAIM_CLASS, Targets::All, "").facts(facts::class),
+                Watch::related(NAMESPACE, Targets::Named(nobody), "").facts(facts::namespace),
+            ])
+            .collect()
+    }
+
+    fn current_status(binding: &ClaimBinding) -> Option<&ClaimBindingStatus> {
+        binding.status.as_ref()
+    }
+
+    async fn observe(
+        &self,
+        binding: &Arc<ClaimBinding>,
+        view: &View<Self>,
+    ) -> Result<Observed, ObserveError> {
+        let mut observed = observe::observe(binding, &self.kinds, view, Timestamp::now());
+        self.act(binding, !binding.spec.released, &mut observed).await?;
+        Ok(observed)
+    }
+
+    fn validate(&self, binding: &ClaimBinding, observed: &Observed) -> Result<Validated, Vec<Problem>> {
+        validate::validate(binding, observed)
+    }
+
+    fn plan(&self, binding: &Validated) -> Result<Plan<Prepared>, Vec<Problem>> {
+        Ok(plan::plan(binding))
+    }
+
+    fn status(
+        &self,
+        binding: &ClaimBinding,
+        observed: &Observed,
+        validated: Option<&Validated>,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> ClaimBindingStatus {
+        status::status(binding, observed, validated, outcome, now)
+    }
+
+    /// A binding that goes, or frees its place, lets another into the class's quota.
+    fn affected_by(&self, changed: &ClaimBinding, view: &View<Self>) -> Vec<ObjectKey> {
+        observe::waiting(
+            &changed.namespace().unwrap_or_default(),
+            &[reason::QUOTA_EXCEEDED],
+            view,
+        )
+    }
+
+    /// A claim that goes does so too, and a namespace that gets other labels may be allowed what it was not. (Events of
+    /// this cluster, but of objects that concern bindings by rules, not by name.)
+    fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+        let claims = self.kinds.claims.iter().map(|kind| view.changes(*kind));
+        let claims = select_all(claims).map(|claim| (claim.namespace, reason::QUOTA_EXCEEDED));
+        let namespaces = view
+            .changes(NAMESPACE)
+            .map(|namespace| (namespace.name, reason::CLASS_NOT_ALLOWED));
+        let view = view.clone();
+        let waiting =
+            move |(namespace, reason): (String, &'static str)| observe::waiting(&namespace, &[reason], &view);
+        select(claims, namespaces).map(waiting).boxed()
+    }
+
+    fn recheck(&self, status: &ClaimBindingStatus, now: Timestamp) -> Option<Duration> {
+        status::recheck(status, now)
+    }
+
+    /// The claim stays, marked: with the binding goes the wish, and not the data.
+    async fn finalize(
+        &self,
+        binding: &Arc<ClaimBinding>,
+        view: &View<Self>,
+    ) -> Result<Option<ClaimBindingStatus>, ObserveError> {
+        let mut observed = observe::observe(binding, &self.kinds, view, Timestamp::now());
+        self.act(binding, false, &mut observed).await?;
+        Ok(None)
+    }
+}
+
+impl ClaimBindingController {
+    /// Marks, unmarks or deletes the claim, if that is due.
+    async fn act(
+        &self,
+        binding: &ClaimBinding,
+        wanted: bool,
+        observed: &mut Observed,
+    ) -> Result<(), ObserveError> {
+        let Some(claim) = observed
+            .claim
+            .as_mut()
+            .filter(|claim| claim.application == binding.spec.application)
+        else {
+            return Ok(());
+        };
+        let Some(kind) = self.kinds.claim(&claim.api_version, &claim.kind) else {
+            return Ok(());
+        };
+        let asked = observed.said.delete.as_deref() == Some(claim.name.as_str());
+        let held = Held {
+            namespace: binding.namespace().unwrap_or_default(),
+            kind,
+            claim: claim.clone(),
+        };
+        match tombstone::decide(claim, wanted, asked, observed.class.as_ref(), observed.now) {
+            Act::Nothing => {}
+            Act::Mark(tombstone) => {
+                data::mark(&self.client, &held, &tombstone)
+                    .await
+                    .map_err(|error| failed(&error))?;
+                claim.tombstone = Some(tombstone);
+            }
+            Act::Unmark => {
+                data::unmark(&self.client, &held).await.map_err(|error| failed(&error))?;
+                (claim.tombstone, claim.delete) = (None, None);
+            }
+            Act::Delete => {
+                claim.deleting = data::destroy(&self.client, &held, observed.now)
+                    .await
+                    .map_err(|error| failed(&error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn failed(error: &DataError) -> ObserveError {
+    ObserveError {
+        source_name: "claims",
+        message: error.to_string(),
+    }
+}
+
+/// Labels of a namespace count when a claim is about to be made, which is an event of its own.
+fn nobody(_: &kube::core::DynamicObject) -> Option<ObjectKey> {
+    None
+}

@@ -1,0 +1,80 @@
+//! `idp-claim-broker`: the claims capability.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use clap::Parser;
+use idp_claim_broker::{
+    capability::ClaimCapability,
+    classes::ClaimClassController,
+    controller::{ClaimBindingController, NAME},
+    kinds::{self, Kinds},
+};
+use idp_core::Kind;
+use idp_runtime::Process;
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+
+/// Turns what applications want as databases, buckets and volumes into Crossplane claims.
+#[derive(Parser)]
+#[command(name = "idp-claim-broker", version)]
+struct Cli {
+    #[command(flatten)]
+    runtime: idp_runtime::Args,
+    /// A further kind that ClaimClasses may make, as group/version/Kind/plural; the broker's ClusterRole must have it too
+    #[arg(long = "claim-kind", env = "IDP_CLAIM_KINDS", value_delimiter = ',', value_parser = kinds::parse)]
+    claims: Vec<Kind>,
+    /// A composite or composed kind whose errors are shown on applications, as group/version/Kind/plural, with /cluster
+    /// after it unless it is namespaced
+    #[arg(long = "composed-kind", env = "IDP_COMPOSED_KINDS", value_delimiter = ',', value_parser = kinds::parse)]
+    composed: Vec<Kind>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Not by `return Err`: with RUST_BACKTRACE set, that would bury the reason under a backtrace.
+            eprintln!("{NAME}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let client = connect(cli.runtime.kubeconfig.clone()).await?;
+    let kinds = Arc::new(Kinds::with(&cli.claims, &cli.composed));
+    let mut process = Process::new(NAME);
+    process.controller(ClaimClassController {
+        client: client.clone(),
+        kinds: kinds.clone(),
+    });
+    let view = process.controller(ClaimBindingController {
+        client,
+        kinds: kinds.clone(),
+    });
+    process.serve(
+        idp_rpc::capability::service(ClaimCapability { view, kinds }),
+        idp_rpc::capability::CALLERS,
+        idp_rpc::DESCRIPTORS,
+    );
+    process.run(cli.runtime).await
+}
+
+/// The client of the marks and deletions of claims, with the same identity as the controllers'.
+async fn connect(kubeconfig: Option<PathBuf>) -> anyhow::Result<Client> {
+    let config = match kubeconfig {
+        Some(path) => {
+            let file =
+                Kubeconfig::read_from(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?
+        }
+        None => Config::infer()
+            .await
+            .context("found neither a kubeconfig nor a service account")?,
+    };
+    Client::try_from(config).context("cannot build the Kubernetes client")
+}

@@ -1,0 +1,160 @@
+//! The only reads: caches -> [`Observed`]. And the marks of claims that nobody wants, which no plan can hold, because
+//! they outlive the binding.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use idp_api::{ClaimBinding, ClaimClassSpec, claim_binding::ClaimPhase, kinds::CLAIM_CLASS};
+use idp_runtime::{ObjectKey, View};
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use crate::{
+    controller::ClaimBindingController,
+    facts::{ClaimFacts, ResourceFacts, parse},
+    kinds::{Kinds, NAMESPACE},
+    marks,
+    observed::{Annotations, Observed},
+};
+
+type Caches = View<ClaimBindingController>;
+
+/// Collects what the plan of `binding` depends on.
+pub fn observe(binding: &ClaimBinding, kinds: &Kinds, view: &Caches, now: Timestamp) -> Observed {
+    let key = ObjectKey::of(binding);
+    let class = class(&binding.spec.class, view);
+    let kind = class
+        .as_ref()
+        .and_then(|class| kinds.claim(&class.resource.api_version, &class.resource.kind));
+    let said = |mark| marks::annotation(&binding.metadata, mark).map(str::to_owned);
+    Observed {
+        served: kind.is_some_and(|kind| view.is_served(kind)),
+        kind,
+        class,
+        labels: labels(&key.namespace, view),
+        before: before(binding, kinds, view),
+        claim: claim(&key, kinds, view),
+        resources: resources(&key, kinds, view),
+        said: Annotations {
+            delete: said(marks::DELETE_DATA),
+            recreate: said(marks::RECREATE),
+        },
+        now,
+    }
+}
+
+/// The class of this name.
+pub fn class(name: &str, view: &Caches) -> Option<ClaimClassSpec> {
+    parse(&*view.facts(CLAIM_CLASS, "", name)?)
+}
+
+/// Labels of a namespace.
+pub fn labels(namespace: &str, view: &Caches) -> BTreeMap<String, String> {
+    view.facts(NAMESPACE, "", namespace)
+        .and_then(|facts| parse(&facts))
+        .unwrap_or_default()
+}
+
+/// The claim of the binding's name, of whatever kind.
+pub fn claim(key: &ObjectKey, kinds: &Kinds, view: &Caches) -> Option<ClaimFacts> {
+    let mut found = kinds
+        .claims
+        .iter()
+        .filter_map(|kind| view.facts(*kind, &key.namespace, &key.name));
+    found.find_map(|facts| parse(&facts))
+}
+
+/// Every claim of a namespace.
+pub fn claims<'a>(
+    namespace: &'a str,
+    kinds: &'a Kinds,
+    view: &'a Caches,
+) -> impl Iterator<Item = ClaimFacts> + 'a {
+    kinds
+        .claims
+        .iter()
+        .flat_map(|kind| view.all_facts(*kind))
+        .filter(move |(key, _)| key.namespace == namespace)
+        .filter_map(|(_, facts)| parse(&facts))
+}
+
+fn resources(key: &ObjectKey, kinds: &Kinds, view: &Caches) -> Vec<ResourceFacts> {
+    let found = kinds.looked_at.iter().flat_map(|kind| view.facts_of(*kind, key));
+    let mut resources: Vec<ResourceFacts> = found.filter_map(|(_, facts)| parse(&facts)).collect();
+    resources.sort_by(|one, other| (&one.kind, &one.name).cmp(&(&other.kind, &other.name)));
+    resources
+}
+
+/// How many others of the class come before this one. Nothing is asked where the class has no quota.
+fn before(binding: &ClaimBinding, kinds: &Kinds, view: &Caches) -> usize {
+    let (key, name) = (ObjectKey::of(binding), &binding.spec.class);
+    if class(name, view).is_none_or(|class| class.quota.is_none()) {
+        return 0;
+    }
+    let held: Vec<String> = claims(&key.namespace, kinds, view)
+        .filter(|claim| claim.class == *name)
+        .map(|claim| claim.name)
+        .collect();
+    let older = view.resources().into_iter().filter(|other| {
+        other.spec.class == *name
+            && other.namespace() == binding.namespace()
+            && seniority(other) < seniority(binding)
+            && !other.spec.released
+            && !held.contains(&other.name_any())
+            && other.status.as_ref().and_then(|status| status.phase) != Some(ClaimPhase::Deleted)
+    });
+    held.iter().filter(|claim| **claim != key.name).count() + older.count()
+}
+
+/// Sorts older bindings first; the name decides between those of the same second.
+fn seniority(binding: &ClaimBinding) -> (Option<String>, String) {
+    (
+        binding.creation_timestamp().map(|time| time.0.to_string()),
+        binding.name_any(),
+    )
+}
+
+/// What `section` knows of a namespace.
+pub fn known(namespace: &str, kinds: &Kinds, view: &Caches) -> crate::section::Known {
+    let classes = view.all_facts(CLAIM_CLASS).into_iter();
+    let bindings = view
+        .resources()
+        .into_iter()
+        .filter(|binding| binding.namespace().as_deref() == Some(namespace));
+    crate::section::Known {
+        classes: classes
+            .filter_map(|(key, facts)| Some((key.name, parse(&facts)?)))
+            .collect(),
+        labels: labels(namespace, view),
+        bindings: bindings
+            .map(|binding: Arc<ClaimBinding>| {
+                (
+                    binding.name_any(),
+                    crate::section::KnownBinding {
+                        phase: binding.status.as_ref().and_then(|status| status.phase),
+                        spec: binding.spec.clone(),
+                    },
+                )
+            })
+            .collect(),
+        claims: claims(namespace, kinds, view)
+            .map(|claim| (claim.name.clone(), claim))
+            .collect(),
+    }
+}
+
+/// Bindings of a namespace (of all, if it is empty) that one of these problems keeps from a claim.
+pub fn waiting(namespace: &str, reasons: &[&str], view: &Caches) -> Vec<ObjectKey> {
+    let waits = |binding: &ClaimBinding| {
+        let problems = binding.status.iter().flat_map(|status| &status.problems);
+        (namespace.is_empty() || binding.namespace().as_deref() == Some(namespace))
+            && problems
+                .into_iter()
+                .any(|problem| reasons.contains(&problem.reason.as_str()))
+    };
+    let resources = view.resources();
+    resources
+        .iter()
+        .filter(|binding| waits(binding))
+        .map(|binding| ObjectKey::of(binding.as_ref()))
+        .collect()
+}

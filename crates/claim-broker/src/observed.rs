@@ -1,0 +1,41 @@
+//! What a plan depends on besides the binding itself.
+
+use std::collections::BTreeMap;
+
+use idp_api::ClaimClassSpec;
+use idp_core::Kind;
+use jiff::Timestamp;
+
+use crate::facts::{ClaimFacts, ResourceFacts};
+
+/// The facts that `validate` and `plan` work on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Observed {
+    /// The class of the binding.
+    pub class: Option<ClaimClassSpec>,
+    /// The kind that the class says, if it is watched.
+    pub kind: Option<Kind>,
+    /// Whether the cluster has that kind.
+    pub served: bool,
+    /// Labels of the namespace.
+    pub labels: BTreeMap<String, String>,
+    /// The claim of the binding's name, of whatever kind.
+    pub claim: Option<ClaimFacts>,
+    /// How many others of the class come before this one: claims that exist, and bindings that are older.
+    pub before: usize,
+    /// The composite resource and what is composed.
+    pub resources: Vec<ResourceFacts>,
+    /// What somebody says in the binding's annotations.
+    pub said: Annotations,
+    /// When all this was seen.
+    pub now: Timestamp,
+}
+
+/// What somebody says in a binding's annotations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Annotations {
+    /// `idp.dev/delete-data`.
+    pub delete: Option<String>,
+    /// `idp.dev/recreate`.
+    pub recreate: Option<String>,
+}

@@ -1,0 +1,329 @@
+use idp_api::{claim_binding::Tombstone, claim_class::ClaimQuota};
+use idp_core::{
+    Severity,
+    capability::{MountSource, ValueFrom},
+};
+use serde_json::json;
+
+use super::*;
+
+fn request(section: Value) -> SectionRequest {
+    SectionRequest {
+        namespace: "team".into(),
+        application: "shop".into(),
+        environment: "staging".into(),
+        environment_spec: json!({ "classes": { "postgres": "pg", "bucket": "s3", "volume": "files" } }),
+        section,
+        path: "spec".into(),
+    }
+}
+
+fn known() -> Known {
+    let pg = json!({
+        "engine": "postgres",
+        "resource": { "type": "Claim", "apiVersion": "platform.idp.dev/v1alpha1", "kind": "PostgresInstance" },
+        "versions": ["15", "16"], "defaultVersion": "16",
+        "sizes": { "small": { "gb": 20 }, "large": { "gb": 100 } }, "defaultSize": "small",
+        "template": { "parameters": { "gb": "{size.gb}" } },
+        "connection": { "keys": [{ "key": "host", "env": "HOST" }, { "key": "password", "env": "PASSWORD" }] },
+        "immutable": ["Version"],
+    });
+    let s3 = json!({
+        "engine": "bucket",
+        "resource": { "type": "Claim", "apiVersion": "platform.idp.dev/v1alpha1", "kind": "ObjectBucket" },
+        "connection": { "variables": [{ "env": "REGION", "value": "eu-west-1" }] },
+    });
+    let files = json!({
+        "engine": "volume",
+        "resource": { "type": "PersistentVolumeClaim", "apiVersion": "v1", "kind": "PersistentVolumeClaim" },
+        "template": { "accessModes": ["ReadWriteMany"], "resources": { "requests": { "storage": "{size}" } } },
+    });
+    let class = |value: Value| serde_json::from_value(value).unwrap();
+    Known {
+        classes: [
+            ("pg".into(), class(pg)),
+            ("s3".into(), class(s3)),
+            ("files".into(), class(files)),
+        ]
+        .into(),
+        ..Known::default()
+    }
+}
+
+fn orders() -> Value {
+    json!({ "databases": [{ "name": "orders", "engine": "postgres" }] })
+}
+
+fn reasons(plan: &SectionPlan) -> Vec<(&str, &str)> {
+    let problems = plan.problems.iter();
+    problems
+        .map(|problem| {
+            (
+                problem.reason.as_str(),
+                problem.path.as_deref().unwrap_or_default(),
+            )
+        })
+        .collect()
+}
+
+/// What exists after `plan` was carried out.
+fn carried_out(mut known: Known, plan: &SectionPlan, claims: bool) -> Known {
+    for binding in &plan.bindings {
+        let spec: ClaimBindingSpec = serde_json::from_value(binding.spec.clone()).unwrap();
+        if claims {
+            let claim = ClaimFacts {
+                name: binding.name.clone(),
+                kind: "PostgresInstance".into(),
+                application: spec.application.clone(),
+                class: spec.class.clone(),
+                binding: Some(spec.clone()),
+                ..ClaimFacts::default()
+            };
+            known.claims.insert(binding.name.clone(), claim);
+        }
+        known.bindings.insert(
+            binding.name.clone(),
+            KnownBinding {
+                spec,
+                phase: Some(ClaimPhase::Creating),
+            },
+        );
+    }
+    known
+}
+
+#[test]
+fn a_database_becomes_a_binding_and_variables() {
+    let plan = plan(&request(orders()), &known());
+    assert_eq!(plan.problems, []);
+    assert_eq!(plan.bindings.len(), 1);
+    let spec = &plan.bindings[0].spec;
+    assert_eq!(
+        (plan.bindings[0].kind.as_str(), plan.bindings[0].name.as_str()),
+        ("ClaimBinding", "shop-orders")
+    );
+    assert_eq!(
+        (&spec["class"], &spec["version"], &spec["size"]),
+        (&json!("pg"), &json!("16"), &json!("small"))
+    );
+    assert_eq!(spec["secret"], "shop-orders-connection");
+    let ValueFrom::Secret(host) = &plan.env[0].from else {
+        panic!("{:?}", plan.env)
+    };
+    assert_eq!(
+        (plan.env[0].name.as_str(), host.name.as_str(), host.key.as_str()),
+        ("ORDERS_HOST", "shop-orders-connection", "host")
+    );
+}
+
+#[test]
+fn storage_becomes_bindings_and_mounts() {
+    let section = json!({ "storage": { "buckets": [{ "name": "images" }],
+        "volumes": [{ "name": "cache", "mountPath": "/cache", "size": "1Gi" }] } });
+    let plan = plan(&request(section), &known());
+    assert_eq!(plan.problems, []);
+    let names: Vec<&str> = plan
+        .bindings
+        .iter()
+        .map(|binding| binding.name.as_str())
+        .collect();
+    assert_eq!(names, ["shop-images-bucket", "shop-cache-volume"]);
+    assert_eq!(plan.env[0].name, "IMAGES_REGION");
+    assert_eq!(
+        plan.mounts[0].source,
+        MountSource::Claim("shop-cache-volume".into())
+    );
+    assert_eq!(
+        (plan.mounts[0].path.as_str(), plan.mounts[0].read_only),
+        ("/cache", false)
+    );
+    assert_eq!(plan.bindings[1].spec["size"], "1Gi");
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once_where_it_is_written() {
+    let section = json!({ "databases": [
+        { "name": "a", "engine": "oracle" },
+        { "name": "b", "engine": "postgres", "version": "9", "size": "huge" },
+        { "name": "c", "engine": "postgres" },
+    ], "storage": { "buckets": [{ "name": "c" }] } });
+    let mut known = known();
+    known.classes.get_mut("pg").unwrap().namespaces =
+        Some(serde_json::from_value(json!({ "matchLabels": { "tier": "gold" } })).unwrap());
+    known.classes.remove("s3");
+    let plan = plan(&request(section), &known);
+    assert_eq!(
+        reasons(&plan),
+        [
+            ("NoClass", "spec.databases[0].engine"),
+            ("ClassNotAllowed", "spec.databases[1].engine"),
+            ("UnknownVersion", "spec.databases[1].version"),
+            ("UnknownSize", "spec.databases[1].size"),
+            ("ClassNotAllowed", "spec.databases[2].engine"),
+            ("ClassMissing", "spec.storage.buckets[0]"),
+        ]
+    );
+    assert!(plan.bindings.is_empty(), "with one error nothing else counts");
+}
+
+#[test]
+fn a_quota_refuses_the_last_ones_and_takes_nothing_away() {
+    let mut known = known();
+    known.classes.get_mut("pg").unwrap().quota = Some(ClaimQuota { per_namespace: 2 });
+    let two = json!({ "databases": [{ "name": "a", "engine": "postgres" }, { "name": "b", "engine": "postgres" }] });
+    let first = plan(&request(two.clone()), &known);
+    assert_eq!(first.problems, []);
+    let mut known = carried_out(known, &first, true);
+    let other = SectionRequest {
+        application: "other".into(),
+        ..request(orders())
+    };
+    assert_eq!(
+        reasons(&plan(&other, &known)),
+        [("QuotaExceeded", "spec.databases[0]")]
+    );
+    // Lowered, it takes nothing away; kept data count.
+    known.classes.get_mut("pg").unwrap().quota = Some(ClaimQuota { per_namespace: 1 });
+    assert_eq!(plan(&request(two), &known).problems, []);
+    let one = json!({ "databases": [{ "name": "a", "engine": "postgres" }] });
+    let released = plan(&request(one), &known);
+    let known = carried_out(known, &released, true);
+    assert_eq!(
+        reasons(&plan(&other, &known)),
+        [("QuotaExceeded", "spec.databases[0]")]
+    );
+}
+
+#[test]
+fn a_database_that_is_removed_is_kept_and_comes_back_as_it_was() {
+    let known = carried_out(known(), &plan(&request(orders()), &known()), true);
+    let removed = plan(&request(json!({})), &known);
+    assert_eq!(reasons(&removed), [("DataKept", "spec")]);
+    assert_eq!(removed.problems[0].severity, Severity::Warning);
+    assert!(
+        removed.problems[0]
+            .hint
+            .as_ref()
+            .unwrap()
+            .contains("idp-cli data delete shop-orders -n team")
+    );
+    assert_eq!(
+        (
+            removed.bindings[0].name.as_str(),
+            &removed.bindings[0].spec["released"]
+        ),
+        ("shop-orders", &json!(true))
+    );
+    assert!(removed.env.is_empty());
+    let known = carried_out(known, &removed, true);
+    let again = plan(&request(orders()), &known);
+    assert_eq!(again.problems, []);
+    assert_eq!(again.bindings[0].spec.get("released"), None);
+}
+
+#[test]
+fn a_binding_is_named_until_its_data_are_gone() {
+    let mut known = carried_out(known(), &plan(&request(orders()), &known()), true);
+    known.claims.get_mut("shop-orders").unwrap().tombstone = Some(Tombstone {
+        since: "s".into(),
+        until: "u".into(),
+        delete: true,
+    });
+    let going = plan(&request(json!({})), &known);
+    assert_eq!(reasons(&going), [("DataDeletion", "spec")]);
+    let mut known = carried_out(known, &going, false);
+    known.claims.clear();
+    known.bindings.get_mut("shop-orders").unwrap().phase = Some(ClaimPhase::Deleted);
+    assert_eq!(plan(&request(json!({})), &known), SectionPlan::default());
+    // Wanted again, it is a new one.
+    assert_eq!(plan(&request(orders()), &known).bindings.len(), 1);
+}
+
+#[test]
+fn what_exists_stays_with_its_class_its_version_and_its_engine() {
+    let mut known = carried_out(known(), &plan(&request(orders()), &known()), true);
+    let mut elsewhere = request(orders());
+    elsewhere.environment_spec = json!({ "classes": { "postgres": "aurora" } });
+    known.classes.get_mut("pg").unwrap().default_version = Some("15".into());
+    let stays = plan(&elsewhere, &known);
+    assert_eq!(reasons(&stays), [("ClassChanged", "spec.databases[0].engine")]);
+    assert_eq!(
+        (
+            &stays.bindings[0].spec["class"],
+            &stays.bindings[0].spec["version"]
+        ),
+        (&json!("pg"), &json!("16"))
+    );
+
+    let upgraded =
+        request(json!({ "databases": [{ "name": "orders", "engine": "postgres", "version": "15" }] }));
+    let refused = plan(&upgraded, &known);
+    assert_eq!(
+        reasons(&refused),
+        [("ImmutableField", "spec.databases[0].version")]
+    );
+    assert!(
+        refused.problems[0]
+            .hint
+            .as_ref()
+            .unwrap()
+            .starts_with("add a database of another name with version 15, copy")
+    );
+    let bigger =
+        request(json!({ "databases": [{ "name": "orders", "engine": "postgres", "size": "large" }] }));
+    assert_eq!(plan(&bigger, &known).problems, []);
+    let engine = request(json!({ "databases": [{ "name": "orders", "engine": "mysql" }] }));
+    assert_eq!(
+        reasons(&plan(&engine, &known)),
+        [("ImmutableField", "spec.databases[0].engine")]
+    );
+}
+
+#[test]
+fn what_an_earlier_application_left_is_taken_up_again_by_its_namesake_only() {
+    let before = carried_out(known(), &plan(&request(orders()), &known()), true);
+    let mut known = Known {
+        bindings: BTreeMap::new(),
+        ..before
+    };
+    known.classes.get_mut("pg").unwrap().default_version = Some("15".into());
+    let again = plan(&request(orders()), &known);
+    assert_eq!(
+        (again.problems.len(), &again.bindings[0].spec["version"]),
+        (0, &json!("16"))
+    );
+    let mut other = request(json!({ "databases": [{ "name": "b", "engine": "postgres" }] }));
+    other.application = "shop-orders".into();
+    let claim = known.claims.remove("shop-orders").unwrap();
+    known.claims.insert("shop-orders-b".into(), claim);
+    assert_eq!(
+        reasons(&plan(&other, &known)),
+        [("NameTaken", "spec.databases[0].name")]
+    );
+}
+
+#[test]
+fn two_things_of_one_name_are_refused() {
+    let section = json!({ "databases": [{ "name": "a-bucket", "engine": "postgres" }],
+        "storage": { "buckets": [{ "name": "a" }] } });
+    assert_eq!(
+        reasons(&plan(&request(section), &known())),
+        [("Duplicate", "spec.storage.buckets[0].name")]
+    );
+    let mut known = known();
+    known.classes.get_mut("s3").unwrap().connection.variables[0].env = "HOST".into();
+    let section = json!({ "databases": [{ "name": "a", "engine": "postgres" }], "storage": { "buckets": [{ "name": "a" }] } });
+    assert_eq!(
+        reasons(&plan(&request(section), &known)),
+        [("Duplicate", "spec.storage.buckets[0].name")]
+    );
+}
+
+#[test]
+fn a_section_that_does_not_parse_is_a_problem() {
+    assert_eq!(
+        reasons(&plan(&request(json!({ "caches": [] })), &known())),
+        [("Invalid", "spec")]
+    );
+    assert!(schema()["properties"]["databases"].is_object());
+}

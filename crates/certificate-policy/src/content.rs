@@ -78,7 +78,7 @@ impl std::fmt::Display for Key {
 }
 
 /// What no policy can allow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flaw {
     /// One word in CamelCase.
     pub reason: String,

@@ -1,7 +1,23 @@
 //! The certificate policy controller: who may have which certificates, and the certificates of applications.
+//!
+//! Three controllers and a capability share one process and one view of the policies: `audit` (the policies and what
+//! violates them), `binding` (hosts of applications -> Certificates) and `approver` (requests -> approved or denied);
+//! `admission` tells the API server what policies allow. `names`, `csr`, `content` and `rules` are pure, and decide.
 
+pub mod admission;
+pub mod approver;
+pub mod ask;
+pub mod audit;
+pub mod binding;
+pub mod bound;
+pub mod capability;
 pub mod content;
 pub mod csr;
 pub mod duration;
+pub mod facts;
+pub mod kinds;
+pub mod knowledge;
 pub mod names;
+pub mod request;
 pub mod rules;
+pub mod secret;

@@ -10,6 +10,7 @@ use idp_core::Problem;
 
 use crate::content::{Content, Issuer};
 
+pub(crate) use policy::usage;
 pub use policy::{Bounds, Policy, Template};
 pub use selector::selects;
 

@@ -1,0 +1,136 @@
+//! The controller of `AllowedHosts`: one, owned by the Environment.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, stream::BoxStream};
+use idp_api::{
+    AllowedHostsSpec, Environment,
+    kinds::{ALLOWED_HOSTS, CERTIFICATE_POLICY},
+};
+use idp_core::{Child, Condition, Plan, Prepared, Problem, StatusView, labels};
+use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, View, Watch};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::json;
+
+use super::grants;
+use crate::{
+    content::Issuer,
+    knowledge::{self, Shared},
+    rules::Policy,
+};
+
+/// The controller of `AllowedHosts`.
+pub struct AdmissionController {
+    /// Policies.
+    pub shared: Shared,
+}
+
+/// An Environment has no status.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NoStatus;
+
+impl Serialize for NoStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_none()
+    }
+}
+
+impl<'de> Deserialize<'de> for NoStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+impl StatusView for NoStatus {
+    fn conditions(&self) -> &[Condition] {
+        &[]
+    }
+
+    fn problems(&self) -> &[Problem] {
+        &[]
+    }
+}
+
+impl Reconcile for AdmissionController {
+    type Resource = Environment;
+    type Observed = Vec<Policy>;
+    type Validated = Option<(String, AllowedHostsSpec)>;
+    type Status = NoStatus;
+
+    const NAME: &'static str = "idp-certificate-admission";
+
+    fn watches(&self) -> Vec<Watch> {
+        vec![Watch::children(ALLOWED_HOSTS)]
+    }
+
+    fn current_status(_: &Environment) -> Option<&NoStatus> {
+        Some(&NoStatus)
+    }
+
+    async fn observe(&self, _: &Arc<Environment>, _: &View<Self>) -> Result<Vec<Policy>, ObserveError> {
+        Ok(knowledge::policies(&self.shared))
+    }
+
+    fn validate(
+        &self,
+        environment: &Environment,
+        policies: &Vec<Policy>,
+    ) -> Result<Self::Validated, Vec<Problem>> {
+        let Some(certificates) = &environment.spec.certificates else {
+            return Ok(None);
+        };
+        let issuer = Issuer {
+            name: certificates.issuer.clone(),
+            kind: certificates.kind.clone(),
+            group: String::new(),
+        };
+        Ok(grants(policies, &issuer.completed()).map(|grants| {
+            let spec = AllowedHostsSpec {
+                base_domain: environment.spec.base_domain.clone(),
+                grants,
+            };
+            (environment.name_any(), spec)
+        }))
+    }
+
+    fn plan(&self, validated: &Self::Validated) -> Result<Plan<Prepared>, Vec<Problem>> {
+        let children = validated.iter().map(|(environment, spec)| {
+            let metadata = ObjectMeta {
+                name: Some(environment.clone()),
+                labels: Some([(labels::MANAGED_BY.to_owned(), Self::NAME.to_owned())].into()),
+                ..ObjectMeta::default()
+            };
+            Child::with_spec(ALLOWED_HOSTS, &metadata, json!(spec))
+        });
+        Ok(Plan {
+            children: children.collect(),
+            problems: Vec::new(),
+        })
+    }
+
+    fn status(
+        &self,
+        _: &Environment,
+        _: &Vec<Policy>,
+        _: Option<&Self::Validated>,
+        _: &Outcome,
+        _: Timestamp,
+    ) -> NoStatus {
+        NoStatus
+    }
+
+    fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+        let view = view.clone();
+        let all = move |_| {
+            let environments = view.resources();
+            environments
+                .iter()
+                .map(|environment| ObjectKey::of(environment.as_ref()))
+                .collect()
+        };
+        self.shared.changes(CERTIFICATE_POLICY).map(all).boxed()
+    }
+}

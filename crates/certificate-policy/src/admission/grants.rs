@@ -1,0 +1,98 @@
+//! Policies -> what they allow the hosts of routes. Pure.
+
+use idp_api::allowed_hosts::HostGrant;
+
+use crate::{
+    content::Issuer,
+    names::DnsPattern,
+    rules::{Asker, Policy, violations},
+};
+
+/// Most policies that are told of; the definition of `AllowedHosts` has the same bound.
+const MOST: usize = 64;
+
+/// One grant for each policy under which `issuer` could sign for some host. `None` when there are more policies than
+/// an admission policy can be told: it then asks nothing, and the controllers go on deciding.
+pub fn grants(policies: &[Policy], issuer: &Issuer) -> Option<Vec<HostGrant>> {
+    let useful = policies.iter().filter(|policy| could_sign(policy, issuer));
+    let grants: Vec<HostGrant> = useful.map(grant).collect();
+    (grants.len() <= MOST).then_some(grants)
+}
+
+/// Whether the policy allows certificates as the platform makes them at all, apart from namespace and host.
+fn could_sign(policy: &Policy, issuer: &Issuer) -> bool {
+    let content = policy.template().content(issuer, "host.invalid", "host-tls");
+    violations(policy, &Asker::default(), &content)
+        .iter()
+        .all(|violation| matches!(violation.field, "spec.namespaces" | "spec.names.dns"))
+}
+
+fn grant(policy: &Policy) -> HostGrant {
+    let mut grant = HostGrant {
+        policy: policy.name.clone(),
+        namespaces: policy.namespaces().to_vec(),
+        ..HostGrant::default()
+    };
+    for pattern in policy.dns() {
+        match pattern {
+            // Routes order no certificates for wildcards.
+            DnsPattern::Exact(name) if name.is_wildcard() => {}
+            DnsPattern::Exact(name) => grant.exact.push(name.to_string()),
+            DnsPattern::Below(domain) => grant.endings.push(format!(".{domain}")),
+            DnsPattern::Labels(_) => grant.expressions.extend(pattern.expression()),
+        }
+    }
+    grant
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_api::certificate_policy::{AllowedIssuer, CertificatePolicySpec, NamespaceSelector};
+
+    use super::*;
+
+    fn spec() -> CertificatePolicySpec {
+        let mut spec = CertificatePolicySpec {
+            namespaces: vec![NamespaceSelector::default()],
+            issuers: vec![AllowedIssuer {
+                name: "ca".into(),
+                kind: "ClusterIssuer".into(),
+                group: "cert-manager.io".into(),
+            }],
+            ..CertificatePolicySpec::default()
+        };
+        spec.names.dns.exact = vec!["Shop.example.com".into(), "*.example.com".into()];
+        spec.names.dns.suffixes = vec!["apps.example.com".into()];
+        spec.names.dns.patterns = vec!["api-*.example.com".into()];
+        spec
+    }
+
+    fn issuer(name: &str) -> Issuer {
+        Issuer {
+            name: name.into(),
+            kind: "ClusterIssuer".into(),
+            group: String::new(),
+        }
+        .completed()
+    }
+
+    #[test]
+    fn what_routes_can_use() {
+        let policies = [Policy::read("web", &spec())];
+        let grants = grants(&policies, &issuer("ca")).unwrap();
+        assert_eq!(grants[0].exact, ["shop.example.com"]);
+        assert_eq!(grants[0].endings, [".apps.example.com"]);
+        assert_eq!(grants[0].expressions, ["^api-[-a-z0-9]+\\.example\\.com$"]);
+    }
+
+    #[test]
+    fn policies_that_cannot_serve_routes_are_left_out() {
+        let mut clients = spec();
+        clients.usages = vec!["client auth".into()];
+        let policies = [Policy::read("clients", &clients), Policy::read("web", &spec())];
+        assert!(grants(&policies, &issuer("other")).unwrap().is_empty());
+        assert_eq!(grants(&policies, &issuer("ca")).unwrap().len(), 1);
+        let many: Vec<Policy> = (0..65).map(|n| Policy::read(&format!("p{n}"), &spec())).collect();
+        assert_eq!(grants(&many, &issuer("ca")), None);
+    }
+}

@@ -1,0 +1,86 @@
+//! The controller of certificate requests: it writes two conditions, and nothing else.
+
+use std::sync::{Arc, LazyLock};
+
+use futures::{StreamExt, stream::BoxStream};
+use idp_api::kinds::{CERTIFICATE_POLICY, ENVIRONMENT};
+use idp_core::{Plan, Prepared, Problem};
+use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, View, Watch};
+use jiff::Timestamp;
+
+use super::{Observed, Verdict, observe, status, validate};
+use crate::{
+    binding::CertificateBindingController,
+    kinds::NAMESPACE,
+    knowledge::Shared,
+    request::{CertificateRequest, CertificateRequestStatus},
+};
+
+/// The approver.
+pub struct ApproverController {
+    /// Policies, namespaces and Certificates.
+    pub shared: Shared,
+    /// Bindings, for which Certificates in the gateway's namespace are made.
+    pub bindings: View<CertificateBindingController>,
+}
+
+impl Reconcile for ApproverController {
+    type Resource = CertificateRequest;
+    type Observed = Observed;
+    type Validated = Verdict;
+    type Status = CertificateRequestStatus;
+
+    const NAME: &'static str = "idp-certificate-approver";
+
+    fn watches(&self) -> Vec<Watch> {
+        Vec::new()
+    }
+
+    fn current_status(request: &CertificateRequest) -> Option<&CertificateRequestStatus> {
+        // One without status is as one with an empty status: writing that would be touching what is not ours.
+        static EMPTY: LazyLock<CertificateRequestStatus> = LazyLock::new(Default::default);
+        Some(request.status.as_ref().unwrap_or(&EMPTY))
+    }
+
+    async fn observe(
+        &self,
+        request: &Arc<CertificateRequest>,
+        _: &View<Self>,
+    ) -> Result<Observed, ObserveError> {
+        observe::observe(request, &self.shared, &self.bindings)
+    }
+
+    fn validate(&self, _: &CertificateRequest, observed: &Observed) -> Result<Verdict, Vec<Problem>> {
+        Ok(validate(observed))
+    }
+
+    fn plan(&self, _: &Verdict) -> Result<Plan<Prepared>, Vec<Problem>> {
+        Ok(Plan::default())
+    }
+
+    fn status(
+        &self,
+        request: &CertificateRequest,
+        _: &Observed,
+        verdict: Option<&Verdict>,
+        _: &Outcome,
+        now: Timestamp,
+    ) -> CertificateRequestStatus {
+        status::status(request, verdict, now)
+    }
+
+    /// A policy or Environment may make an issuer ours whose requests were left alone.
+    fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+        let changes = [CERTIFICATE_POLICY, ENVIRONMENT, NAMESPACE].map(|kind| self.shared.changes(kind));
+        let view = view.clone();
+        futures::stream::select_all(changes)
+            .map(move |_| {
+                let undecided = view
+                    .resources()
+                    .into_iter()
+                    .filter(|request| request.status.as_ref().is_none_or(|status| !status.is_decided()));
+                undecided.map(|request| ObjectKey::of(request.as_ref())).collect()
+            })
+            .boxed()
+    }
+}

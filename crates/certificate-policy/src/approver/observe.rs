@@ -1,0 +1,128 @@
+//! The only reads: caches -> [`Observed`].
+
+use idp_runtime::{ObjectKey, ObserveError, View};
+use kube::ResourceExt;
+
+use crate::{
+    ask,
+    binding::CertificateBindingController,
+    bound,
+    content::{Content, Flaw},
+    facts::{self, CertificateFacts},
+    kinds::CERTIFICATE,
+    knowledge::{self, Shared},
+    request::CertificateRequest,
+    rules::{Asker, Policy},
+};
+
+/// What a decision depends on.
+#[derive(Clone, Debug)]
+pub enum Observed {
+    /// Somebody has decided, or it is not ours to decide.
+    NotOurs,
+    /// A request to decide on.
+    Open(Box<Open>),
+}
+
+/// A request to decide on.
+#[derive(Clone, Debug)]
+pub struct Open {
+    /// All policies.
+    pub policies: Vec<Policy>,
+    /// Who asks.
+    pub asker: Asker,
+    /// What for.
+    pub content: Result<Content, Flaw>,
+    /// Another Certificate that was there before and writes to the same Secret.
+    pub rival: Option<String>,
+}
+
+/// Collects what the decision on `request` depends on.
+pub(super) fn observe(
+    request: &CertificateRequest,
+    shared: &Shared,
+    bindings: &View<CertificateBindingController>,
+) -> Result<Observed, ObserveError> {
+    if request.status.as_ref().is_some_and(|status| status.is_decided()) {
+        return Ok(Observed::NotOurs);
+    }
+    let policies = knowledge::policies(shared);
+    let issuer = request.spec.issuer_ref.clone().completed();
+    if !knowledge::issuers(&policies, shared).contains(&issuer) {
+        return Ok(Observed::NotOurs);
+    }
+    let namespace = request.namespace().unwrap_or_default();
+    let certificate = certificate(request, &namespace, shared)?;
+    let mut content = ask::request(&request.spec);
+    if let (Ok(content), Some((_, certificate))) = (&mut content, &certificate) {
+        content.secret = Some(certificate.secret.clone());
+        content.renew_before = certificate
+            .content
+            .as_ref()
+            .and_then(|content| content.renew_before);
+    }
+    let asking = certificate
+        .as_ref()
+        .zip(content.as_ref().ok())
+        .and_then(|((_, certificate), content)| wanted_by(certificate, content, &namespace, bindings))
+        .unwrap_or_else(|| namespace.clone());
+    let asker = knowledge::asker(&asking, shared).ok_or_else(|| ObserveError {
+        source_name: "namespaces",
+        message: format!("namespace {asking} is not known yet"),
+    })?;
+    let rival = certificate.and_then(|(name, certificate)| rival(&namespace, &name, &certificate, shared));
+    Ok(Observed::Open(Box::new(Open {
+        policies,
+        asker,
+        content,
+        rival,
+    })))
+}
+
+/// The Certificate that the request was made for, if any. It is one of the same UID, or it is not known yet.
+fn certificate(
+    request: &CertificateRequest,
+    namespace: &str,
+    shared: &Shared,
+) -> Result<Option<(String, CertificateFacts)>, ObserveError> {
+    let owner = request
+        .owner_references()
+        .iter()
+        .find(|owner| owner.controller == Some(true) && owner.kind == CERTIFICATE.kind);
+    let Some(owner) = owner else { return Ok(None) };
+    match knowledge::certificate(namespace, &owner.name, shared) {
+        Some(certificate) if certificate.uid == owner.uid => Ok(Some((owner.name.clone(), certificate))),
+        _ => Err(ObserveError {
+            source_name: "certificates",
+            message: format!("Certificate {namespace}/{} is not known yet", owner.name),
+        }),
+    }
+}
+
+/// Namespace of the binding that really wants the certificate.
+fn wanted_by(
+    certificate: &CertificateFacts,
+    content: &Content,
+    namespace: &str,
+    bindings: &View<CertificateBindingController>,
+) -> Option<String> {
+    let (owner_namespace, name) = bound::owner(certificate)?;
+    let binding = bindings.resource(&ObjectKey::new(owner_namespace, name))?;
+    bound::is_wanted(&binding, certificate, namespace, &content.names).then(|| owner_namespace.to_owned())
+}
+
+/// A Certificate that was there before this one and writes to the same Secret.
+fn rival(namespace: &str, name: &str, certificate: &CertificateFacts, shared: &Shared) -> Option<String> {
+    let age = |name: &str, facts: &CertificateFacts| (facts.created.clone(), name.to_owned());
+    shared
+        .all_facts(CERTIFICATE)
+        .into_iter()
+        .find_map(|(key, other)| {
+            if key.namespace != namespace || key.name == name {
+                return None;
+            }
+            let other: CertificateFacts = facts::parse(&other)?;
+            let first = other.secret == certificate.secret && age(&key.name, &other) < age(name, certificate);
+            first.then_some(key.name)
+        })
+}

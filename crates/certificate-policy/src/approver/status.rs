@@ -1,0 +1,109 @@
+//! (Request, verdict) -> status. Pure.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::Verdict;
+use crate::request::{APPROVED, CertificateRequest, CertificateRequestStatus, DENIED, RequestCondition};
+
+/// [`RequestCondition`]'s reason of what is approved.
+const ALLOWED: &str = "AllowedByPolicy";
+/// Longest message: names of strangers stand in it.
+const LONGEST: usize = 2000;
+
+/// Adds the verdict; everything else stays as it is.
+pub(super) fn status(
+    request: &CertificateRequest,
+    verdict: Option<&Verdict>,
+    now: Timestamp,
+) -> CertificateRequestStatus {
+    let mut status = request.status.clone().unwrap_or_default();
+    let decision = match verdict {
+        None | Some(Verdict::LeaveAlone) => return status,
+        Some(Verdict::Approve { policy }) => condition(
+            APPROVED,
+            ALLOWED,
+            &format!("CertificatePolicy {policy} allows it"),
+            now,
+        ),
+        Some(Verdict::Deny { reason, message }) => condition(DENIED, reason, message, now),
+    };
+    // A decision is final, whoever made it.
+    if !status.is_decided() {
+        status.conditions.push(decision);
+    }
+    status
+}
+
+fn condition(type_: &str, reason: &str, message: &str, now: Timestamp) -> RequestCondition {
+    let message: String = message.chars().take(LONGEST).collect();
+    let time = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let rest = [
+        ("reason", reason),
+        ("message", &message),
+        ("lastTransitionTime", &time),
+    ];
+    RequestCondition {
+        type_: type_.to_owned(),
+        status: "True".to_owned(),
+        rest: Map::from_iter(rest.map(|(key, value)| (key.to_owned(), Value::from(value)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(conditions: &[(&str, &str)]) -> CertificateRequest {
+        let mut request = CertificateRequest::new("r", crate::request::CertificateRequestSpec::default());
+        let conditions = conditions.iter().map(|(type_, status)| RequestCondition {
+            type_: (*type_).to_owned(),
+            status: (*status).to_owned(),
+            rest: Map::new(),
+        });
+        request.status = Some(CertificateRequestStatus {
+            conditions: conditions.collect(),
+            ..CertificateRequestStatus::default()
+        });
+        request
+    }
+
+    #[test]
+    fn a_decision_is_added_and_never_changed() {
+        let deny = Verdict::Deny {
+            reason: "NameNotAllowed".into(),
+            message: "x".repeat(10_000),
+        };
+        let denied = status(
+            &request(&[("Ready", "False")]),
+            Some(&deny),
+            Timestamp::UNIX_EPOCH,
+        );
+        assert_eq!(denied.conditions.len(), 2);
+        assert!(denied.is(DENIED) && !denied.is(APPROVED));
+        assert_eq!(
+            denied.conditions[1].rest["lastTransitionTime"],
+            "1970-01-01T00:00:00Z"
+        );
+        assert_eq!(
+            denied.conditions[1].rest["message"].as_str().unwrap().len(),
+            LONGEST
+        );
+        for decided in [
+            [("Approved", "True")],
+            [("Denied", "True")],
+            [("Approved", "False")],
+        ] {
+            let request = request(&decided);
+            assert_eq!(
+                Some(&status(&request, Some(&deny), Timestamp::UNIX_EPOCH)),
+                request.status.as_ref()
+            );
+        }
+        let open = request(&[]);
+        assert_eq!(
+            Some(&status(&open, Some(&Verdict::LeaveAlone), Timestamp::UNIX_EPOCH)),
+            open.status.as_ref()
+        );
+    }
+}

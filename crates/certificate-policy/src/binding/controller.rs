@@ -1,0 +1,103 @@
+//! The controller of bindings: the kind, what it watches, and its phases. A table of contents.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{StreamExt, stream::BoxStream};
+use idp_api::{CertificateBinding, CertificateBindingStatus, kinds::CERTIFICATE_POLICY};
+use idp_core::{Plan, Prepared, Problem};
+use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, View, Watch};
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::{Observed, Validated, observe, plan, status, validate};
+use crate::{
+    facts,
+    kinds::{CERTIFICATE, NAMESPACE},
+    knowledge::Shared,
+};
+
+/// Name of the controller, and its field manager.
+pub const NAME: &str = "idp-certificate-policy";
+
+/// The controller of bindings.
+pub struct CertificateBindingController {
+    /// Policies, namespaces and all Certificates.
+    pub shared: Shared,
+}
+
+impl Reconcile for CertificateBindingController {
+    type Resource = CertificateBinding;
+    type Observed = Observed;
+    type Validated = Validated;
+    type Status = CertificateBindingStatus;
+
+    const NAME: &'static str = NAME;
+    // Certificates are in the gateway's namespace, where no owner reference holds them.
+    const FINALIZER: Option<&'static str> = Some("certificates.idp.dev/release");
+
+    fn watches(&self) -> Vec<Watch> {
+        vec![Watch::children(CERTIFICATE).facts(facts::certificate)]
+    }
+
+    fn current_status(binding: &CertificateBinding) -> Option<&CertificateBindingStatus> {
+        binding.status.as_ref()
+    }
+
+    async fn observe(
+        &self,
+        binding: &Arc<CertificateBinding>,
+        view: &View<Self>,
+    ) -> Result<Observed, ObserveError> {
+        observe::observe(binding, view, &self.shared, Timestamp::now())
+    }
+
+    fn validate(&self, binding: &CertificateBinding, observed: &Observed) -> Result<Validated, Vec<Problem>> {
+        validate(binding, observed)
+    }
+
+    fn plan(&self, validated: &Validated) -> Result<Plan<Prepared>, Vec<Problem>> {
+        Ok(plan(validated))
+    }
+
+    fn status(
+        &self,
+        binding: &CertificateBinding,
+        observed: &Observed,
+        validated: Option<&Validated>,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> CertificateBindingStatus {
+        status(binding, observed, validated, outcome, now)
+    }
+
+    /// Whoever waits for a host looks again when a binding that names it changes or goes.
+    fn affected_by(&self, changed: &CertificateBinding, view: &View<Self>) -> Vec<ObjectKey> {
+        let key = ObjectKey::of(changed);
+        let names = |host: &String| changed.spec.hosts.iter().any(|bound| &bound.host == host);
+        let others = view.resources().into_iter();
+        others
+            .filter(|other| other.spec.hosts.iter().any(|bound| names(&bound.host)))
+            .map(|other| ObjectKey::of(other.as_ref()))
+            .filter(|other| *other != key)
+            .collect()
+    }
+
+    /// A policy concerns every binding; the labels of a namespace, those in it.
+    fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+        let policies = self.shared.changes(CERTIFICATE_POLICY).map(|_| String::new());
+        let namespaces = self.shared.changes(NAMESPACE).map(|key| key.name);
+        let view = view.clone();
+        futures::stream::select(policies, namespaces)
+            .map(move |namespace| {
+                let concerned = view.resources().into_iter().filter(|binding| {
+                    namespace.is_empty() || binding.namespace().as_ref() == Some(&namespace)
+                });
+                concerned.map(|binding| ObjectKey::of(binding.as_ref())).collect()
+            })
+            .boxed()
+    }
+
+    fn recheck(&self, status: &CertificateBindingStatus, now: Timestamp) -> Option<Duration> {
+        super::status::recheck(status, now)
+    }
+}

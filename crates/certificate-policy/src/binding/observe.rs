@@ -1,0 +1,99 @@
+//! The only reads: caches -> [`Observed`].
+
+use std::sync::Arc;
+
+use idp_api::CertificateBinding;
+use idp_runtime::{ObjectKey, ObserveError, View};
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+
+use super::{CertificateBindingController, holder};
+use crate::{
+    facts::CertificateFacts,
+    knowledge::{self, Shared},
+    rules::{Asker, Policy},
+    secret,
+};
+
+/// What a binding's plan and status depend on.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// All policies.
+    pub policies: Vec<Policy>,
+    /// The binding's namespace.
+    pub asker: Asker,
+    /// Its hosts, in the order of the spec.
+    pub hosts: Vec<ObservedHost>,
+}
+
+/// What is known of one host.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ObservedHost {
+    /// Another binding that holds it.
+    pub holder: Option<ObjectKey>,
+    /// Whether that is one of the same application, so that both use one certificate.
+    pub shared: bool,
+    /// Its Certificate.
+    pub certificate: Option<CertificateFacts>,
+    /// Whether an approver denied that, and not just now: then it was under other policies.
+    pub denied_before: bool,
+}
+
+/// How old a denied Certificate must be to be made anew: whatever denies it over and over must not keep us busy.
+const DENIED_BEFORE: SignedDuration = SignedDuration::from_secs(60);
+/// cert-manager's reason of a Certificate whose request an approver denied.
+const DENIED: &str = "Denied";
+
+pub(super) fn observe(
+    binding: &Arc<CertificateBinding>,
+    view: &View<CertificateBindingController>,
+    shared: &Shared,
+    now: Timestamp,
+) -> Result<Observed, ObserveError> {
+    let own = ObjectKey::of(binding.as_ref());
+    let asker = knowledge::asker(&own.namespace, shared).ok_or_else(|| ObserveError {
+        source_name: "namespaces",
+        message: format!("namespace {} is not known yet", own.namespace),
+    })?;
+    let policies = knowledge::policies(shared);
+    let gateway = &binding.spec.secret_namespace;
+    let hosts = binding.spec.hosts.iter().map(|bound| {
+        let holder = holder(&bound.host, gateway, &own, &policies, view, shared);
+        let certificate = knowledge::certificate(gateway, &secret::name(&bound.host), shared);
+        ObservedHost {
+            denied_before: certificate
+                .as_ref()
+                .is_some_and(|certificate| denied_before(certificate, now)),
+            shared: holder
+                .as_ref()
+                .is_some_and(|holder| same_application(binding, holder, view)),
+            holder,
+            certificate,
+        }
+    });
+    Ok(Observed {
+        hosts: hosts.collect(),
+        asker,
+        policies,
+    })
+}
+
+fn denied_before(certificate: &CertificateFacts, now: Timestamp) -> bool {
+    let denied = certificate
+        .failure
+        .as_ref()
+        .is_some_and(|failure| failure.reason == DENIED);
+    let created = certificate.created.parse::<Timestamp>();
+    denied && created.is_ok_and(|created| now.duration_since(created) > DENIED_BEFORE)
+}
+
+fn same_application(
+    binding: &CertificateBinding,
+    holder: &ObjectKey,
+    view: &View<CertificateBindingController>,
+) -> bool {
+    binding.namespace().as_ref() == Some(&holder.namespace)
+        && view
+            .resource(holder)
+            .is_some_and(|other| other.spec.application == binding.spec.application)
+}

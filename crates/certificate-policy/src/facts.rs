@@ -1,0 +1,177 @@
+//! What the caches remember of each object.
+
+use idp_api::{CertificatePolicy, kinds};
+use idp_core::labels;
+use kube::{ResourceExt, core::DynamicObject};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use crate::{
+    ask,
+    content::{Content, Flaw, Issuer},
+    request::{APPROVED, CertificateRequestSpec, CertificateRequestStatus, DENIED},
+};
+
+/// What is remembered of a Certificate.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CertificateFacts {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.creationTimestamp`.
+    pub created: String,
+    /// The resource that our labels name as its owner, as `namespace/name`.
+    pub owner: Option<String>,
+    /// That resource's UID.
+    pub owner_uid: Option<String>,
+    /// Who is to sign.
+    pub issuer: Issuer,
+    /// The Secret that it is written to.
+    pub secret: String,
+    /// What it asks for.
+    pub content: Option<Content>,
+    /// Why that cannot be judged.
+    pub flaw: Option<Flaw>,
+    /// Whether the Secret holds what it asks for.
+    pub ready: bool,
+    /// The `Issuing` condition, when it is false for a reason: the last attempt failed.
+    pub failure: Option<Flaw>,
+    /// Whether cert-manager has looked at it.
+    pub seen: bool,
+    /// How often it has been issued.
+    pub revision: Option<i64>,
+    /// When the certificate ends.
+    pub not_after: Option<String>,
+    /// When it is to be renewed.
+    pub renewal_time: Option<String>,
+}
+
+/// What is remembered of a CertificateRequest.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RequestFacts {
+    /// UID of the Certificate that it was made for.
+    pub certificate_uid: Option<String>,
+    /// Its name.
+    pub certificate: Option<String>,
+    /// Who is to sign.
+    pub issuer: Issuer,
+    /// Whether an approver allowed it.
+    pub approved: bool,
+    /// Whether an approver refused it.
+    pub denied: bool,
+    /// What it asks for.
+    pub content: Option<Content>,
+    /// Why that cannot be judged.
+    pub flaw: Option<Flaw>,
+}
+
+/// Facts of a Certificate.
+pub fn certificate(object: &DynamicObject) -> Value {
+    let spec = ask::CertificateSpec::deserialize(&object.data["spec"]);
+    let status = &object.data["status"];
+    let condition = |type_: &str| {
+        let conditions = status["conditions"].as_array();
+        conditions
+            .into_iter()
+            .flatten()
+            .find(|condition| condition["type"] == type_)
+    };
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let mut facts = CertificateFacts {
+        uid: object.uid().unwrap_or_default(),
+        created: object
+            .creation_timestamp()
+            .map(|time| time.0.to_string())
+            .unwrap_or_default(),
+        owner: object.annotations().get(labels::OWNER).cloned(),
+        owner_uid: object.labels().get(labels::OWNER_UID).cloned(),
+        ready: condition("Ready").is_some_and(|ready| {
+            ready["status"] == "True" && ready["observedGeneration"].as_i64() >= object.metadata.generation
+        }),
+        failure: condition("Issuing")
+            .filter(|issuing| issuing["status"] == "False")
+            .map(|issuing| {
+                Flaw::new(
+                    issuing["reason"].as_str().unwrap_or("Failed"),
+                    issuing["message"].as_str().unwrap_or_default(),
+                )
+            }),
+        seen: status["conditions"].is_array(),
+        revision: status["revision"].as_i64(),
+        not_after: text(&status["notAfter"]),
+        renewal_time: text(&status["renewalTime"]),
+        ..CertificateFacts::default()
+    };
+    match spec {
+        Ok(spec) => {
+            facts.issuer = spec.issuer();
+            facts.secret = spec.secret_name().to_owned();
+            (facts.content, facts.flaw) = split(spec.content());
+        }
+        Err(error) => facts.flaw = Some(Flaw::new("RequestMalformed", error.to_string())),
+    }
+    json!(facts)
+}
+
+/// Facts of a CertificateRequest.
+pub fn request(object: &DynamicObject) -> Value {
+    let status = CertificateRequestStatus::deserialize(&object.data["status"]).unwrap_or_default();
+    let owner = object
+        .owner_references()
+        .iter()
+        .find(|owner| owner.controller == Some(true) && owner.kind == "Certificate");
+    let mut facts = RequestFacts {
+        certificate_uid: owner.map(|owner| owner.uid.clone()),
+        certificate: owner.map(|owner| owner.name.clone()),
+        approved: status.is(APPROVED),
+        denied: status.is(DENIED),
+        ..RequestFacts::default()
+    };
+    match CertificateRequestSpec::deserialize(&object.data["spec"]) {
+        Ok(spec) => {
+            facts.issuer = spec.issuer_ref.clone().completed();
+            (facts.content, facts.flaw) = split(ask::request(&spec));
+        }
+        Err(error) => facts.flaw = Some(Flaw::new("RequestMalformed", error.to_string())),
+    }
+    json!(facts)
+}
+
+/// Facts of a Namespace: its labels.
+pub fn namespace(object: &DynamicObject) -> Value {
+    json!(object.labels())
+}
+
+/// Facts of an Environment: what concerns certificates.
+pub fn environment(object: &DynamicObject) -> Value {
+    json!(object.data["spec"]["certificates"])
+}
+
+/// The issuer that an Environment's facts name.
+pub fn environment_issuer(facts: &Value) -> Option<Issuer> {
+    let name = facts["issuer"].as_str()?.to_owned();
+    let kind = facts["kind"].as_str().unwrap_or("ClusterIssuer").to_owned();
+    let group = String::new();
+    Some(Issuer { name, kind, group }.completed())
+}
+
+/// Reads facts.
+pub fn parse<T: DeserializeOwned>(facts: &Value) -> Option<T> {
+    T::deserialize(facts).ok()
+}
+
+/// The kind of policies, as a shorthand.
+pub const POLICY: idp_core::Kind = kinds::CERTIFICATE_POLICY;
+
+/// A policy, read.
+pub fn policy(policy: &CertificatePolicy) -> crate::rules::Policy {
+    crate::rules::Policy::read(&policy.name_any(), &policy.spec)
+}
+
+fn split(content: Result<Content, Flaw>) -> (Option<Content>, Option<Flaw>) {
+    match content {
+        Ok(content) => (Some(content), None),
+        Err(flaw) => (None, Some(flaw)),
+    }
+}

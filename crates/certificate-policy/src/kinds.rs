@@ -1,0 +1,15 @@
+//! Kinds of other projects that the controllers know.
+
+use idp_core::Kind;
+
+/// cert-manager's `Certificate`.
+pub const CERTIFICATE: Kind = Kind::namespaced("cert-manager.io", "v1", "Certificate", "certificates");
+/// cert-manager's `CertificateRequest`.
+pub const CERTIFICATE_REQUEST: Kind = Kind::namespaced(
+    "cert-manager.io",
+    "v1",
+    "CertificateRequest",
+    "certificaterequests",
+);
+/// `Namespace`.
+pub const NAMESPACE: Kind = Kind::cluster("", "v1", "Namespace", "namespaces");

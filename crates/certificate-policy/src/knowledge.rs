@@ -1,0 +1,66 @@
+//! What all controllers of this process know together: policies, namespaces, issuers. It is read from the caches of
+//! one of them, so that they never decide by different versions of a policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use idp_api::kinds::ENVIRONMENT;
+use idp_runtime::View;
+
+use crate::{
+    audit::PolicyController,
+    content::{Content, Issuer},
+    facts::{self, CertificateFacts},
+    kinds::{CERTIFICATE, NAMESPACE},
+    rules::{Asker, Decision, Policy, decide},
+};
+
+/// The caches.
+pub type Shared = View<PolicyController>;
+
+/// All policies, by name.
+pub fn policies(shared: &Shared) -> Vec<Policy> {
+    let mut policies: Vec<Policy> = shared
+        .resources()
+        .iter()
+        .filter(|policy| policy.metadata.deletion_timestamp.is_none())
+        .map(|policy| facts::policy(policy))
+        .collect();
+    policies.sort_by(|one, other| one.name.cmp(&other.name));
+    policies
+}
+
+/// The issuers whose requests are decided here: those that a policy or the Environment names.
+pub fn issuers(policies: &[Policy], shared: &Shared) -> BTreeSet<Issuer> {
+    let named = policies.iter().flat_map(Policy::issuers).cloned();
+    let environments = shared.all_facts(ENVIRONMENT);
+    let environments = environments
+        .iter()
+        .filter_map(|(_, facts)| facts::environment_issuer(facts));
+    named.chain(environments).collect()
+}
+
+/// A namespace as one who asks; absent while it is not known.
+pub fn asker(namespace: &str, shared: &Shared) -> Option<Asker> {
+    let labels: BTreeMap<String, String> = facts::parse(&*shared.facts(NAMESPACE, "", namespace)?)?;
+    Some(Asker {
+        namespace: namespace.to_owned(),
+        labels,
+    })
+}
+
+/// A Certificate.
+pub fn certificate(namespace: &str, name: &str, shared: &Shared) -> Option<CertificateFacts> {
+    facts::parse(&*shared.facts(CERTIFICATE, namespace, name)?)
+}
+
+/// Decides on a Certificate or request, if its issuer is one of ours.
+pub fn judge(
+    policies: &[Policy],
+    issuers: &BTreeSet<Issuer>,
+    asker: &Asker,
+    content: &Content,
+) -> Option<Decision> {
+    issuers
+        .contains(&content.issuer)
+        .then(|| decide(policies, asker, content))
+}

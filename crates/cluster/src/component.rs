@@ -12,7 +12,8 @@ use crate::process::stop;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Stops one process of an embedded cluster, by the name that `status` shows. It stays listed, as ended; the next
-/// [`crate::up`], or [`start_component`], starts it again. One that does not run is no error.
+/// [`crate::up`], or [`start_component`], starts it again: also the `up` of another test that shares the cluster, so that
+/// a test of a longer outage has a cluster of its own. One that does not run is no error.
 ///
 /// # Errors
 /// When the cluster is not an embedded one, or has no component of this name.

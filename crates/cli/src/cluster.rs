@@ -4,12 +4,9 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use idp_cluster::{Addon, Cluster, Manifest, Nodes, Provider, Purge, UpOptions};
+use idp_cluster::{Addon, Cluster, Nodes, Provider, Purge, UpOptions};
 
-use crate::progress::Terminal;
-
-/// The platform's controllers.
-const CONTROLLERS: [&str; 1] = ["idp-webapp"];
+use crate::{platform, progress::Terminal};
 
 /// How to start a cluster.
 #[derive(Args)]
@@ -75,24 +72,6 @@ fn nodes(text: &str) -> Result<Nodes, String> {
     }
 }
 
-/// Everything of ours that a cluster needs before controllers start: definitions and the local Environment.
-fn manifests() -> Result<Vec<Manifest>> {
-    let definitions = idp_api::generated::files().map_err(|error| anyhow::anyhow!("{error}"))?;
-    let mut manifests: Vec<Manifest> = definitions
-        .into_iter()
-        .map(|(source, text)| Manifest { source, text })
-        .collect();
-    manifests.push(Manifest {
-        source: "platform/operators/idp-webapp/rbac.yaml".to_owned(),
-        text: include_str!("../../../platform/operators/idp-webapp/rbac.yaml").to_owned(),
-    });
-    manifests.push(Manifest {
-        source: "platform/environments/local.yaml".to_owned(),
-        text: include_str!("../../../platform/environments/local.yaml").to_owned(),
-    });
-    Ok(manifests)
-}
-
 /// Starts the cluster.
 pub(crate) async fn up(name: &str, args: &UpArgs) -> Result<()> {
     let provider = match args.provider {
@@ -109,12 +88,12 @@ pub(crate) async fn up(name: &str, args: &UpArgs) -> Result<()> {
         provider: provider.clone(),
         nodes,
         addons: args.addons.clone(),
-        manifests: manifests()?,
+        manifests: platform::manifests(&args.addons)?,
         ..UpOptions::default()
     };
     let cluster = idp_cluster::up(&options, &Terminal).await?;
     if provider == Provider::Embedded && !args.no_controllers {
-        start_controllers(&cluster).await?;
+        start_controllers(&cluster, &args.addons).await?;
     }
     let selection = if name == idp_cluster::DEFAULT_NAME {
         String::new()
@@ -130,20 +109,22 @@ pub(crate) async fn up(name: &str, args: &UpArgs) -> Result<()> {
     Ok(())
 }
 
-/// Starts the controllers whose programs lie beside this one.
-async fn start_controllers(cluster: &Cluster) -> Result<()> {
-    let folder = std::env::current_exe()?;
-    for name in CONTROLLERS {
-        let program = folder.with_file_name(name);
-        if program.is_file() {
-            idp_cluster::start_controller(cluster, name, &program).await?;
-            println!("The controller {name} runs beside it.");
-        } else {
-            println!(
-                "There is no program {} to run as a controller.",
-                program.display()
-            );
-        }
+/// Starts the controllers that are of use, and whose programs lie beside this one.
+async fn start_controllers(cluster: &Cluster, addons: &[Addon]) -> Result<()> {
+    let program = std::env::current_exe()?;
+    let folder = program.parent().context("this program lies nowhere")?;
+    let (there, missing): (Vec<_>, Vec<_>) = platform::controllers(addons, folder)
+        .into_iter()
+        .partition(|controller| controller.program.is_file());
+    idp_cluster::start_controllers(cluster, &there).await?;
+    for controller in &there {
+        println!("The controller {} runs beside it.", controller.name);
+    }
+    for controller in &missing {
+        println!(
+            "There is no program {} to run as a controller.",
+            controller.program.display()
+        );
     }
     Ok(())
 }

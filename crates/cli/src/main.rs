@@ -3,6 +3,7 @@
 mod cluster;
 mod connect;
 mod image;
+mod platform;
 mod progress;
 mod render;
 mod show;

@@ -141,10 +141,37 @@ pub(crate) fn ensure_crossplane(folder: &Folder) -> Result<PathBuf> {
     Ok(dir)
 }
 
+/// The folder with `ca.crt`, `tls.crt` and `tls.key` by which the controller `name` and the others know each other; its
+/// certificate is new at each call.
+pub(crate) fn controller(folder: &Folder, namespace: &str, name: &str) -> Result<PathBuf> {
+    let authority = folder.cert("controllers/ca.crt");
+    // Of the two files the key is written last.
+    let title = format!("idp controllers {}", folder.name);
+    let ca = if folder.cert("controllers/ca.key").exists() {
+        Authority::open(folder, "controllers/ca", &title)?
+    } else {
+        Authority::create(folder, "controllers/ca", &title)?
+    };
+    let service = format!("{name}.{namespace}.svc");
+    let identity = format!("spiffe://idp.dev/ns/{namespace}/sa/{name}");
+    let names = [name, service.as_str()];
+    let subject = Subject {
+        usages: BOTH,
+        identity: Some(&identity),
+        ..Subject::server(name, &names, &[])
+    };
+    ca.issue(folder, &format!("controllers/{name}/tls"), &subject)?;
+    let dir = folder.cert(&format!("controllers/{name}"));
+    write_atomic(&dir.join("ca.crt"), &std::fs::read(authority)?, 0o600)?;
+    Ok(dir)
+}
+
 /// Whom a certificate names, and for what.
 struct Subject<'a> {
     common_name: &'a str,
     group: Option<&'a str>,
+    /// URI of the workload.
+    identity: Option<&'a str>,
     names: &'a [&'a str],
     addresses: &'a [IpAddr],
     usages: &'static [ExtendedKeyUsagePurpose],
@@ -155,6 +182,7 @@ impl<'a> Subject<'a> {
         Self {
             common_name,
             group,
+            identity: None,
             names: &[],
             addresses: &[],
             usages: CLIENT,
@@ -165,6 +193,7 @@ impl<'a> Subject<'a> {
         Self {
             common_name,
             group: None,
+            identity: None,
             names,
             addresses,
             usages: SERVER,
@@ -178,15 +207,28 @@ struct Authority {
 
 impl Authority {
     fn create(folder: &Folder, file: &str, name: &str) -> Result<Self> {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let params = Self::params(name);
         let key = KeyPair::generate()?;
         write(folder, file, &params.self_signed(&key)?.pem(), &key)?;
         Ok(Self {
             issuer: Issuer::new(params, key),
         })
+    }
+
+    /// One that was created before under this name.
+    fn open(folder: &Folder, file: &str, name: &str) -> Result<Self> {
+        let key = KeyPair::from_pem(&std::fs::read_to_string(folder.cert(&format!("{file}.key")))?)?;
+        Ok(Self {
+            issuer: Issuer::new(Self::params(name), key),
+        })
+    }
+
+    fn params(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params
     }
 
     fn issue(&self, folder: &Folder, file: &str, subject: &Subject<'_>) -> Result<()> {
@@ -201,6 +243,10 @@ impl Authority {
             params
                 .subject_alt_names
                 .push(SanType::DnsName((*name).try_into().context("a DNS name")?));
+        }
+        if let Some(identity) = subject.identity {
+            let identity = identity.try_into().context("a URI")?;
+            params.subject_alt_names.push(SanType::URI(identity));
         }
         params
             .subject_alt_names

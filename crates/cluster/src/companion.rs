@@ -1,6 +1,6 @@
 //! Controllers that run beside a cluster: they are listed by `status`, and end with the cluster.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -52,26 +52,67 @@ async fn start_companion(
 /// Namespace of the platform's controllers' identities.
 const CONTROLLERS: &str = "idp-system";
 
-/// Starts the controller `name` beside the cluster, with that controller's identity and rights and no others. Its
-/// health and metrics are on a free port of loopback.
+/// A controller of the platform.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    /// Its name: that of its service account too.
+    pub name: &'static str,
+    /// The program.
+    pub program: PathBuf,
+    /// Name of the capability that it serves, if any.
+    pub capability: Option<&'static str>,
+}
+
+/// Starts controllers beside the cluster, each with its own identity and rights and no others. Health, metrics and gRPC
+/// are on free ports of loopback; those that serve no capability are told where the others do.
 ///
 /// # Errors
-/// When its identity cannot be made, or it cannot be started.
-pub async fn start_controller(cluster: &Cluster, name: &'static str, program: &Path) -> Result<()> {
-    let kubeconfig = controller_kubeconfig(cluster, name, CONTROLLERS).await?;
-    let port = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port();
-    let args = vec![
+/// When an identity cannot be made, or one cannot be started.
+pub async fn start_controllers(cluster: &Cluster, controllers: &[Controller]) -> Result<()> {
+    let mut capabilities = Vec::new();
+    for controller in controllers {
+        if let Some(capability) = controller.capability {
+            let port = free_port()?;
+            start(cluster, controller, port, &[]).await?;
+            capabilities.push(format!(
+                "--capability={capability}={}@127.0.0.1:{port}",
+                controller.name
+            ));
+        }
+    }
+    for controller in controllers {
+        if controller.capability.is_none() {
+            start(cluster, controller, free_port()?, &capabilities).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn start(cluster: &Cluster, controller: &Controller, grpc: u16, more: &[String]) -> Result<()> {
+    let kubeconfig = controller_kubeconfig(cluster, controller.name, CONTROLLERS).await?;
+    let certificates = controller_certificates(cluster, controller.name)?;
+    let port = free_port()?;
+    let mut args = vec![
         format!("--kubeconfig={}", kubeconfig.display()),
         format!("--health-address=127.0.0.1:{port}"),
+        format!("--grpc-address=127.0.0.1:{grpc}"),
+        format!("--tls-dir={}", certificates.display()),
     ];
-    start_companion(
-        cluster,
-        name,
-        program,
-        args,
-        format!("http://127.0.0.1:{port}/metrics"),
-    )
-    .await
+    args.extend_from_slice(more);
+    let endpoint = format!("http://127.0.0.1:{port}/metrics");
+    start_companion(cluster, controller.name, &controller.program, args, endpoint).await
+}
+
+/// The folder with the certificates by which the controller `name` of this cluster knows the others, and is known to
+/// them.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn controller_certificates(cluster: &Cluster, name: &str) -> Result<PathBuf> {
+    crate::certs::controller(cluster.folder(), CONTROLLERS, name)
+}
+
+fn free_port() -> Result<u16> {
+    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
 }

@@ -49,7 +49,7 @@ pub use addon::{Addon, Generation};
 pub use apply::{FIELD_MANAGER, Manifest, apply_manifests};
 pub use cache::Cache;
 pub use cluster::{Cluster, ComponentStatus, list, status};
-pub use companion::start_controller;
+pub use companion::{Controller, controller_certificates, start_controllers};
 pub use component::{start_component, stop_component};
 pub use crds::Peer;
 pub use down::{Purge, down};

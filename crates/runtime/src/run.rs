@@ -68,7 +68,7 @@ pub struct Options {
     pub max_concurrent_reconciles: usize,
     /// Where gRPC is served, and the certificates that it is spoken with
     #[command(flatten)]
-    pub grpc: grpc::Args,
+    pub grpc: grpc::GrpcArgs,
 }
 
 /// Runs one controller until the process is told to end.

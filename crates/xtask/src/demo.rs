@@ -4,39 +4,50 @@ use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use idp_api::WebApplication;
-use idp_cluster::{Cluster, DEFAULT_NAME, Manifest, Nodes, UpOptions};
+use clap::Args;
+use idp_cluster::{Cluster, DEFAULT_NAME, Manifest};
 use idp_core::condition::READY;
-use idp_testkit::{load_sample_image, platform_manifests};
+use idp_testkit::load_sample_image;
 use kube::{Api, Client};
 
-use crate::{
-    build::{self, Profile},
-    progress::Lines,
-};
+use crate::build::{self, Profile};
 
 const APPLICATION: &str = "sample-web-app";
 const APPLICATION_NAMESPACE: &str = "sample";
-const CONTROLLER: &str = "idp-webapp";
 /// How long the sample may take: its image is in the node already.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Brings up the cluster, the controller and the sample; shows its tree and its page.
-pub(crate) async fn run(root: &Path) -> Result<()> {
-    println!("… build the controller and the command line");
-    let programs = build::programs(root, &[CONTROLLER, "idp-cli"], Profile::Debug)?;
-    let cluster = start_cluster().await?;
+/// The controllers, and what shows their work.
+const PROGRAMS: [&str; 3] = ["idp-webapp", "idp-secrets-bridge", "idp-cli"];
+
+/// What runs beside the cluster.
+#[derive(Args)]
+pub(crate) struct DemoArgs {
+    /// Peers to run beside the cluster, as `idp-cli up --with` names them; building them takes minutes, once.
+    #[arg(long = "with", value_name = "ADD-ONS")]
+    with: Option<String>,
+}
+
+/// Brings up the cluster, the controllers and the sample; shows its tree and its page.
+pub(crate) async fn run(root: &Path, args: &DemoArgs) -> Result<()> {
+    println!("… build the controllers and the command line");
+    let cli = build::programs(root, &PROGRAMS, Profile::Debug)?.join("idp-cli");
+    let mut up = Command::new(&cli);
+    up.args(["up", "--yes"]);
+    if let Some(addons) = &args.with {
+        up.args(["--with", addons]);
+    }
+    build::run(&mut up)?;
+    let cluster = Cluster::open(DEFAULT_NAME)?;
     if cluster.real_node()?.is_some() {
         println!("… make the sample's image and load it into the node");
         load_sample_image(&cluster).await?;
     }
-    println!("… start the controller");
-    idp_cluster::start_controller(&cluster, CONTROLLER, &programs.join(CONTROLLER)).await?;
     let client = cluster.client().await?;
     println!("… apply applications/sample-web-app");
-    apply_sample(&client, root).await?;
+    apply_sample(&client, root, args.with.as_deref()).await?;
     wait_ready(&client).await?;
 
-    let cli = programs.join("idp-cli");
     println!();
     build::run(Command::new(&cli).args(["tree", APPLICATION, "--namespace", APPLICATION_NAMESPACE]))?;
     show_page(&cluster, &client).await?;
@@ -50,22 +61,13 @@ pub(crate) async fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn start_cluster() -> Result<Cluster> {
-    let nodes = Nodes::default_here();
-    if nodes == Nodes::Real {
-        idp_cluster::install_packages(&Lines).await?;
-    }
-    let options = UpOptions {
-        name: DEFAULT_NAME.to_owned(),
-        nodes,
-        manifests: platform_manifests()?,
-        ..UpOptions::default()
+async fn apply_sample(client: &Client, root: &Path, addons: Option<&str>) -> Result<()> {
+    // The second is the first with secrets, which only a cluster with their peers can supply.
+    let application = match addons {
+        Some(addons) if addons.contains("external-secrets") => "supplied.yaml",
+        _ => "webapplication.yaml",
     };
-    idp_cluster::up(&options, &Lines).await
-}
-
-async fn apply_sample(client: &Client, root: &Path) -> Result<()> {
-    let manifests: Result<Vec<Manifest>> = ["namespace.yaml", "webapplication.yaml"]
+    let manifests: Result<Vec<Manifest>> = ["namespace.yaml", application]
         .into_iter()
         .map(|name| {
             let source = format!("applications/sample-web-app/{name}");

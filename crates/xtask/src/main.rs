@@ -22,7 +22,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     /// Shows the main job: a cluster, the controller, and the sample application up to Ready.
-    Demo,
+    Demo(demo::DemoArgs),
     /// Runs every test, those on the real cluster included.
     Test(test::TestArgs),
     /// Checks format, lints and dependencies.
@@ -47,7 +47,7 @@ async fn main() -> std::process::ExitCode {
 async fn run(cli: Cli) -> Result<()> {
     let root = idp_testkit::root().canonicalize()?;
     match cli.task {
-        Task::Demo => demo::run(&root).await,
+        Task::Demo(args) => demo::run(&root, &args).await,
         Task::Test(args) => test::run(&root, &args).await,
         Task::Check => checks::run(&root),
         Task::Bench(args) => bench::run(&root, &args).await,

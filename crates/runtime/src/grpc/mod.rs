@@ -18,7 +18,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 /// Where gRPC is served, and the certificates that it is spoken with.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {
+pub struct GrpcArgs {
     /// Address of the gRPC server
     #[arg(long, env = "IDP_GRPC_ADDRESS", default_value = "0.0.0.0:9443")]
     pub grpc_address: SocketAddr,
@@ -27,7 +27,7 @@ pub struct Args {
     pub tls_dir: PathBuf,
 }
 
-impl Default for Args {
+impl Default for GrpcArgs {
     /// A free port of loopback: for controllers within a test.
     fn default() -> Self {
         Self {

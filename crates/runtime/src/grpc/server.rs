@@ -103,7 +103,7 @@ pub(crate) struct Server {
 impl Server {
     /// Binds the address and reads the certificates.
     pub(crate) async fn bind(
-        args: &super::Args,
+        args: &super::GrpcArgs,
         namespace: &str,
         services: Vec<Service>,
     ) -> anyhow::Result<Self> {

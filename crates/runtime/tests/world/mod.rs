@@ -110,7 +110,7 @@ impl World {
             lease_namespace: "default".into(),
             health_address: "127.0.0.1:0".parse().unwrap(),
             max_concurrent_reconciles: 4,
-            grpc: idp_runtime::grpc::Args::default(),
+            grpc: idp_runtime::grpc::GrpcArgs::default(),
         };
         let task = tokio::spawn(async move {
             run_until(Widgets, client, options, async {

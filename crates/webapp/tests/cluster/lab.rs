@@ -69,7 +69,7 @@ async fn control(started: mpsc::Sender<Cluster>) {
         lease_namespace: NAMESPACE.to_owned(),
         health_address: ([127, 0, 0, 1], 0).into(),
         max_concurrent_reconciles: 8,
-        grpc: idp_runtime::grpc::Args::default(),
+        grpc: idp_runtime::grpc::GrpcArgs::default(),
     };
     loop {
         let run = idp_runtime::run_until(

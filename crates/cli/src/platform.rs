@@ -1,0 +1,85 @@
+//! What of the platform goes into a cluster that `up` starts: manifests, and controllers beside it.
+
+use std::path::Path;
+
+use anyhow::Result;
+use idp_cluster::{Addon, Controller, Manifest};
+
+macro_rules! manifests {
+    ($($file:literal),* $(,)?) => {
+        &[$(($file, include_str!(concat!("../../../", $file)))),*]
+    };
+}
+
+/// A file of the repository: its path, and what it holds.
+type File = (&'static str, &'static str);
+
+/// One of the platform's controllers.
+struct Part {
+    name: &'static str,
+    /// Name of the capability that it serves, if any.
+    capability: Option<&'static str>,
+    /// What it is useless without: it does not run beside a cluster that lacks that.
+    needs: Option<fn(Addon) -> bool>,
+    /// What it needs of the cluster.
+    manifests: &'static [File],
+}
+
+const PARTS: &[Part] = &[
+    Part {
+        name: "idp-webapp",
+        capability: None,
+        needs: None,
+        manifests: manifests!["platform/operators/idp-webapp/rbac.yaml"],
+    },
+    Part {
+        name: "idp-secrets-bridge",
+        capability: Some("secrets"),
+        needs: Some(|addon| addon == Addon::ExternalSecrets),
+        manifests: manifests!["platform/operators/idp-secrets-bridge/rbac.yaml"],
+    },
+];
+
+/// What belongs to the local Environment.
+const LOCAL: &[File] = manifests!["platform/environments/local.yaml"];
+/// The store that the local Environment names.
+const LOCAL_STORE: &[File] = manifests!["secrets/external-secrets/local.yaml"];
+
+/// Everything of ours that a cluster needs before controllers start.
+pub(crate) fn manifests(addons: &[Addon]) -> Result<Vec<Manifest>> {
+    let definitions = idp_api::generated::files().map_err(|error| anyhow::anyhow!("{error}"))?;
+    let manifest = |source: &str, text: &str| Manifest {
+        source: source.to_owned(),
+        text: text.to_owned(),
+    };
+    let mut manifests: Vec<Manifest> = definitions
+        .iter()
+        .map(|(source, text)| manifest(source, text))
+        .collect();
+    let has = |addon: Addon| addons.contains(&addon);
+    let store = has(Addon::LocalStack) && has(Addon::ExternalSecrets);
+    let files = PARTS
+        .iter()
+        .flat_map(|part| part.manifests)
+        .chain(LOCAL)
+        .chain(LOCAL_STORE.iter().filter(|_| store));
+    manifests.extend(files.map(|(source, text)| manifest(source, text)));
+    Ok(manifests)
+}
+
+/// The controllers that are of use beside a cluster with these add-ons, those that serve capabilities first; their
+/// programs lie in `folder`.
+pub(crate) fn controllers(addons: &[Addon], folder: &Path) -> Vec<Controller> {
+    PARTS
+        .iter()
+        .filter(|part| {
+            part.needs
+                .is_none_or(|needs| addons.iter().any(|addon| needs(*addon)))
+        })
+        .map(|part| Controller {
+            name: part.name,
+            program: folder.join(part.name),
+            capability: part.capability,
+        })
+        .collect()
+}

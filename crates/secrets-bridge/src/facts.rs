@@ -1,0 +1,163 @@
+//! What the caches remember of External Secrets' objects. Nothing of a Secret is ever among it.
+
+use idp_runtime::ObjectKey;
+use kube::core::DynamicObject;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::failure;
+
+/// What is remembered of an `ExternalSecret`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ExternalSecretFacts {
+    /// Its UID: events name it.
+    pub(crate) uid: String,
+    /// Whether its present spec has been carried out at least once.
+    pub(crate) synced: bool,
+    /// Generation and hash of its metadata when it was last carried out.
+    pub(crate) synced_version: String,
+    /// Whether it is `Ready`; `None` before anything is known.
+    pub(crate) ready: Option<bool>,
+}
+
+/// Of an `ExternalSecret`. When it was last refreshed is left out: it changes all the time, and says nothing.
+pub(crate) fn external_secret(object: &DynamicObject) -> Value {
+    let status = &object.data["status"];
+    let synced_version = status["syncedResourceVersion"].as_str().unwrap_or_default();
+    let generation = object.metadata.generation.unwrap_or_default();
+    let ready = status["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|condition| condition["type"] == "Ready")
+        .map(|condition| condition["status"] == "True");
+    json!(ExternalSecretFacts {
+        uid: object.metadata.uid.clone().unwrap_or_default(),
+        synced: synced_version
+            .split_once('-')
+            .is_some_and(|(synced, _)| synced == generation.to_string()),
+        synced_version: synced_version.to_owned(),
+        ready,
+    })
+}
+
+/// Whether a store works: `true`, `false`, or nothing before it has been looked at.
+pub(crate) fn store(object: &DynamicObject) -> Value {
+    object.data["status"]["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|condition| condition["type"] == "Ready")
+        .map_or(Value::Null, |condition| json!(condition["status"] == "True"))
+}
+
+/// Of an Environment: where secrets come from.
+pub(crate) fn environment(object: &DynamicObject) -> Value {
+    object.data["spec"]["secrets"].clone()
+}
+
+/// What an event about an `ExternalSecret` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EventFacts {
+    /// UID of the `ExternalSecret`.
+    pub(crate) about: String,
+    /// When it happened last, in RFC 3339: comparable as a text.
+    pub(crate) at: String,
+    /// What happened.
+    pub(crate) what: Happened,
+}
+
+/// What happened to an `ExternalSecret`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Happened {
+    /// Its Secret was changed.
+    Changed,
+    /// It could not be carried out, in stable words.
+    Failed(failure::Cause),
+}
+
+/// Of an event: External Secrets says by events alone that a Secret has changed, and why one could not be made.
+pub(crate) fn event(object: &DynamicObject) -> Value {
+    let data = &object.data;
+    let what = match (data["reason"].as_str(), data["message"].as_str()) {
+        (Some("Updated"), _) => Happened::Changed,
+        (Some("UpdateFailed"), Some(message)) => Happened::Failed(failure::cause(message)),
+        _ => return Value::Null,
+    };
+    let at = [
+        &data["series"]["lastObservedTime"],
+        &data["lastTimestamp"],
+        &data["eventTime"],
+    ]
+    .into_iter()
+    .find_map(Value::as_str);
+    match (data["involvedObject"]["uid"].as_str(), at) {
+        (Some(about), Some(at)) => json!(EventFacts {
+            about: about.to_owned(),
+            at: at.to_owned(),
+            what,
+        }),
+        _ => Value::Null,
+    }
+}
+
+/// The SecretBinding that an event concerns: an `ExternalSecret` is called `BINDING.SECRET`.
+pub(crate) fn event_binding(object: &DynamicObject) -> Option<ObjectKey> {
+    let involved = &object.data["involvedObject"];
+    let (binding, _) = involved["name"].as_str()?.rsplit_once('.')?;
+    Some(ObjectKey::new(involved["namespace"].as_str()?, binding))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(value: Value) -> DynamicObject {
+        serde_json::from_value(value).unwrap()
+    }
+
+    #[test]
+    fn a_refresh_that_changes_nothing_is_no_news() {
+        let at = |refreshed: &str| {
+            external_secret(&object(json!({
+                "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+                "metadata": {"name": "shop.db", "uid": "u", "generation": 2},
+                "status": {"refreshTime": refreshed, "syncedResourceVersion": "2-abc",
+                    "conditions": [{"type": "Ready", "status": "True"}]},
+            })))
+        };
+        assert_eq!(at("2026-01-01T00:00:00Z"), at("2026-01-01T01:00:00Z"));
+        assert_eq!(at("")["synced"], true);
+    }
+
+    #[test]
+    fn another_spec_is_not_synced_yet() {
+        let facts = external_secret(&object(json!({
+            "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
+            "metadata": {"name": "shop.db", "generation": 12},
+            "status": {"syncedResourceVersion": "1-abc"},
+        })));
+        assert_eq!(facts["synced"], false);
+        assert_eq!(facts["ready"], Value::Null);
+    }
+
+    #[test]
+    fn events_name_the_binding() {
+        let event = |reason: &str| {
+            object(json!({
+                "apiVersion": "v1", "kind": "Event", "metadata": {"name": "e", "namespace": "team-a"},
+                "reason": reason, "message": "secret updated", "lastTimestamp": "2026-01-01T00:00:00Z",
+                "involvedObject": {"kind": "ExternalSecret", "namespace": "team-a", "name": "shop.db", "uid": "u"},
+            }))
+        };
+        assert_eq!(
+            event_binding(&event("Updated")),
+            Some(ObjectKey::new("team-a", "shop"))
+        );
+        assert_eq!(super::event(&event("Updated"))["what"], "changed");
+        assert_eq!(super::event(&event("Created")), Value::Null);
+    }
+}

@@ -1,0 +1,141 @@
+//! Remote keys: which of them an application may name. Pure.
+
+use idp_api::environment::SecretDefaults;
+
+/// Longest name of a secret in AWS Secrets Manager.
+const LONGEST: usize = 512;
+
+/// What an application's remote keys begin with.
+///
+/// # Errors
+/// What is wrong with the Environment's template.
+pub(crate) fn prefix(
+    defaults: &SecretDefaults,
+    namespace: &str,
+    application: &str,
+) -> Result<String, &'static str> {
+    let prefix = defaults
+        .prefix
+        .replace("{namespace}", namespace)
+        .replace("{application}", application);
+    if prefix.contains(['{', '}']) {
+        return Err("it may hold {namespace} and {application}, and no other braces");
+    }
+    // Without an end, the keys of `shop` would begin like those of `shop-admin`.
+    if !prefix.ends_with(['/', '-', '_', '.']) {
+        return Err("it must end with '/', '-', '_' or '.'");
+    }
+    check(prefix.trim_end_matches('/')).map(|()| prefix)
+}
+
+/// Whether a key, or a part of one, is a plain path: nothing in it may be read as something else by a store.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check(key: &str) -> Result<(), &'static str> {
+    if key.len() > LONGEST {
+        return Err("it has more than 512 characters");
+    }
+    if !key
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "/_+=.@-".contains(c))
+    {
+        return Err("it holds something other than letters, digits and / _ + = . @ -");
+    }
+    if key.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err("it begins or ends with '/', or has a part '', '.' or '..'");
+    }
+    Ok(())
+}
+
+/// Whether `key` lies below `prefix`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn confined(key: &str, prefix: &str) -> Result<(), &'static str> {
+    let rest = key
+        .strip_prefix(prefix)
+        .ok_or("it is not below the application's own prefix")?;
+    if rest.is_empty() {
+        return Err("it is the prefix itself");
+    }
+    check(key)?;
+    check(rest)
+}
+
+/// The default name of the variable of a property: in capitals, with `_` for what no variable may hold.
+pub(crate) fn variable(property: &str) -> String {
+    let name: String = property
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_uppercase()
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("_{name}")
+    } else {
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn defaults(prefix: &str) -> SecretDefaults {
+        SecretDefaults {
+            prefix: prefix.into(),
+            ..SecretDefaults::default()
+        }
+    }
+
+    #[test]
+    fn prefixes() {
+        assert_eq!(
+            prefix(&defaults("idp/{namespace}/{application}/"), "team-a", "shop").unwrap(),
+            "idp/team-a/shop/"
+        );
+        for wrong in ["{namespace}", "{tenant}/", "../{namespace}/", "/", "ä/"] {
+            assert!(prefix(&defaults(wrong), "team-a", "shop").is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn keys_stay_below_their_prefix() {
+        let own = "team-a/shop/";
+        assert_eq!(confined("team-a/shop/db", own), Ok(()));
+        assert_eq!(confined("team-a/shop/db/main", own), Ok(()));
+        for escape in [
+            "team-a/shop/../admin/db",
+            "team-a/shop/..",
+            "team-a/shop/./db",
+            "team-a/shop//db",
+            "team-a/shop/%2e%2e/db",
+            "team-a/shop/db#x",
+            "team-a/shop/db?version=1",
+            "team-a/shop/",
+            "team-a/shop",
+            "team-a/shop-admin/db",
+            "team-b/shop/db",
+            "team-a/shop/dä",
+            "team-a/shop/d\u{0430}",
+            "team-a/shop/d b",
+            "team-a/shop/db\n",
+            "team-a/shop/db\0",
+        ] {
+            assert!(confined(escape, own).is_err(), "{escape:?}");
+        }
+        assert!(confined(&format!("{own}{}", "x".repeat(600)), own).is_err());
+    }
+
+    #[test]
+    fn names_of_variables() {
+        assert_eq!(variable("password"), "PASSWORD");
+        assert_eq!(variable("api.key-2"), "API_KEY_2");
+        assert_eq!(variable("2fa"), "_2FA");
+    }
+}

@@ -1,0 +1,152 @@
+//! (binding, `Observed`) -> `Validated`. Pure.
+//!
+//! A binding is checked as if anybody had written it, because anybody who may create one in its namespace can: the
+//! capability's own plan is no proof.
+
+use idp_api::{
+    SecretBinding,
+    secret_binding::{BoundSecret, StoreRef},
+};
+use idp_core::{Problem, labels};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt;
+
+use crate::{controller::NAME, keys, observe::Observed};
+
+/// A binding whose secrets are its application's.
+#[derive(Clone, Debug)]
+pub struct Validated {
+    pub(crate) name: String,
+    pub(crate) namespace: String,
+    pub(crate) application: String,
+    pub(crate) store: StoreRef,
+    pub(crate) secrets: Vec<BoundSecret>,
+}
+
+impl Validated {
+    /// Name of the `ExternalSecret` of a secret. Names of secrets have no dots, so the binding can be told from it.
+    pub(crate) fn external_secret(&self, secret: &BoundSecret) -> String {
+        external_secret(&self.name, secret)
+    }
+
+    pub(crate) fn child_meta(&self, name: String) -> ObjectMeta {
+        ObjectMeta {
+            name: Some(name),
+            namespace: Some(self.namespace.clone()),
+            labels: Some(labels::for_child(&self.application, NAME)),
+            ..ObjectMeta::default()
+        }
+    }
+}
+
+pub(crate) fn external_secret(binding: &str, secret: &BoundSecret) -> String {
+    format!("{binding}.{}", secret.name)
+}
+
+pub(crate) fn validate(binding: &SecretBinding, observed: &Observed) -> Result<Validated, Vec<Problem>> {
+    let spec = &binding.spec;
+    let (name, namespace) = (binding.name_any(), binding.namespace().unwrap_or_default());
+    let [Some(defaults)] = &observed.environments[..] else {
+        let message = "the cluster has no Environment with a secret store, or several";
+        return Err(vec![
+            Problem::error("NoSecretStore", message)
+                .at("spec.secrets")
+                .hint("the platform team sets secrets.store in the one Environment"),
+        ]);
+    };
+    let mut problems = Vec::new();
+    let own_store = (&defaults.store, &defaults.kind);
+    if (&spec.store.name, &spec.store.kind) != own_store {
+        let message = format!(
+            "{} {} is not the store of this cluster's Environment",
+            spec.store.kind, spec.store.name
+        );
+        problems.push(
+            Problem::error("StoreNotAllowed", message)
+                .at("spec.secrets")
+                .hint(format!("use {} {}", own_store.1, own_store.0)),
+        );
+    }
+    let prefix = keys::prefix(defaults, &namespace, &spec.application).unwrap_or_default();
+    for secret in &spec.secrets {
+        let Some(key) = &secret.remote_key else { continue };
+        let checked = if prefix.is_empty() {
+            Err("the Environment's prefix cannot be used")
+        } else {
+            keys::confined(key, &prefix)
+        };
+        if let Err(why) = checked {
+            let message = format!("secret {} may not read {key:?}: {why}", secret.name);
+            problems.push(
+                Problem::error("InvalidRemoteKey", message)
+                    .at(format!("{}.remoteKey", secret.path))
+                    .hint(format!("keys of this application begin with {prefix}")),
+            );
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Validated {
+        name,
+        namespace,
+        application: spec.application.clone(),
+        store: spec.store.clone(),
+        secrets: spec.secrets.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_api::{SecretBindingSpec, environment::SecretDefaults};
+
+    use super::*;
+
+    fn binding(key: &str, store: &str) -> SecretBinding {
+        let spec = SecretBindingSpec {
+            application: "shop".into(),
+            store: StoreRef {
+                name: store.into(),
+                kind: "ClusterSecretStore".into(),
+            },
+            secrets: vec![BoundSecret {
+                name: "db".into(),
+                path: "spec.secrets[0]".into(),
+                target: "shop-db".into(),
+                remote_key: Some(key.into()),
+                refresh_interval: "1h".into(),
+                ..BoundSecret::default()
+            }],
+        };
+        let mut binding = SecretBinding::new("shop", spec);
+        binding.metadata.namespace = Some("team-a".into());
+        binding
+    }
+
+    fn observed() -> Observed {
+        Observed {
+            environments: vec![Some(SecretDefaults {
+                store: "aws".into(),
+                kind: "ClusterSecretStore".into(),
+                prefix: "{namespace}/{application}/".into(),
+                refresh_interval: "1h".into(),
+            })],
+            ..Observed::default()
+        }
+    }
+
+    #[test]
+    fn a_binding_of_anybody_reads_only_below_its_own_prefix() {
+        assert!(validate(&binding("team-a/shop/db", "aws"), &observed()).is_ok());
+        for key in ["team-b/shop/db", "team-a/shop/../../team-b/db", "db"] {
+            let problems = validate(&binding(key, "aws"), &observed()).unwrap_err();
+            assert_eq!(problems[0].reason, "InvalidRemoteKey", "{key}");
+        }
+    }
+
+    #[test]
+    fn and_only_from_the_environments_store() {
+        let problems = validate(&binding("team-a/shop/db", "other"), &observed()).unwrap_err();
+        assert_eq!(problems[0].reason, "StoreNotAllowed");
+    }
+}

@@ -1,0 +1,9 @@
+//! The broker on a real Crossplane 1.20: claims. One test after the other, because they stop Crossplane, kill brokers
+//! and count requests.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod life;

@@ -9,10 +9,8 @@ mod tls;
 
 pub use client::{Channel, Peer};
 pub use peer::{Caller, TRUST_DOMAIN};
-pub use server::{ANYONE, Callers, Servable};
+pub use server::{ANYONE, Callers, Servable, Server, Service};
 pub use tls::{Credentials, TlsError};
-
-pub(crate) use server::{Server, Service};
 
 use std::{net::SocketAddr, path::PathBuf};
 

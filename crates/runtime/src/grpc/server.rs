@@ -68,7 +68,7 @@ impl<S> Servable for S where
 }
 
 /// One service of a server that does not run yet.
-pub(crate) struct Service {
+pub struct Service {
     name: &'static str,
     callers: Callers,
     descriptors: &'static [u8],
@@ -76,7 +76,8 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new<S: Servable>(service: S, callers: Callers, descriptors: &'static [u8]) -> Self
+    /// A service, who may call which of its methods, and its encoded `FileDescriptorSet`.
+    pub fn new<S: Servable>(service: S, callers: Callers, descriptors: &'static [u8]) -> Self
     where
         S::Future: Send,
     {
@@ -91,8 +92,8 @@ impl Service {
     }
 }
 
-/// A server that listens.
-pub(crate) struct Server {
+/// A server that listens. [`Process`](crate::Process) has one; alone it is for programs without controllers, and tests.
+pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     credentials: Credentials,
@@ -101,8 +102,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Binds the address and reads the certificates.
-    pub(crate) async fn bind(
+    /// Binds the address and reads the certificates. Callers must be controllers of `namespace`.
+    ///
+    /// # Errors
+    /// When the address is taken, or the certificates cannot be used.
+    pub async fn bind(
         args: &super::GrpcArgs,
         namespace: &str,
         services: Vec<Service>,
@@ -140,12 +144,16 @@ impl Server {
         })
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Serves until `drain` says so; then ends when the last call has.
-    pub(crate) async fn run(self, mut drain: watch::Receiver<bool>) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot go on.
+    pub async fn run(self, mut drain: watch::Receiver<bool>) -> anyhow::Result<()> {
         let (accepted, connections) = mpsc::channel(HANDSHAKES);
         let accepting = accept(self.listener, self.credentials.clone(), accepted);
         let serving = tonic::transport::Server::builder()

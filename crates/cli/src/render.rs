@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use idp_api::{Environment, WebApplication, manifests};
-use idp_core::Problem;
-use idp_webapp::render::render;
+use idp_core::{
+    Problem,
+    capability::{SectionPlan, SectionRequest},
+};
+use idp_webapp::{capabilities::SECRETS, render::render_with};
 use kube::ResourceExt;
 use serde_json::Value;
 
@@ -49,7 +52,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<()> {
     let mut objects = Vec::new();
     let mut failed = 0;
     for app in &apps {
-        match render(app, &environment) {
+        match render_with(app, &environment, capability) {
             Ok(plan) => {
                 tell(app, &plan.problems);
                 objects.extend(plan.children.into_iter().map(|child| child.object));
@@ -78,6 +81,12 @@ pub(crate) fn run(args: &RenderArgs) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// What a capability answers without a cluster: the same function that its controller calls. One whose answer needs
+/// the cluster's own policies or classes does not answer, and counts as not deployed.
+fn capability(name: &str, request: &SectionRequest) -> Option<SectionPlan> {
+    (name == SECRETS).then(|| idp_secrets_bridge::capability::plan(request))
 }
 
 /// Says what does not work, on standard error: standard output is for the objects.

@@ -241,3 +241,65 @@ async fn a_field_that_is_given_up_gets_a_second_owner_first() {
     let (_, log) = bench.apply(vec![without]).await;
     assert!(log.is_empty(), "{log:?}");
 }
+
+fn elsewhere(name: &str) -> Child {
+    let metadata = serde_json::from_value(json!({
+        "name": name, "namespace": "gateway", "labels": { "app.kubernetes.io/managed-by": "idp-widgets" },
+    }));
+    Child::typed(MAPS, &metadata.unwrap(), &json!({ "data": { "k": "1" } }))
+}
+
+#[tokio::test]
+async fn a_child_in_another_namespace_is_owned_by_label() {
+    let bench = Bench::new();
+    let (progress, log) = bench.apply(vec![elsewhere("a"), map("b", "1")]).await;
+    assert_eq!((progress.retry, log.len()), (Retry::No, 2), "{log:?}");
+    let object = bench
+        .fake
+        .object("/api/v1/namespaces/gateway/configmaps/a")
+        .unwrap();
+    assert!(
+        object["metadata"].get("ownerReferences").is_none(),
+        "it would be collected at once"
+    );
+    assert_eq!(object["metadata"]["labels"]["idp.dev/owner-uid"], "owner");
+    assert_eq!(object["metadata"]["annotations"]["idp.dev/owner"], "shop/web");
+    let (progress, log) = bench.apply(vec![elsewhere("a"), map("b", "1")]).await;
+    assert_eq!((progress.applied.children.len(), log.len()), (2, 0), "{log:?}");
+    let (_, log) = bench.apply(vec![map("b", "1")]).await;
+    assert_eq!(log, ["DELETE /api/v1/namespaces/gateway/configmaps/a"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_collected_goes_before_its_owner() {
+    let bench = Bench::new();
+    bench
+        .apply(vec![elsewhere("a"), map("b", "1"), map("data", "1").detached()])
+        .await;
+    assert!(
+        !bench.applier.release(&bench.parent).await,
+        "it was there until now"
+    );
+    assert_eq!(
+        bench.fake.take_log(),
+        ["DELETE /api/v1/namespaces/gateway/configmaps/a"],
+        "owner references see to the second, and nothing to the third"
+    );
+}
+
+#[tokio::test]
+async fn what_is_detached_is_never_pruned_and_finds_its_next_owner() {
+    let mut bench = Bench::new();
+    bench.apply(vec![map("data", "1").detached()]).await;
+    let (_, log) = bench.apply(Vec::new()).await;
+    assert!(log.is_empty(), "{log:?}");
+    bench.parent.uid = "second".into();
+    let (progress, log) = bench.apply(vec![map("data", "1").detached()]).await;
+    assert_eq!(reasons(&progress), Vec::<&str>::new());
+    assert_eq!(log, [format!("PATCH {}", path("data"))]);
+    let object = bench.fake.object(&path("data")).unwrap();
+    assert_eq!(object["metadata"]["labels"]["idp.dev/owner-uid"], "second");
+    bench.parent.key.name = "other".into();
+    let (progress, _) = bench.apply(vec![map("data", "1").detached()]).await;
+    assert_eq!(reasons(&progress), ["NameTaken"], "only its namesake");
+}

@@ -1,6 +1,6 @@
 //! The controller: the kind, what it watches, and its phases. A table of contents.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use idp_api::{WebApplication, WebApplicationStatus, kinds::ENVIRONMENT};
 use idp_core::{Kind, Plan, Prepared, Problem};
@@ -19,6 +19,9 @@ use crate::{
 
 /// Name of the controller, and its field manager.
 pub const NAME: &str = "idp-webapp";
+
+/// How soon a capability is asked again that failed.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
 
 /// The WebApplication controller, and the capabilities that it plans with.
 #[derive(Clone, Default)]
@@ -76,6 +79,19 @@ impl Reconcile for WebApplicationController {
         now: Timestamp,
     ) -> WebApplicationStatus {
         status::status(app, observed, validated, outcome, now)
+    }
+
+    /// A capability that answers again says so by its stream; one that only failed, or was slow, says nothing.
+    fn recheck(&self, status: &WebApplicationStatus, _: Timestamp) -> Option<Duration> {
+        let passing = [
+            validate::reason::CAPABILITY_SILENT,
+            validate::reason::CAPABILITY_FAILED,
+        ];
+        let waits = status
+            .problems
+            .iter()
+            .any(|problem| passing.contains(&problem.reason.as_str()));
+        waits.then_some(ASK_AGAIN)
     }
 
     /// What a capability calls stale is planned anew.

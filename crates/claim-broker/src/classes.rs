@@ -87,7 +87,8 @@ impl Reconcile for ClaimClassController {
                 continue;
             }
             observed.kept += 1;
-            if is_orphan && tombstone.delete && !held.claim.deleting {
+            // Also of one that has a binding yet: that may be going, which is no event of the class.
+            if tombstone.delete && !held.claim.deleting {
                 let next = observed
                     .next_deletion
                     .get_or_insert_with(|| tombstone.until.clone());

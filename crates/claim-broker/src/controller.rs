@@ -7,7 +7,7 @@ use futures::{
     stream::{BoxStream, select, select_all},
 };
 use idp_api::{ClaimBinding, ClaimBindingStatus, kinds::CLAIM_CLASS};
-use idp_core::{Plan, Prepared, Problem};
+use idp_core::{Kind, Plan, Prepared, Problem};
 use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, Targets, View, Watch};
 use jiff::Timestamp;
 use kube::{Client, ResourceExt};
@@ -51,13 +51,18 @@ impl Reconcile for ClaimBindingController {
             .claims
             .iter()
             .map(|kind| Watch::children(*kind).facts(facts::claim));
-        let looked_at = self.kinds.looked_at.iter().map(|kind| {
-            Watch::related(*kind, Targets::Named(facts::binding_of), facts::COMPOSITE)
-                .facts(facts::resource)
-                .optional()
-        });
+        let looked_at = |label: &'static str| {
+            move |kind: &Kind| {
+                let watch = Watch::related(*kind, Targets::Named(facts::binding_of), label);
+                watch.facts(facts::resource).optional()
+            }
+        };
+        // A composite resource has the one label from the start, and what is composed has the other in both generations.
+        let composites = self.kinds.composites.iter().map(looked_at(facts::CLAIM_NAME));
+        let composed = self.kinds.composed.iter().map(looked_at(facts::COMPOSITE));
         claims
-            .chain(looked_at)
+            .chain(composites)
+            .chain(composed)
             .chain([
                 Watch::related(CLAIM_CLASS, Targets::All, "").facts(facts::class),
                 Watch::related(NAMESPACE, Targets::Named(nobody), "").facts(facts::namespace),
@@ -170,7 +175,9 @@ impl ClaimBindingController {
                 claim.tombstone = Some(tombstone);
             }
             Act::Unmark => {
-                data::unmark(&self.client, &held).await.map_err(|error| failed(&error))?;
+                data::unmark(&self.client, &held)
+                    .await
+                    .map_err(|error| failed(&error))?;
                 (claim.tombstone, claim.delete) = (None, None);
             }
             Act::Delete => {

@@ -11,7 +11,8 @@ use crate::{cause::readable, marks};
 
 /// Label of everything that Crossplane composes: the composite resource.
 pub const COMPOSITE: &str = "crossplane.io/composite";
-const CLAIM_NAME: &str = "crossplane.io/claim-name";
+/// Label of everything that Crossplane 1 makes of a claim: the claim.
+pub const CLAIM_NAME: &str = "crossplane.io/claim-name";
 const CLAIM_NAMESPACE: &str = "crossplane.io/claim-namespace";
 
 /// Of a claim, a composite resource in a namespace, or a volume claim.

@@ -46,30 +46,39 @@ pub const COMPOSITES: [Kind; 5] = [
 pub struct Kinds {
     /// The kinds that hold data.
     pub claims: Vec<Kind>,
-    /// The kinds between a claim and the cloud: composite and composed resources. They are only looked at.
-    pub looked_at: Vec<Kind>,
+    /// Crossplane 1's composite resources of claims. They are only looked at.
+    pub composites: Vec<Kind>,
+    /// What is composed. It is only looked at.
+    pub composed: Vec<Kind>,
 }
 
 impl Default for Kinds {
     fn default() -> Self {
         Self {
             claims: CLAIMS.into(),
-            looked_at: COMPOSITES.into(),
+            composites: COMPOSITES.into(),
+            composed: Vec::new(),
         }
     }
 }
 
 impl Kinds {
     /// The fixed kinds and further ones, each once.
-    pub fn with(claims: &[Kind], looked_at: &[Kind]) -> Self {
+    pub fn with(claims: &[Kind], composites: &[Kind], composed: &[Kind]) -> Self {
         let mut kinds = Self::default();
         kinds.claims.extend(claims);
-        kinds.looked_at.extend(looked_at);
-        for list in [&mut kinds.claims, &mut kinds.looked_at] {
+        kinds.composites.extend(composites);
+        kinds.composed.extend(composed);
+        for list in [&mut kinds.claims, &mut kinds.composites, &mut kinds.composed] {
             list.sort();
             list.dedup();
         }
         kinds
+    }
+
+    /// Everything between a claim and the cloud.
+    pub fn looked_at(&self) -> impl Iterator<Item = Kind> {
+        self.composites.iter().chain(&self.composed).copied()
     }
 
     /// The kind of claims with this apiVersion and name.
@@ -121,8 +130,11 @@ mod tests {
 
     #[test]
     fn a_kind_given_twice_is_watched_once() {
-        let kinds = Kinds::with(&CLAIMS, &COMPOSITES);
-        assert_eq!(kinds.claims.len(), CLAIMS.len());
+        let kinds = Kinds::with(&CLAIMS, &COMPOSITES, &[]);
+        assert_eq!(
+            (kinds.claims.len(), kinds.looked_at().count()),
+            (CLAIMS.len(), COMPOSITES.len())
+        );
         assert!(
             kinds
                 .claim("platform.idp.dev/v1alpha1", "PostgresInstance")

@@ -26,8 +26,11 @@ struct Cli {
     /// A further kind that ClaimClasses may make, as group/version/Kind/plural; the broker's ClusterRole must have it too
     #[arg(long = "claim-kind", env = "IDP_CLAIM_KINDS", value_delimiter = ',', value_parser = kinds::parse)]
     claims: Vec<Kind>,
-    /// A composite or composed kind whose errors are shown on applications, as group/version/Kind/plural, with /cluster
-    /// after it unless it is namespaced
+    /// A composite kind of Crossplane 1 that belongs to such claims, as group/version/Kind/plural/cluster
+    #[arg(long = "composite-kind", env = "IDP_COMPOSITE_KINDS", value_delimiter = ',', value_parser = kinds::parse)]
+    composites: Vec<Kind>,
+    /// A kind that Compositions compose, whose errors are then shown on applications, as group/version/Kind/plural, with
+    /// /cluster after it unless it is namespaced
     #[arg(long = "composed-kind", env = "IDP_COMPOSED_KINDS", value_delimiter = ',', value_parser = kinds::parse)]
     composed: Vec<Kind>,
 }
@@ -46,7 +49,7 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
     let client = connect(cli.runtime.kubeconfig.clone()).await?;
-    let kinds = Arc::new(Kinds::with(&cli.claims, &cli.composed));
+    let kinds = Arc::new(Kinds::with(&cli.claims, &cli.composites, &cli.composed));
     let mut process = Process::new(NAME);
     process.controller(ClaimClassController {
         client: client.clone(),

@@ -20,27 +20,55 @@ async fn a_binding_becomes_a_claim_with_its_secret() {
     assert!(is_ready(&status) && status.problems.is_empty(), "{status:#?}");
     assert!(status.version.is_some());
     let secret = status.secret.clone().unwrap();
-    let published = Api::<Secret>::namespaced(lab.client(), &namespace).get(&secret).await.unwrap();
+    let published = Api::<Secret>::namespaced(lab.client(), &namespace)
+        .get(&secret)
+        .await
+        .unwrap();
     assert_eq!(published.data.unwrap()["host"].0, b"db.cloud.test");
     let claim = lab.claims(&namespace).get("shop-orders").await.unwrap();
     assert_eq!(claim.data["spec"]["parameters"]["storageGB"], 20);
-    assert_eq!(claim.metadata.owner_references, None, "the garbage collector must not take it");
+    assert_eq!(
+        claim.metadata.owner_references, None,
+        "the garbage collector must not take it"
+    );
     assert_eq!(status.claim.unwrap().uid, claim.metadata.uid.unwrap());
 
     // A bigger one is the same claim, changed.
-    lab.patch_binding(&namespace, "shop-orders", json!({ "spec": { "size": "large" } })).await.unwrap();
-    lab.until(&namespace, "shop-orders", "it is observed", |status| status.phase == Some(ClaimPhase::Ready)).await;
+    lab.patch_binding(&namespace, "shop-orders", json!({ "spec": { "size": "large" } }))
+        .await
+        .unwrap();
+    lab.until(&namespace, "shop-orders", "it is observed", |status| {
+        status.phase == Some(ClaimPhase::Ready)
+    })
+    .await;
     let claim = lab.claims(&namespace).get("shop-orders").await.unwrap();
     assert_eq!(claim.data["spec"]["parameters"]["storageGB"], 100);
 
     // It fails later: a warning, no new version, and nobody is stopped.
-    let before = lab.bindings(&namespace).get("shop-orders").await.unwrap().status.unwrap().version;
-    lab.patch_binding(&namespace, "shop-orders", json!({ "spec": { "version": "99" } })).await.unwrap();
-    let failing = lab.until(&namespace, "shop-orders", "the failure shows", |status| problem(status, reason::RESOURCE_FAILED).is_some()).await;
+    let before = lab
+        .bindings(&namespace)
+        .get("shop-orders")
+        .await
+        .unwrap()
+        .status
+        .unwrap()
+        .version;
+    lab.patch_binding(&namespace, "shop-orders", json!({ "spec": { "version": "99" } }))
+        .await
+        .unwrap();
+    let failing = lab
+        .until(&namespace, "shop-orders", "the failure shows", |status| {
+            problem(status, reason::RESOURCE_FAILED).is_some()
+        })
+        .await;
     let status = failing.status.unwrap();
     assert_eq!(status.version, before);
     let said = problem(&status, reason::RESOURCE_FAILED).unwrap();
-    assert!(said.message.ends_with("InvalidParameterCombination: Cannot find version 99 for postgres"), "{said:?}");
+    assert!(
+        said.message
+            .ends_with("InvalidParameterCombination: Cannot find version 99 for postgres"),
+        "{said:?}"
+    );
     drop(broker);
     lab.clean(&namespace).await;
 }
@@ -58,31 +86,68 @@ async fn the_errors_of_the_cloud_and_of_crossplane_are_shown_with_their_cause() 
     lab.bind(&refused).await;
     lab.bind(&slow).await;
 
-    let status = lab.until(&namespace, "shop-refused", "the cloud's error shows", |status| !status.problems.is_empty()).await.status.unwrap();
+    let status = lab
+        .until(&namespace, "shop-refused", "the cloud's error shows", |status| {
+            !status.problems.is_empty()
+        })
+        .await
+        .status
+        .unwrap();
     assert_eq!(status.problems.len(), 1, "{:#?}", status.problems);
     let said = &status.problems[0];
-    assert_eq!((said.reason.as_str(), said.path.as_deref()), (reason::RESOURCE_FAILED, Some("spec.databases[0]")));
-    assert!(said.message.starts_with("Machine shop-refused-") && said.message.ends_with("Cannot find version 99 for postgres"), "{said:?}");
-    assert_eq!(said.hint.as_deref(), Some("choose another size or version, or the platform team mends the class"));
+    assert_eq!(
+        (said.reason.as_str(), said.path.as_deref()),
+        (reason::RESOURCE_FAILED, Some("spec.databases[0]"))
+    );
+    assert!(
+        said.message.starts_with("Machine shop-refused-")
+            && said.message.ends_with("Cannot find version 99 for postgres"),
+        "{said:?}"
+    );
+    assert_eq!(
+        said.hint.as_deref(),
+        Some("choose another size or version, or the platform team mends the class")
+    );
     assert!(status.version.is_none() && !is_ready(&status));
 
-    let status = lab.until(&namespace, "shop-slow", "what it waits for shows", |status| {
-        condition(status, "Reconciling").is_some_and(|condition| condition.message.contains("waits for Machine shop-slow-"))
-    }).await.status.unwrap();
+    let status = lab
+        .until(&namespace, "shop-slow", "what it waits for shows", |status| {
+            condition(status, "Reconciling")
+                .is_some_and(|condition| condition.message.contains("waits for Machine shop-slow-"))
+        })
+        .await
+        .status
+        .unwrap();
     assert_eq!(status.phase, Some(ClaimPhase::Creating));
 
     // Mended, it becomes ready by itself.
-    lab.patch_binding(&namespace, "shop-refused", json!({ "spec": { "version": "16" } })).await.unwrap();
+    lab.patch_binding(&namespace, "shop-refused", json!({ "spec": { "version": "16" } }))
+        .await
+        .unwrap();
     lab.until_ready(&namespace, "shop-refused").await;
 
     // No Composition for the class.
-    lab.class(&namespace, json!({ "compositionSelector": { "provider": "nobody" } })).await;
+    lab.class(
+        &namespace,
+        json!({ "compositionSelector": { "provider": "nobody" } }),
+    )
+    .await;
     lab.bind(&binding(&namespace, &class, "shop", "homeless")).await;
-    let status = lab.until(&namespace, "shop-homeless", "Crossplane's error shows", |status| {
-        problem(status, reason::COMPOSITION_FAILED).is_some()
-    }).await.status.unwrap();
+    let status = lab
+        .until(
+            &namespace,
+            "shop-homeless",
+            "Crossplane's error shows",
+            |status| problem(status, reason::COMPOSITION_FAILED).is_some(),
+        )
+        .await
+        .status
+        .unwrap();
     let said = problem(&status, reason::COMPOSITION_FAILED).unwrap();
-    assert!(said.hint.as_ref().unwrap().contains("installs a Composition"), "{said:?}");
+    assert!(
+        said.hint.as_ref().unwrap().contains("installs a Composition"),
+        "{said:?}"
+    );
     drop(broker);
     lab.clean(&namespace).await;
 }

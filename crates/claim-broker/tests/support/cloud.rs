@@ -2,7 +2,10 @@
 //!
 //! `spec.version` says how it behaves: `99` is refused as AWS would, `slow` is never ready, all else is ready at once.
 
-use std::sync::{Once, atomic::{AtomicU32, Ordering}};
+use std::sync::{
+    Once,
+    atomic::{AtomicU32, Ordering},
+};
 
 use futures::StreamExt;
 use kube::{
@@ -17,7 +20,11 @@ pub(crate) const GROUP: &str = "cloud.test.idp.dev";
 /// The broker's argument by which it looks at the kind.
 pub(crate) fn kind_argument(namespaced: bool) -> String {
     let kind = format!("--composed-kind={GROUP}/v1/Machine/machines");
-    if namespaced { kind } else { format!("{kind}/cluster") }
+    if namespaced {
+        kind
+    } else {
+        format!("{kind}/cluster")
+    }
 }
 
 /// The kind, and the broker's right to look at it.
@@ -56,8 +63,10 @@ pub(crate) fn definitions(namespaced: bool) -> Vec<Value> {
 
 /// What is composed of a `PostgresInstance` of either generation.
 pub(crate) fn machine() -> Value {
-    let from = |field: &str| json!({ "type": "FromCompositeFieldPath", "fromFieldPath": format!("spec.parameters.{field}"),
-        "toFieldPath": format!("spec.{field}") });
+    let from = |field: &str| {
+        json!({ "type": "FromCompositeFieldPath", "fromFieldPath": format!("spec.parameters.{field}"),
+        "toFieldPath": format!("spec.{field}") })
+    };
     json!({
         "name": "machine",
         "base": { "apiVersion": format!("{GROUP}/v1"), "kind": "Machine", "spec": {} },
@@ -73,10 +82,15 @@ pub(crate) fn start(kubeconfig: std::path::PathBuf) {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async move {
                 let file = kube::config::Kubeconfig::read_from(kubeconfig).unwrap();
-                let config = kube::Config::from_custom_kubeconfig(file, &Default::default()).await.unwrap();
+                let config = kube::Config::from_custom_kubeconfig(file, &Default::default())
+                    .await
+                    .unwrap();
                 act(Client::try_from(config).unwrap()).await;
             });
         });
@@ -85,7 +99,9 @@ pub(crate) fn start(kubeconfig: std::path::PathBuf) {
 
 async fn act(client: Client) {
     let machines = Api::<DynamicObject>::all_with(client.clone(), &resource());
-    let stream = watcher(machines, watcher::Config::default()).default_backoff().applied_objects();
+    let stream = watcher(machines, watcher::Config::default())
+        .default_backoff()
+        .applied_objects();
     stream
         .for_each_concurrent(16, |machine| {
             let client = client.clone();
@@ -96,7 +112,9 @@ async fn act(client: Client) {
                 };
                 let wanted = outcome(machine.data["spec"]["version"].as_str().unwrap_or_default());
                 let seen = machine.data["status"]["for"].clone();
-                if seen == machine.data["spec"]["version"] && !seen.is_null() || machine.metadata.deletion_timestamp.is_some() {
+                if seen == machine.data["spec"]["version"] && !seen.is_null()
+                    || machine.metadata.deletion_timestamp.is_some()
+                {
                     return;
                 }
                 let api: Api<DynamicObject> = match machine.namespace() {
@@ -104,7 +122,13 @@ async fn act(client: Client) {
                     None => Api::all_with(client, &resource()),
                 };
                 let patch = json!({ "status": wanted });
-                let _ = api.patch_status(&machine.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await;
+                let _ = api
+                    .patch_status(
+                        &machine.name_any(),
+                        &PatchParams::default(),
+                        &Patch::Merge(&patch),
+                    )
+                    .await;
             }
         })
         .await;
@@ -128,9 +152,27 @@ fn outcome(version: &str) -> Value {
         REQUEST.fetch_add(1, Ordering::Relaxed)
     );
     let (conditions, address) = match version {
-        "99" => (vec![condition("Synced", false, "ReconcileError", &refused), condition("Ready", false, "Creating", "")], None),
-        "slow" => (vec![condition("Synced", true, "ReconcileSuccess", ""), condition("Ready", false, "Creating", "")], None),
-        _ => (vec![condition("Synced", true, "ReconcileSuccess", ""), condition("Ready", true, "Available", "")], Some("db.cloud.test")),
+        "99" => (
+            vec![
+                condition("Synced", false, "ReconcileError", &refused),
+                condition("Ready", false, "Creating", ""),
+            ],
+            None,
+        ),
+        "slow" => (
+            vec![
+                condition("Synced", true, "ReconcileSuccess", ""),
+                condition("Ready", false, "Creating", ""),
+            ],
+            None,
+        ),
+        _ => (
+            vec![
+                condition("Synced", true, "ReconcileSuccess", ""),
+                condition("Ready", true, "Available", ""),
+            ],
+            Some("db.cloud.test"),
+        ),
     };
     json!({ "conditions": conditions, "address": address, "for": version })
 }

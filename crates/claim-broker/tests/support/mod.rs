@@ -16,7 +16,11 @@ use anyhow::{Result, anyhow, ensure};
 use idp_api::{ClaimBinding, ClaimBindingSpec, ClaimBindingStatus, ClaimClass, claim_binding::ClaimPhase};
 use idp_claim_broker::{controller::NAME, kinds, offer};
 use idp_core::{Kind, Problem, condition::READY};
-use idp_testkit::{Controller, TestCluster, audit::{Audit, Request}, eventually_within, root};
+use idp_testkit::{
+    Controller, TestCluster,
+    audit::{Audit, Request},
+    eventually_within, root,
+};
 use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
@@ -57,17 +61,25 @@ impl Lab {
     }
 
     async fn enter(test: TestCluster, second: bool, alone: MutexGuard<'static, ()>) -> Self {
-        let lab = Self { test, second, _alone: alone };
+        let lab = Self {
+            test,
+            second,
+            _alone: alone,
+        };
         for object in cloud::definitions(second) {
             lab.apply(object).await;
         }
         let generation = if second { "crossplane-2" } else { "crossplane-1" };
-        lab.apply_files(&format!("platform/compositions/{generation}/definitions")).await;
+        lab.apply_files(&format!("platform/compositions/{generation}/definitions"))
+            .await;
         lab.apply_files("platform/admission/claims.yaml").await;
         lab.apply(composition(second)).await;
         for kind in kinds::CLAIMS {
             let api = Api::<DynamicObject>::all_with(lab.client(), &kind.api_resource());
-            eventually_within(SHORT, "the kinds are served", || async { api.list(&ListParams::default().limit(1)).await }).await;
+            eventually_within(SHORT, "the kinds are served", || async {
+                api.list(&ListParams::default().limit(1)).await
+            })
+            .await;
         }
         cloud::start(lab.test.cluster.kubeconfig_file().expect("an embedded cluster"));
         lab
@@ -85,7 +97,10 @@ impl Lab {
     pub(crate) async fn apply_files(&self, path: &str) {
         let path = root().join(path);
         let mut files: Vec<PathBuf> = if path.is_dir() {
-            std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()).collect()
+            std::fs::read_dir(&path)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .collect()
         } else {
             vec![path]
         };
@@ -135,15 +150,31 @@ impl Lab {
     /// What the webapp controller would create.
     pub(crate) async fn bind(&self, binding: &ClaimBinding) -> ClaimBinding {
         let namespace = binding.namespace().unwrap();
-        self.bindings(&namespace).create(&PostParams::default(), binding).await.expect("the binding is valid")
+        self.bindings(&namespace)
+            .create(&PostParams::default(), binding)
+            .await
+            .expect("the binding is valid")
     }
 
-    pub(crate) async fn patch_binding(&self, namespace: &str, name: &str, patch: Value) -> kube::Result<ClaimBinding> {
-        self.bindings(namespace).patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await
+    pub(crate) async fn patch_binding(
+        &self,
+        namespace: &str,
+        name: &str,
+        patch: Value,
+    ) -> kube::Result<ClaimBinding> {
+        self.bindings(namespace)
+            .patch(name, &PatchParams::default(), &Patch::Merge(&patch))
+            .await
     }
 
     /// Waits until the status of a binding is as wanted, and is of its present spec.
-    pub(crate) async fn until(&self, namespace: &str, name: &str, what: &str, wanted: impl Fn(&ClaimBindingStatus) -> bool) -> ClaimBinding {
+    pub(crate) async fn until(
+        &self,
+        namespace: &str,
+        name: &str,
+        what: &str,
+        wanted: impl Fn(&ClaimBindingStatus) -> bool,
+    ) -> ClaimBinding {
         self.until_within(SHORT, namespace, name, what, wanted).await
     }
 
@@ -158,7 +189,10 @@ impl Lab {
         eventually_within(limit, what, || async {
             let binding = self.bindings(namespace).get(name).await?;
             let status = binding.status.clone().ok_or_else(|| anyhow!("no status"))?;
-            ensure!(status.observed_generation == binding.metadata.generation, "not observed yet");
+            ensure!(
+                status.observed_generation == binding.metadata.generation,
+                "not observed yet"
+            );
             ensure!(wanted(&status), "{status:#?}");
             Ok(binding)
         })
@@ -166,7 +200,10 @@ impl Lab {
     }
 
     pub(crate) async fn until_ready(&self, namespace: &str, name: &str) -> ClaimBinding {
-        self.until(namespace, name, "the binding is ready", |status| status.phase == Some(ClaimPhase::Ready)).await
+        self.until(namespace, name, "the binding is ready", |status| {
+            status.phase == Some(ClaimPhase::Ready)
+        })
+        .await
     }
 
     /// A broker that may start anew at once: it does not wait for the Lease of one that was killed.
@@ -177,7 +214,11 @@ impl Lab {
     pub(crate) async fn broker_with(&self, log: &str, args: &[&str]) -> Broker {
         let broker = self.start(log, args).await;
         eventually_within(SHORT, "the broker works", || async {
-            ensure!(broker.controller.leads().await, "its log: {}", broker.controller.log());
+            ensure!(
+                broker.controller.leads().await,
+                "its log: {}",
+                broker.controller.log()
+            );
             Ok(())
         })
         .await;
@@ -185,14 +226,19 @@ impl Lab {
     }
 
     pub(crate) async fn start(&self, log: &str, args: &[&str]) -> Broker {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("claim-broker-{}", std::process::id()));
+        let folder =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("claim-broker-{}", std::process::id()));
         let certificates = folder.join("tls");
         if !certificates.exists() {
             tls::write(&certificates, &[NAME, "idp-webapp"]);
         }
         let log = folder.join(format!("{log}.log"));
         let kubeconfig = self.test.controller_kubeconfig(NAME).await.expect("an identity");
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let (grpc, tls, composed) = (
             format!("--grpc-address=127.0.0.1:{port}"),
             format!("--tls-dir={}", certificates.join(NAME).display()),
@@ -200,8 +246,17 @@ impl Lab {
         );
         let mut all = vec![grpc.as_str(), tls.as_str(), composed.as_str()];
         all.extend(args);
-        let controller = Controller::start(Path::new(env!("CARGO_BIN_EXE_idp-claim-broker")), &kubeconfig, &log, &all);
-        Broker { controller: controller.expect("it starts"), grpc: port, certificates }
+        let controller = Controller::start(
+            Path::new(env!("CARGO_BIN_EXE_idp-claim-broker")),
+            &kubeconfig,
+            &log,
+            &all,
+        );
+        Broker {
+            controller: controller.expect("it starts"),
+            grpc: port,
+            certificates,
+        }
     }
 
     pub(crate) fn audit(&self) -> Audit {
@@ -211,23 +266,39 @@ impl Lab {
     /// Ends what a test leaves: the policy lets nothing go that does not say so itself.
     pub(crate) async fn clean(&self, namespace: &str) {
         let claims = self.claims(namespace);
-        self.bindings(namespace).delete_collection(&DeleteParams::default(), &ListParams::default()).await.expect("deleted");
+        self.bindings(namespace)
+            .delete_collection(&DeleteParams::default(), &ListParams::default())
+            .await
+            .expect("deleted");
         for claim in claims.list(&ListParams::default()).await.expect("a list") {
             self.destroy(namespace, &claim.name_any()).await;
         }
-        let _ = self.classes().delete(&format!("pg-{namespace}"), &DeleteParams::default()).await;
+        let _ = self
+            .classes()
+            .delete(&format!("pg-{namespace}"), &DeleteParams::default())
+            .await;
         let _ = self.test.delete_namespace(namespace).await;
     }
 
     /// Deletes a claim as somebody with all rights would.
     pub(crate) async fn destroy(&self, namespace: &str, name: &str) {
         let patch = json!({ "metadata": { "annotations": { "idp.dev/delete-data": name } } });
-        let _ = self.claims(namespace).patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
-        let _ = self.claims(namespace).delete(name, &DeleteParams::default()).await;
+        let _ = self
+            .claims(namespace)
+            .patch(name, &PatchParams::default(), &Patch::Merge(&patch))
+            .await;
+        let _ = self
+            .claims(namespace)
+            .delete(name, &DeleteParams::default())
+            .await;
     }
 
     pub(crate) async fn claim_names(&self, namespace: &str) -> Vec<String> {
-        let claims = self.claims(namespace).list(&ListParams::default()).await.expect("a list");
+        let claims = self
+            .claims(namespace)
+            .list(&ListParams::default())
+            .await
+            .expect("a list");
         claims.iter().map(ResourceExt::name_any).collect()
     }
 }
@@ -242,23 +313,29 @@ pub(crate) struct Broker {
 /// A binding as the webapp controller writes it: database `orders` of the application `shop`.
 pub(crate) fn binding(namespace: &str, class: &str, application: &str, name: &str) -> ClaimBinding {
     let full = format!("{application}-{name}");
-    let mut binding = ClaimBinding::new(&full, ClaimBindingSpec {
-        application: application.into(),
-        name: name.into(),
-        path: "spec.databases[0]".into(),
-        engine: "postgres".into(),
-        class: class.into(),
-        version: Some("16".into()),
-        size: Some("small".into()),
-        secret: Some(offer::secret_name(&full)),
-        ..ClaimBindingSpec::default()
-    });
+    let mut binding = ClaimBinding::new(
+        &full,
+        ClaimBindingSpec {
+            application: application.into(),
+            name: name.into(),
+            path: "spec.databases[0]".into(),
+            engine: "postgres".into(),
+            class: class.into(),
+            version: Some("16".into()),
+            size: Some("small".into()),
+            secret: Some(offer::secret_name(&full)),
+            ..ClaimBindingSpec::default()
+        },
+    );
     binding.metadata.namespace = Some(namespace.into());
     binding
 }
 
 pub(crate) fn condition<'a>(status: &'a ClaimBindingStatus, type_: &str) -> Option<&'a idp_core::Condition> {
-    status.conditions.iter().find(|condition| condition.type_ == type_)
+    status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == type_)
 }
 
 pub(crate) fn is_ready(status: &ClaimBindingStatus) -> bool {
@@ -272,7 +349,10 @@ pub(crate) fn problem<'a>(status: &'a ClaimBindingStatus, reason: &str) -> Optio
 /// Requests other than those of leader election and the (re)starts of watches, and looking for kinds that are not there.
 pub(crate) fn work(requests: &[Request]) -> Vec<&Request> {
     let counts = |request: &&Request| {
-        request.user.ends_with(NAME) && request.resource != "leases" && request.verb != "watch" && request.code != 404
+        request.user.ends_with(NAME)
+            && request.resource != "leases"
+            && request.verb != "watch"
+            && request.code != 404
     };
     requests.iter().filter(counts).collect()
 }
@@ -283,7 +363,11 @@ pub(crate) fn documents(file: &Path) -> Vec<Value> {
 }
 
 fn idp_testkit_documents(text: &str) -> Vec<Value> {
-    serde_saphyr::from_multiple::<Value>(text).unwrap_or_else(|error| panic!("{error}")).into_iter().filter(|value| !value.is_null()).collect()
+    serde_saphyr::from_multiple::<Value>(text)
+        .unwrap_or_else(|error| panic!("{error}"))
+        .into_iter()
+        .filter(|value| !value.is_null())
+        .collect()
 }
 
 fn merge(base: &mut Value, changes: Value) {

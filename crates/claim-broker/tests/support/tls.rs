@@ -13,7 +13,9 @@ pub(crate) fn write(folder: &Path, controllers: &[&str]) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![(*name).to_owned(), "localhost".to_owned()]).unwrap();
         let identity = format!("spiffe://idp.dev/ns/idp-system/sa/{name}");
-        params.subject_alt_names.push(SanType::URI(identity.try_into().unwrap()));
+        params
+            .subject_alt_names
+            .push(SanType::URI(identity.try_into().unwrap()));
         let certificate = params.signed_by(&key, &ca).unwrap();
         let folder = folder.join(name);
         fs::create_dir_all(&folder).unwrap();

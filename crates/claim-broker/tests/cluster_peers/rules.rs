@@ -1,0 +1,231 @@
+//! Who may have what, and what cannot change.
+
+use idp_api::{WebApplication, claim_binding::ClaimPhase};
+use idp_claim_broker::reason;
+use idp_testkit::{eventually, fixtures::app};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
+};
+use serde_json::json;
+
+use crate::support::{Lab, binding, err, problem};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quota_lets_the_oldest_in_and_the_next_when_one_goes() {
+    let lab = Lab::first().await;
+    let namespace = lab.test.namespace("quota").await.unwrap();
+    let class = lab
+        .class(
+            &namespace,
+            json!({ "quota": { "perNamespace": 2 }, "gracePeriod": "1s" }),
+        )
+        .await;
+    for name in ["a", "b", "c"] {
+        lab.bind(&binding(&namespace, &class, "shop", name)).await;
+    }
+    let broker = lab.broker("quota").await;
+    lab.until_ready(&namespace, "shop-a").await;
+    lab.until_ready(&namespace, "shop-b").await;
+    let refused = lab
+        .until(&namespace, "shop-c", "it is over the quota", |status| {
+            problem(status, reason::QUOTA_EXCEEDED).is_some()
+        })
+        .await;
+    assert_eq!(refused.status.unwrap().phase, Some(ClaimPhase::Pending));
+    // Kept data count; once they are gone, the next one gets the place, by itself.
+    lab.patch_binding(&namespace, "shop-a", json!({ "spec": { "released": true } }))
+        .await
+        .unwrap();
+    lab.until(&namespace, "shop-a", "it is released", |status| {
+        status.phase == Some(ClaimPhase::Released)
+    })
+    .await;
+    assert_eq!(lab.claim_names(&namespace).await, ["shop-a", "shop-b"]);
+    lab.patch_binding(
+        &namespace,
+        "shop-a",
+        json!({ "metadata": { "annotations": { "idp.dev/delete-data": "shop-a" } } }),
+    )
+    .await
+    .unwrap();
+    lab.until_ready(&namespace, "shop-c").await;
+    assert_eq!(lab.claim_names(&namespace).await, ["shop-b", "shop-c"]);
+    drop(broker);
+    lab.clean(&namespace).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_class_is_for_the_namespaces_that_it_selects() {
+    let lab = Lab::first().await;
+    let namespace = lab.test.namespace("allowed").await.unwrap();
+    let class = lab
+        .class(
+            &namespace,
+            json!({ "namespaces": { "matchLabels": { "tier": "gold" } } }),
+        )
+        .await;
+    let broker = lab.broker("allowed").await;
+    lab.bind(&binding(&namespace, &class, "shop", "orders")).await;
+    lab.until(&namespace, "shop-orders", "it is not allowed", |status| {
+        problem(status, reason::CLASS_NOT_ALLOWED).is_some()
+    })
+    .await;
+    let patch = json!({ "metadata": { "labels": { "tier": "gold" } } });
+    Api::<Namespace>::all(lab.client())
+        .patch(&namespace, &PatchParams::default(), &Patch::Merge(&patch))
+        .await
+        .unwrap();
+    lab.until_ready(&namespace, "shop-orders").await;
+    // Taken away again, what exists stays.
+    let patch = json!({ "metadata": { "labels": { "tier": null } } });
+    Api::<Namespace>::all(lab.client())
+        .patch(&namespace, &PatchParams::default(), &Patch::Merge(&patch))
+        .await
+        .unwrap();
+    lab.patch_binding(&namespace, "shop-orders", json!({ "spec": { "size": "large" } }))
+        .await
+        .unwrap();
+    lab.until_ready(&namespace, "shop-orders").await;
+    drop(broker);
+    lab.clean(&namespace).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them() {
+    let lab = Lab::first().await;
+    let namespace = lab.test.namespace("class").await.unwrap();
+    let class = lab.class(&namespace, json!({})).await;
+    let broker = lab.broker("class").await;
+    lab.bind(&binding(&namespace, &class, "shop", "orders")).await;
+    lab.until_ready(&namespace, "shop-orders").await;
+    lab.class(&namespace, json!({ "sizes": { "small": { "gb": 40 } } }))
+        .await;
+    eventually("the claim is changed", || async {
+        let claim = lab.claims(&namespace).get("shop-orders").await.unwrap();
+        if claim.data["spec"]["parameters"]["storageGB"] == 40 {
+            Ok(())
+        } else {
+            Err(claim.data["spec"].to_string())
+        }
+    })
+    .await;
+
+    let patch = |patch: serde_json::Value| {
+        let classes = lab.classes();
+        let class = class.clone();
+        async move {
+            classes
+                .patch(&class, &PatchParams::default(), &Patch::Merge(&patch))
+                .await
+        }
+    };
+    let refused = err(patch(json!({ "spec": { "resource": { "kind": "Aurora" } } })).await);
+    assert!(refused.contains("make a class of another name"), "{refused}");
+    patch(json!({ "spec": { "template": { "parameters": { "storageGB": "{size.typo}" } } } }))
+        .await
+        .unwrap();
+    lab.until(
+        &namespace,
+        "shop-orders",
+        "it says that the class is wrong",
+        |status| problem(status, reason::CLASS_INVALID).is_some(),
+    )
+    .await;
+    eventually("the class says so itself", || async {
+        let status = lab
+            .classes()
+            .get(&class)
+            .await
+            .unwrap()
+            .status
+            .unwrap_or_default();
+        if status
+            .problems
+            .iter()
+            .any(|problem| problem.message.contains("{size.typo}"))
+        {
+            Ok(())
+        } else {
+            Err(format!("{status:?}"))
+        }
+    })
+    .await;
+
+    lab.classes()
+        .delete(&class, &DeleteParams::default())
+        .await
+        .unwrap();
+    let left = lab
+        .until(
+            &namespace,
+            "shop-orders",
+            "it says that the class is gone",
+            |status| problem(status, reason::CLASS_MISSING).is_some(),
+        )
+        .await;
+    let status = left.status.unwrap();
+    assert!(
+        status.version.is_some() && status.claim.is_some(),
+        "what runs keeps running: {status:#?}"
+    );
+    assert_eq!(lab.claim_names(&namespace).await, ["shop-orders"]);
+    drop(broker);
+    lab.clean(&namespace).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_change_is_refused_by_the_api_server_with_the_way_out() {
+    let lab = Lab::first().await;
+    let namespace = lab.test.namespace("fixed").await.unwrap();
+    let class = lab.class(&namespace, json!({})).await;
+    lab.bind(&binding(&namespace, &class, "shop", "orders")).await;
+    for (field, value) in [
+        ("engine", "mysql"),
+        ("class", "other"),
+        ("application", "other"),
+        ("name", "other"),
+    ] {
+        let refused = err(lab
+            .patch_binding(&namespace, "shop-orders", json!({ "spec": { field: value } }))
+            .await);
+        let way_out = if ["engine", "class"].contains(&field) {
+            "copy the data"
+        } else {
+            "for ever"
+        };
+        assert!(refused.contains(way_out), "{field}: {refused}");
+    }
+    let apps = Api::<WebApplication>::namespaced(lab.client(), &namespace);
+    let mut shop = app(&namespace, "shop");
+    shop.spec.databases = serde_json::from_value(
+        json!([{ "name": "a", "engine": "redis" }, { "name": "b", "engine": "postgres" }]),
+    )
+    .unwrap();
+    apps.create(&PostParams::default(), &shop).await.unwrap();
+    let change = |databases: serde_json::Value| {
+        let apps = apps.clone();
+        async move {
+            apps.patch(
+                "shop",
+                &PatchParams::default(),
+                &Patch::Merge(&json!({ "spec": { "databases": databases } })),
+            )
+            .await
+        }
+    };
+    let refused =
+        err(change(json!([{ "name": "a", "engine": "redis" }, { "name": "b", "engine": "mysql" }])).await);
+    assert!(
+        refused.contains("copy the data, then remove this one"),
+        "{refused}"
+    );
+    // Another order, one less and one more is all fine.
+    change(
+        json!([{ "name": "b", "engine": "postgres", "size": "large" }, { "name": "c", "engine": "mysql" }]),
+    )
+    .await
+    .unwrap();
+    lab.clean(&namespace).await;
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream::BoxStream};
 use idp_api::{
     AllowedHostsSpec, Environment,
+    environment::GatewayMode,
     kinds::{ALLOWED_HOSTS, CERTIFICATE_POLICY},
 };
 use idp_core::{Child, Condition, Plan, Prepared, Problem, StatusView, labels};
@@ -79,8 +80,10 @@ impl Reconcile for AdmissionController {
         environment: &Environment,
         policies: &Vec<Policy>,
     ) -> Result<Self::Validated, Vec<Problem>> {
-        let Some(certificates) = &environment.spec.certificates else {
-            return Ok(None);
+        // Only where each application has a Gateway of its own are certificates ordered for its hosts.
+        let certificates = match (&environment.spec.certificates, environment.spec.gateway.mode) {
+            (Some(certificates), GatewayMode::Dedicated) => certificates,
+            _ => return Ok(None),
         };
         let issuer = Issuer {
             name: certificates.issuer.clone(),

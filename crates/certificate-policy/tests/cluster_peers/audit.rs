@@ -36,7 +36,7 @@ async fn a_narrower_policy_is_reported_and_breaks_nothing() {
     let compliant = status.conditions.iter().find(|found| found.type_ == "Compliant").unwrap();
     assert!(!compliant.is_true());
     let line = format!("idp_certificate_policy_violations{{policy=\"{}\"}} ", lab.ns);
-    let (_, metrics) = lab.running.controller.get("/metrics").await.unwrap();
+    let (_, metrics) = lab.running().controller.get("/metrics").await.unwrap();
     let count = metrics.lines().find_map(|found| found.strip_prefix(&line)).unwrap();
     assert_eq!(count, status.violation_count.unwrap().to_string());
     let expiry = format!("idp_certificate_expiry_timestamp_seconds{{namespace=\"{}\",name=\"own\"}}", lab.ns);

@@ -42,6 +42,7 @@ enum Guard {
 /// The controller that all tests share.
 pub(crate) struct Running {
     pub(crate) controller: Controller,
+    /// Folder of its certificates, and of others below it.
     pub(crate) tls: PathBuf,
 }
 
@@ -54,7 +55,7 @@ pub(crate) struct Lab {
     pub(crate) gateway: String,
     /// A ClusterIssuer of this test's own.
     pub(crate) issuer: String,
-    pub(crate) running: Arc<Running>,
+    running: Option<Arc<Running>>,
     _guard: Guard,
 }
 
@@ -87,9 +88,22 @@ impl Lab {
             ns,
             gateway,
             issuer,
-            running,
+            running: Some(running),
             _guard: guard,
         }
+    }
+
+    /// The controller.
+    pub(crate) fn running(&self) -> &Running {
+        self.running.as_deref().expect("it runs")
+    }
+
+    /// Kills the controller: only for tests that are alone.
+    pub(crate) fn kill(&mut self) -> PathBuf {
+        let running = self.running.take().expect("it runs");
+        let tls = running.tls.clone();
+        Arc::into_inner(running).expect("nobody else has it").controller.kill().unwrap();
+        tls
     }
 
     /// A domain of this test's own.

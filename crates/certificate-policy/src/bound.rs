@@ -39,3 +39,55 @@ pub fn is_wanted(
 pub fn owner(certificate: &CertificateFacts) -> Option<(&str, &str)> {
     certificate.owner.as_deref()?.split_once('/')
 }
+
+#[cfg(test)]
+mod tests {
+    use idp_api::{CertificateBindingSpec, certificate_binding::BoundHost};
+
+    use super::*;
+
+    #[test]
+    fn labels_alone_make_nobody_the_owner() {
+        let spec = CertificateBindingSpec {
+            secret_namespace: "istio-system".into(),
+            hosts: vec![BoundHost {
+                host: "a.b".into(),
+                path: String::new(),
+            }],
+            ..CertificateBindingSpec::default()
+        };
+        let mut binding = CertificateBinding::new("shop", spec);
+        binding.metadata.namespace = Some("shops".into());
+        binding.metadata.uid = Some("u1".into());
+        let certificate = CertificateFacts {
+            owner: Some("shops/shop".into()),
+            owner_uid: Some("u1".into()),
+            secret: secret::name("a.b"),
+            ..CertificateFacts::default()
+        };
+        let names = |dns: &[&str]| {
+            let mut names = Names::default();
+            dns.iter().for_each(|name| names.add_dns(name).unwrap());
+            names
+        };
+        let wanted = |certificate: &CertificateFacts, namespace: &str, names: &Names| {
+            is_wanted(&binding, certificate, namespace, names)
+        };
+        assert!(wanted(&certificate, "istio-system", &names(&["a.b"])));
+        assert!(!wanted(&certificate, "elsewhere", &names(&["a.b"])));
+        assert!(!wanted(&certificate, "istio-system", &names(&["a.b", "c.d"])));
+        assert!(!wanted(&certificate, "istio-system", &names(&["c.d"])));
+        let mut with_address = names(&["a.b"]);
+        with_address.add_ip([10, 0, 0, 1].into());
+        assert!(!wanted(&certificate, "istio-system", &with_address));
+        let changed = |change: fn(&mut CertificateFacts)| {
+            let mut changed = certificate.clone();
+            change(&mut changed);
+            wanted(&changed, "istio-system", &names(&["a.b"]))
+        };
+        assert!(!changed(|facts| facts.owner_uid = Some("u2".into())));
+        assert!(!changed(|facts| facts.owner_uid = None));
+        assert!(!changed(|facts| facts.owner = Some("other/shop".into())));
+        assert!(!changed(|facts| facts.secret = "other-tls".into()));
+    }
+}

@@ -1,6 +1,6 @@
 //! `idp-certificate-policy`: the certificate policy controller.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use idp_certificate_policy::{
@@ -10,7 +10,10 @@ use idp_certificate_policy::{
     binding::{CertificateBindingController, NAME},
     capability::{CALLERS, CertificateCapability},
 };
-use idp_runtime::Process;
+use idp_runtime::{Args, Process};
+
+/// How often the certificate of our own is looked for, while there is none.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Decides who may have which certificates, and has those of applications issued.
 #[derive(Parser)]
@@ -22,7 +25,7 @@ struct Cli {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match process().run(Cli::parse().runtime).await {
+    match run(Cli::parse().runtime).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Not by `return Err`: with RUST_BACKTRACE set, that would bury the reason under a backtrace.
@@ -32,7 +35,29 @@ async fn main() -> ExitCode {
     }
 }
 
-fn process() -> Process {
+/// Our own certificate comes from cert-manager too, and nobody but us approves it. So without one we work without gRPC;
+/// when it is there we end, and are started again with it.
+async fn run(args: Args) -> anyhow::Result<()> {
+    let certificate = args.options.grpc.tls_dir.join("tls.crt");
+    if certificate.exists() {
+        return process(true).run(args).await;
+    }
+    tokio::select! {
+        ended = process(false).run(args) => ended,
+        () = appears(&certificate) => {
+            tracing::info!("our own certificate is there: ending, to be started again with gRPC");
+            Ok(())
+        }
+    }
+}
+
+async fn appears(file: &Path) {
+    while !file.exists() {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn process(with_grpc: bool) -> Process {
     let mut process = Process::new(NAME);
     let shared = process.controller(PolicyController::default());
     let bindings = process.controller(CertificateBindingController {
@@ -45,11 +70,13 @@ fn process() -> Process {
     process.controller(AdmissionController {
         shared: shared.clone(),
     });
-    let capability = CertificateCapability { shared, bindings };
-    process.serve(
-        idp_rpc::capability::service(capability),
-        CALLERS,
-        idp_rpc::DESCRIPTORS,
-    );
+    if with_grpc {
+        let capability = CertificateCapability { shared, bindings };
+        process.serve(
+            idp_rpc::capability::service(capability),
+            CALLERS,
+            idp_rpc::DESCRIPTORS,
+        );
+    }
     process
 }

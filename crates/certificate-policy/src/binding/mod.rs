@@ -17,3 +17,8 @@ pub use validate::{ValidHost, Validated, validate};
 
 pub(crate) use holder::holder;
 pub(crate) use problems::{host_taken, not_allowed_any_more};
+
+#[cfg(test)]
+use status::recheck;
+#[cfg(test)]
+mod tests;

@@ -25,7 +25,9 @@ async fn apply(lab: &Lab) {
         ),
     );
     let source = "hosts.yaml".to_owned();
-    apply_manifests(&lab.client, &[Manifest { source, text }]).await.unwrap();
+    apply_manifests(&lab.client, &[Manifest { source, text }])
+        .await
+        .unwrap();
 }
 
 fn name(lab: &Lab) -> String {
@@ -34,7 +36,10 @@ fn name(lab: &Lab) -> String {
 
 async fn remove(lab: &Lab) {
     for (kind, plural) in [
-        ("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
+        (
+            "ValidatingAdmissionPolicyBinding",
+            "validatingadmissionpolicybindings",
+        ),
         ("ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
     ] {
         let kind = Kind::cluster("admissionregistration.k8s.io", "v1", kind, plural);
@@ -117,13 +122,20 @@ async fn hosts_that_no_policy_allows_are_refused_at_apply_time() {
     }
     // The name without dots is completed with the Environment's domain.
     let short = create(&lab, json!([{"host": "zzz-nobodys"}])).await;
-    let may_be_allowed = lab.policies().get_opt("local-applications").await.unwrap().is_some();
+    let may_be_allowed = lab
+        .policies()
+        .get_opt("local-applications")
+        .await
+        .unwrap()
+        .is_some();
     assert_eq!(short.is_ok(), may_be_allowed, "{short:?}");
 
     // What an application has already is not asked again, so that a narrower policy does not stop its rollouts.
     let apps: Api<WebApplication> = Api::namespaced(lab.client.clone(), &lab.ns);
     let routes = json!([{"host": format!("shop.{domain}")}]);
-    apps.create(&PostParams::default(), &app(&lab, &routes)).await.unwrap();
+    apps.create(&PostParams::default(), &app(&lab, &routes))
+        .await
+        .unwrap();
     policy(json!({"exact": ["only.example.net"]})).await;
     eventually_within(SOON, "the narrower policy counts", || async {
         ensure!(create_other(&lab, &routes).await.is_err(), "not yet");

@@ -20,28 +20,54 @@ async fn requests_that_are_made_to_deceive() {
     let host = lab.host("shop");
     let honest = || Build::new(&[&host]);
     let mut twice = honest();
-    twice
-        .attributes
-        .push(build::extension_request(&[build::extension(
-            build::SUBJECT_ALTERNATIVE_NAME,
-            &build::sequence(&[build::dns("evil.test")]),
-        )]));
+    twice.attributes.push(build::extension_request(&[build::extension(
+        build::SUBJECT_ALTERNATIVE_NAME,
+        &build::sequence(&[build::dns("evil.test")]),
+    )]));
     let mut outside = honest();
     outside.names.push(build::dns("evil.test"));
     // "shop" with a Cyrillic letter.
     let look_alike = format!("xn--shp-ted.{}", lab.domain());
     let cases = [
-        ("ca-bit", honest().extension(build::BASIC_CONSTRAINTS, &build::ca()).pem(), "CaNotAllowed"),
-        ("cert-sign", honest().extension(build::KEY_USAGE, &build::cert_sign()).pem(), "CaNotAllowed"),
+        (
+            "ca-bit",
+            honest().extension(build::BASIC_CONSTRAINTS, &build::ca()).pem(),
+            "CaNotAllowed",
+        ),
+        (
+            "cert-sign",
+            honest().extension(build::KEY_USAGE, &build::cert_sign()).pem(),
+            "CaNotAllowed",
+        ),
         ("outside", outside.pem(), "NameNotAllowed"),
-        ("common-name", honest().common_name("evil.test").pem(), "CommonNameNotListed"),
+        (
+            "common-name",
+            honest().common_name("evil.test").pem(),
+            "CommonNameNotListed",
+        ),
         ("punycode", Build::new(&[&look_alike]).pem(), "NameNotAllowed"),
-        ("bad-punycode", Build::new(&[&format!("xn--a.{}", lab.domain())]).pem(), "NameMalformed"),
-        ("wildcard", Build::new(&[&format!("*.{}", lab.domain())]).pem(), "NameNotAllowed"),
+        (
+            "bad-punycode",
+            Build::new(&[&format!("xn--a.{}", lab.domain())]).pem(),
+            "NameMalformed",
+        ),
+        (
+            "wildcard",
+            Build::new(&[&format!("*.{}", lab.domain())]).pem(),
+            "NameNotAllowed",
+        ),
         ("parent", Build::new(&[&lab.domain()]).pem(), "NameNotAllowed"),
-        ("nul", Build::new(&[&format!("{host}\0.evil.test")]).pem(), "NameMalformed"),
+        (
+            "nul",
+            Build::new(&[&format!("{host}\0.evil.test")]).pem(),
+            "NameMalformed",
+        ),
         ("twice", twice.pem(), "RequestMalformed"),
-        ("two-blocks", format!("{}{}", honest().pem(), Build::new(&["evil.test"]).pem()), "RequestMalformed"),
+        (
+            "two-blocks",
+            format!("{}{}", honest().pem(), Build::new(&["evil.test"]).pem()),
+            "RequestMalformed",
+        ),
         ("garbage", "hello".to_owned(), "RequestMalformed"),
     ];
     for (name, pem, _) in &cases {
@@ -52,7 +78,9 @@ async fn requests_that_are_made_to_deceive() {
         assert_eq!(found, *reason, "{name}: {message}");
     }
     // In the spec instead of the request.
-    lab.request("ca-spec", &honest().pem(), json!({"isCA": true})).await.unwrap();
+    lab.request("ca-spec", &honest().pem(), json!({"isCA": true}))
+        .await
+        .unwrap();
     assert_eq!(lab.denied("ca-spec").await.0, "CaNotAllowed");
     lab.clean().await;
 }
@@ -63,10 +91,14 @@ async fn requests_that_are_made_to_hurt() {
     lab.policy(json!({})).await;
     let names: Vec<String> = (0..10_000).map(|n| lab.host(&format!("n{n}"))).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    lab.request("many-names", &Build::new(&names).pem(), json!({})).await.unwrap();
+    lab.request("many-names", &Build::new(&names).pem(), json!({}))
+        .await
+        .unwrap();
     assert_eq!(lab.denied("many-names").await.0, "RequestTooLarge");
     let hundred_and_one = Build::new(&names[..101]).pem();
-    lab.request("too-many", &hundred_and_one, json!({})).await.unwrap();
+    lab.request("too-many", &hundred_and_one, json!({}))
+        .await
+        .unwrap();
     assert_eq!(lab.denied("too-many").await.0, "TooManyNames");
     let megabyte = "A".repeat(1 << 20);
     match lab.request("megabyte", &megabyte, json!({})).await {
@@ -115,8 +147,12 @@ async fn secrets_that_exist_already_stay_as_they_are() {
         "metadata": {"name": "database"}, "stringData": {"password": "hunter2"},
     }))
     .unwrap();
-    lab.secrets(&lab.ns).create(&PostParams::default(), &password).await.unwrap();
-    lab.certificate("database", json!({"secretName": "database"})).await;
+    lab.secrets(&lab.ns)
+        .create(&PostParams::default(), &password)
+        .await
+        .unwrap();
+    lab.certificate("database", json!({"secretName": "database"}))
+        .await;
     assert_eq!(lab.denied("database").await.0, "SecretNameNotAllowed");
     // A Secret that another Certificate writes.
     lab.certificate("mine", json!({})).await;
@@ -126,9 +162,17 @@ async fn secrets_that_exist_already_stay_as_they_are() {
     lab.certificate("theirs", json!({"secretName": "mine-tls"})).await;
     // cert-manager itself lets neither go on, where it notices.
     stays(Duration::from_secs(3), "both Secrets stay", || async {
-        let database = lab.secrets(&lab.ns).get("database").await?.data.unwrap_or_default();
+        let database = lab
+            .secrets(&lab.ns)
+            .get("database")
+            .await?
+            .data
+            .unwrap_or_default();
         anyhow::ensure!(database.len() == 1, "{:?}", database.keys());
-        anyhow::ensure!(lab.issued(&lab.ns, "mine-tls", SOON).await == mine, "it was written");
+        anyhow::ensure!(
+            lab.issued(&lab.ns, "mine-tls", SOON).await == mine,
+            "it was written"
+        );
         Ok(())
     })
     .await;
@@ -145,7 +189,11 @@ async fn a_forged_owner_gets_nothing() {
         .binding_becomes(&lab.ns, "shop", LONG, "the binding is ready", is_ready)
         .await;
     // Somebody who may create Certificates beside the gateway copies the labels, and asks for another host.
-    let real = lab.certificates(&lab.gateway).get(&secret::name(&host)).await.unwrap();
+    let real = lab
+        .certificates(&lab.gateway)
+        .get(&secret::name(&host))
+        .await
+        .unwrap();
     let mut forged = real.clone();
     forged.metadata = kube::api::ObjectMeta {
         name: Some("forged".to_owned()),
@@ -154,7 +202,12 @@ async fn a_forged_owner_gets_nothing() {
         annotations: real.metadata.annotations.clone(),
         ..Default::default()
     };
-    forged.metadata.labels.as_mut().unwrap().remove("app.kubernetes.io/managed-by");
+    forged
+        .metadata
+        .labels
+        .as_mut()
+        .unwrap()
+        .remove("app.kubernetes.io/managed-by");
     forged.data["spec"]["dnsNames"] = json!([lab.host("other")]);
     forged.data["spec"]["secretName"] = json!(secret::name(&lab.host("other")));
     forged.data.as_object_mut().unwrap().remove("status");
@@ -165,7 +218,12 @@ async fn a_forged_owner_gets_nothing() {
     eventually("it is denied", || async {
         let requests = lab.requests(&lab.gateway).list(&Default::default()).await?;
         let denied = requests.iter().any(|request| {
-            request.metadata.owner_references.iter().flatten().any(|owner| owner.name == "forged")
+            request
+                .metadata
+                .owner_references
+                .iter()
+                .flatten()
+                .any(|owner| owner.name == "forged")
                 && request.status.as_ref().is_some_and(|status| status.is("Denied"))
         });
         anyhow::ensure!(denied, "not yet");

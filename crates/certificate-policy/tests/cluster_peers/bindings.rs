@@ -43,7 +43,12 @@ async fn an_allowed_host_is_issued_and_in_the_secret() {
         .await
         .unwrap();
     eventually_within(LONG, "the Certificates go", || async {
-        let left = lab.certificates(&lab.gateway).list(&Default::default()).await?.items.len();
+        let left = lab
+            .certificates(&lab.gateway)
+            .list(&Default::default())
+            .await?
+            .items
+            .len();
         anyhow::ensure!(left == 0, "{left} are left");
         Ok(())
     })
@@ -84,7 +89,10 @@ async fn the_first_to_hold_a_host_keeps_it() {
         .unwrap();
     lab.binding_becomes(&other, "thief", LONG, "it is taken over once free", is_ready)
         .await;
-    let _ = lab.bindings(&other).delete("thief", &DeleteParams::default()).await;
+    let _ = lab
+        .bindings(&other)
+        .delete("thief", &DeleteParams::default())
+        .await;
     lab.binding_gone(&other, "thief").await;
     lab.test.delete_namespace(&other).await.unwrap();
     lab.clean().await;
@@ -93,7 +101,8 @@ async fn the_first_to_hold_a_host_keeps_it() {
 #[tokio::test]
 async fn a_wider_policy_lets_waiting_bindings_proceed_within_seconds() {
     let lab = Lab::enter().await;
-    lab.policy(json!({"names": {"dns": {"exact": ["elsewhere.test"]}}})).await;
+    lab.policy(json!({"names": {"dns": {"exact": ["elsewhere.test"]}}}))
+        .await;
     let host = lab.host("shop");
     lab.bind(&lab.ns, "shop", &[&host]).await;
     let waiting = lab
@@ -103,8 +112,16 @@ async fn a_wider_policy_lets_waiting_bindings_proceed_within_seconds() {
         .await;
     let status = waiting.status.unwrap();
     assert_eq!(status.version, None);
-    assert!(status.problems[0].message.contains(&lab.ns), "{}", status.problems[0]);
-    assert!(status.problems[0].message.contains("spec.names.dns"), "{}", status.problems[0]);
+    assert!(
+        status.problems[0].message.contains(&lab.ns),
+        "{}",
+        status.problems[0]
+    );
+    assert!(
+        status.problems[0].message.contains("spec.names.dns"),
+        "{}",
+        status.problems[0]
+    );
     lab.policy(json!({})).await;
     let began = std::time::Instant::now();
     lab.binding_becomes(&lab.ns, "shop", SOON, "it proceeds", is_ready)
@@ -133,7 +150,11 @@ async fn bindings_of_one_application_share_the_certificate_of_a_host() {
         .binding_becomes(&lab.ns, "shop-too", LONG, "the second is ready too", is_ready)
         .await;
     assert!(both.status.unwrap().children.is_empty());
-    let certificates = lab.certificates(&lab.gateway).list(&Default::default()).await.unwrap();
+    let certificates = lab
+        .certificates(&lab.gateway)
+        .list(&Default::default())
+        .await
+        .unwrap();
     assert_eq!(certificates.items.len(), 1);
     lab.clean().await;
 }

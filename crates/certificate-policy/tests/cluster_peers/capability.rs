@@ -35,7 +35,9 @@ pub(crate) fn certificates() -> PathBuf {
         let mut params =
             CertificateParams::new(vec![name.to_owned(), format!("{name}.idp-system.svc")]).unwrap();
         let uri = format!("spiffe://idp.dev/ns/idp-system/sa/{name}");
-        params.subject_alt_names.push(SanType::URI(uri.try_into().unwrap()));
+        params
+            .subject_alt_names
+            .push(SanType::URI(uri.try_into().unwrap()));
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,
@@ -72,7 +74,8 @@ fn peer(lab: &Lab, name: &str) -> Peer {
 
 fn request(lab: &Lab, namespace: &str, hosts: &[&str]) -> SectionRequest {
     let hosts = hosts.iter().enumerate();
-    let hosts = hosts.map(|(index, host)| json!({"host": host, "path": format!("spec.routes[{index}].host")}));
+    let hosts =
+        hosts.map(|(index, host)| json!({"host": host, "path": format!("spec.routes[{index}].host")}));
     SectionRequest {
         namespace: namespace.to_owned(),
         application: "shop".to_owned(),
@@ -115,7 +118,10 @@ async fn a_plan_names_binding_secrets_and_what_is_wrong() {
     let [binding] = &planned.bindings[..] else {
         panic!("{:?}", planned.bindings);
     };
-    assert_eq!((binding.kind.as_str(), binding.name.as_str()), ("CertificateBinding", "shop"));
+    assert_eq!(
+        (binding.kind.as_str(), binding.name.as_str()),
+        ("CertificateBinding", "shop")
+    );
     let spec: CertificateBindingSpec = serde_json::from_value(binding.spec.clone()).unwrap();
     assert_eq!(spec.hosts.len(), 1);
     // What was planned is what happens.
@@ -123,7 +129,8 @@ async fn a_plan_names_binding_secrets_and_what_is_wrong() {
         .create(&PostParams::default(), &CertificateBinding::new("shop", spec))
         .await
         .unwrap();
-    lab.binding_becomes(&lab.ns, "shop", LONG, "it is issued", is_ready).await;
+    lab.binding_becomes(&lab.ns, "shop", LONG, "it is issued", is_ready)
+        .await;
 
     let wildcard = format!("*.{}", lab.domain());
     let bad = plan(
@@ -132,14 +139,29 @@ async fn a_plan_names_binding_secrets_and_what_is_wrong() {
     )
     .await;
     assert_eq!(reasons(&bad.problems), ["NameNotAllowed"; 3]);
-    let paths: Vec<_> = bad.problems.iter().filter_map(|problem| problem.path.as_deref()).collect();
-    assert_eq!(paths, ["spec.routes[0].host", "spec.routes[1].host", "spec.routes[2].host"]);
+    let paths: Vec<_> = bad
+        .problems
+        .iter()
+        .filter_map(|problem| problem.path.as_deref())
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "spec.routes[0].host",
+            "spec.routes[1].host",
+            "spec.routes[2].host"
+        ]
+    );
     assert!(bad.problems[0].message.contains(&lab.ns), "{}", bad.problems[0]);
     assert!(bad.problems[0].hint.is_some());
     // A host that another namespace holds.
     let other = plan(&webapp, &request(&lab, "default", &[&host])).await;
     assert_eq!(reasons(&other.problems), ["HostTaken"]);
-    assert!(other.problems[0].message.contains(&format!("{}/shop", lab.ns)), "{}", other.problems[0]);
+    assert!(
+        other.problems[0].message.contains(&format!("{}/shop", lab.ns)),
+        "{}",
+        other.problems[0]
+    );
     // Without an issuer.
     let mut nobody = request(&lab, &lab.ns, &[&host]);
     nobody.environment_spec["certificates"] = json!(null);
@@ -148,7 +170,11 @@ async fn a_plan_names_binding_secrets_and_what_is_wrong() {
     lab.policy(json!({"names": {}})).await;
     eventually_within(SOON, "it is only warned", || async {
         let planned = plan(&webapp, &request(&lab, &lab.ns, &[&host])).await;
-        anyhow::ensure!(reasons(&planned.problems) == ["NotAllowedAnyMore"], "{:?}", planned.problems);
+        anyhow::ensure!(
+            reasons(&planned.problems) == ["NotAllowedAnyMore"],
+            "{:?}",
+            planned.problems
+        );
         anyhow::ensure!(planned.is_possible());
         Ok(())
     })
@@ -162,23 +188,37 @@ async fn watch_says_what_became_stale() {
     lab.policy(json!({})).await;
     let host = lab.host("shop");
     lab.bind(&lab.ns, "shop", &[&host]).await;
-    lab.binding_becomes(&lab.ns, "shop", LONG, "it is issued", is_ready).await;
+    lab.binding_becomes(&lab.ns, "shop", LONG, "it is issued", is_ready)
+        .await;
     let webapp = peer(&lab, "idp-webapp");
     let stale = webapp.open(rpc::watch).await.unwrap();
     pin_mut!(stale);
     // Others' tests make it speak too: only that it does is looked at.
     lab.policy(json!({"lifetime": {"max": "24h"}})).await;
-    let told = tokio::time::timeout(SOON, stale.next()).await.expect("a policy changed");
+    let told = tokio::time::timeout(SOON, stale.next())
+        .await
+        .expect("a policy changed");
     assert!(told.unwrap().unwrap().is_empty());
-    lab.bindings(&lab.ns).delete("shop", &DeleteParams::default()).await.unwrap();
+    lab.bindings(&lab.ns)
+        .delete("shop", &DeleteParams::default())
+        .await
+        .unwrap();
     let freed = async {
         loop {
-            if stale.next().await.context("the stream goes on")?.is_ok_and(|namespaces| namespaces.is_empty()) {
+            if stale
+                .next()
+                .await
+                .context("the stream goes on")?
+                .is_ok_and(|namespaces| namespaces.is_empty())
+            {
                 return anyhow::Ok(());
             }
         }
     };
-    tokio::time::timeout(SOON, freed).await.expect("a host became free").unwrap();
+    tokio::time::timeout(SOON, freed)
+        .await
+        .expect("a host became free")
+        .unwrap();
     lab.clean().await;
 }
 
@@ -187,13 +227,20 @@ async fn only_the_web_application_controller_may_ask_for_plans() {
     let lab = Lab::enter().await;
     let stranger = peer(&lab, "idp-secrets-bridge");
     let wanted = request(&lab, &lab.ns, &["a.test"]);
-    let refused = stranger.call(|channel| rpc::plan(channel, &wanted)).await.unwrap_err();
+    let refused = stranger
+        .call(|channel| rpc::plan(channel, &wanted))
+        .await
+        .unwrap_err();
     assert!(refused.message().contains("may not call"), "{refused}");
     let described = tokio::time::timeout(Duration::from_secs(5), stranger.call(rpc::describe))
         .await
         .unwrap()
         .unwrap();
     assert_eq!(described.name, "certificates");
-    assert!(described.section_schema["properties"]["hosts"].is_object(), "{}", described.section_schema);
+    assert!(
+        described.section_schema["properties"]["hosts"].is_object(),
+        "{}",
+        described.section_schema
+    );
     lab.clean().await;
 }

@@ -21,9 +21,24 @@ async fn each_rule_denies_a_real_request() {
     .await;
     let good = json!({"duration": "24h", "renewBefore": "2h"});
     let cases: Vec<(&str, Value, &str, &str)> = vec![
-        ("name", json!({"dnsNames": ["evil.test"]}), "NameNotAllowed", "spec.names.dns"),
-        ("ip", json!({"ipAddresses": ["11.0.0.1"]}), "AddressNotAllowed", "spec.names.ips"),
-        ("uri", json!({"uris": ["spiffe://evil/a"]}), "UriNotAllowed", "spec.names.uris"),
+        (
+            "name",
+            json!({"dnsNames": ["evil.test"]}),
+            "NameNotAllowed",
+            "spec.names.dns",
+        ),
+        (
+            "ip",
+            json!({"ipAddresses": ["11.0.0.1"]}),
+            "AddressNotAllowed",
+            "spec.names.ips",
+        ),
+        (
+            "uri",
+            json!({"uris": ["spiffe://evil/a"]}),
+            "UriNotAllowed",
+            "spec.names.uris",
+        ),
         ("ca", json!({"isCA": true}), "CaNotAllowed", "spec.allowCa"),
         (
             "key",
@@ -31,17 +46,54 @@ async fn each_rule_denies_a_real_request() {
             "",
             "",
         ),
-        ("usage", json!({"usages": ["server auth", "code signing"]}), "UsageNotAllowed", "spec.usages"),
-        ("long", json!({"duration": "72h"}), "LifetimeNotAllowed", "spec.lifetime"),
-        ("short", json!({"duration": "1h", "renewBefore": "30m"}), "LifetimeNotAllowed", "spec.lifetime"),
-        ("renewal", json!({"renewBefore": "10m"}), "RenewalNotAllowed", "spec.renewBefore"),
-        ("secret", json!({"secretName": "database"}), "SecretNameNotAllowed", "spec.secretNames"),
-        ("email", json!({"emailAddresses": ["root@evil.test"]}), "NameKindNotAllowed", ""),
-        ("subject", json!({"subject": {"organizations": ["system:masters"]}}), "SubjectNotAllowed", ""),
+        (
+            "usage",
+            json!({"usages": ["server auth", "code signing"]}),
+            "UsageNotAllowed",
+            "spec.usages",
+        ),
+        (
+            "long",
+            json!({"duration": "72h"}),
+            "LifetimeNotAllowed",
+            "spec.lifetime",
+        ),
+        (
+            "short",
+            json!({"duration": "1h", "renewBefore": "30m"}),
+            "LifetimeNotAllowed",
+            "spec.lifetime",
+        ),
+        (
+            "renewal",
+            json!({"renewBefore": "10m"}),
+            "RenewalNotAllowed",
+            "spec.renewBefore",
+        ),
+        (
+            "secret",
+            json!({"secretName": "database"}),
+            "SecretNameNotAllowed",
+            "spec.secretNames",
+        ),
+        (
+            "email",
+            json!({"emailAddresses": ["root@evil.test"]}),
+            "NameKindNotAllowed",
+            "",
+        ),
+        (
+            "subject",
+            json!({"subject": {"organizations": ["system:masters"]}}),
+            "SubjectNotAllowed",
+            "",
+        ),
     ];
     for (name, more, reason, _) in &cases {
         let mut spec = good.clone();
-        spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        spec.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         if *reason != "AddressNotAllowed" {
             spec["ipAddresses"] = json!(["10.0.0.1"]);
         }
@@ -70,7 +122,8 @@ async fn each_rule_denies_a_real_request() {
 #[tokio::test]
 async fn namespace_issuer_and_key_deny_too() {
     let lab = Lab::enter().await;
-    lab.policy(json!({"keys": [{"algorithm": "ECDSA", "minSize": 384}]})).await;
+    lab.policy(json!({"keys": [{"algorithm": "ECDSA", "minSize": 384}]}))
+        .await;
     lab.certificate("weak", json!({})).await;
     let (reason, message) = lab.denied("weak").await;
     assert_eq!(reason, "KeyNotAllowed", "{message}");
@@ -84,7 +137,10 @@ async fn namespace_issuer_and_key_deny_too() {
     .await;
     let (reason, message) = lab.denied("foreign").await;
     assert_eq!(reason, "NamespaceNotSelected", "{message}");
-    assert!(message.contains(&other.ns) && message.contains("spec.namespaces"), "{message}");
+    assert!(
+        message.contains(&other.ns) && message.contains("spec.namespaces"),
+        "{message}"
+    );
     // Its own policy comes nearest where only the issuer is another's.
     lab.policy(json!({})).await;
     lab.certificate(
@@ -102,13 +158,17 @@ async fn namespace_issuer_and_key_deny_too() {
 async fn requests_for_other_issuers_and_decided_ones_are_left_alone() {
     let lab = Lab::enter().await;
     lab.policy(json!({})).await;
-    let foreign = json!({"issuerRef": {"name": "somebody-elses", "kind": "ClusterIssuer", "group": "cert-manager.io"}});
+    let foreign =
+        json!({"issuerRef": {"name": "somebody-elses", "kind": "ClusterIssuer", "group": "cert-manager.io"}});
     let pem = Build::new(&[&lab.host("a")]).pem();
     lab.request("foreign", &pem, foreign).await.unwrap();
     // The same name, but of another group: another issuer.
-    let group = json!({"issuerRef": {"name": lab.issuer, "kind": "ClusterIssuer", "group": "issuers.example.com"}});
+    let group =
+        json!({"issuerRef": {"name": lab.issuer, "kind": "ClusterIssuer", "group": "issuers.example.com"}});
     lab.request("group", &pem, group).await.unwrap();
-    lab.request("ours", &build_for(&lab, "b"), json!({})).await.unwrap();
+    lab.request("ours", &build_for(&lab, "b"), json!({}))
+        .await
+        .unwrap();
     lab.approved("ours").await;
     stays(Duration::from_secs(2), "they are left alone", || async {
         for name in ["foreign", "group"] {
@@ -120,7 +180,8 @@ async fn requests_for_other_issuers_and_decided_ones_are_left_alone() {
     })
     .await;
     // Ours, as soon as a policy names the issuer.
-    lab.policy(json!({"issuers": [{"name": lab.issuer}, {"name": "somebody-elses"}]})).await;
+    lab.policy(json!({"issuers": [{"name": lab.issuer}, {"name": "somebody-elses"}]}))
+        .await;
     lab.approved("foreign").await;
     lab.clean().await;
 }

@@ -33,8 +33,12 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 static OTHERS: RwLock<()> = RwLock::const_new(());
 
 enum Guard {
-    Shared { _guard: RwLockReadGuard<'static, ()> },
-    Alone { _guard: RwLockWriteGuard<'static, ()> },
+    Shared {
+        _guard: RwLockReadGuard<'static, ()>,
+    },
+    Alone {
+        _guard: RwLockWriteGuard<'static, ()>,
+    },
     /// Another lab of the same test has one.
     Others,
 }
@@ -102,7 +106,11 @@ impl Lab {
     pub(crate) fn kill(&mut self) -> PathBuf {
         let running = self.running.take().expect("it runs");
         let tls = running.tls.clone();
-        Arc::into_inner(running).expect("nobody else has it").controller.kill().unwrap();
+        Arc::into_inner(running)
+            .expect("nobody else has it")
+            .controller
+            .kill()
+            .unwrap();
         tls
     }
 
@@ -232,7 +240,12 @@ impl Lab {
     }
 
     /// A bare request with this PEM text.
-    pub(crate) async fn request(&self, name: &str, pem: &str, more: Value) -> Result<CertificateRequest, kube::Error> {
+    pub(crate) async fn request(
+        &self,
+        name: &str,
+        pem: &str,
+        more: Value,
+    ) -> Result<CertificateRequest, kube::Error> {
         let mut spec = json!({
             "request": STANDARD.encode(pem),
             "issuerRef": {"name": self.issuer, "kind": "ClusterIssuer", "group": "cert-manager.io"},
@@ -287,7 +300,9 @@ impl Lab {
         eventually_within(within, &format!("secret {namespace}/{secret}"), || async {
             let secret = self.secrets(namespace).get(secret).await?;
             let data = secret.data.unwrap_or_default();
-            let certificate = data.get("tls.crt").map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned());
+            let certificate = data
+                .get("tls.crt")
+                .map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned());
             certificate
                 .filter(|text| !text.is_empty())
                 .ok_or_else(|| anyhow!("no certificate in it"))
@@ -347,7 +362,9 @@ fn describe(requests: &[CertificateRequest]) -> String {
 
 /// Whether a binding is Ready for what it says now.
 pub(crate) fn is_ready(binding: &CertificateBinding) -> bool {
-    let Some(status) = &binding.status else { return false };
+    let Some(status) = &binding.status else {
+        return false;
+    };
     status.observed_generation == binding.metadata.generation
         && status
             .conditions
@@ -376,7 +393,9 @@ async fn issuer(client: &Client, ns: &str) -> String {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    params.distinguished_name.push(rcgen::DnType::CommonName, name.as_str());
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, name.as_str());
     let certificate = params.self_signed(&key).unwrap();
     let secret = json!({
         "metadata": {"name": name}, "type": "kubernetes.io/tls",
@@ -405,9 +424,12 @@ async fn running(test: &TestCluster) -> Arc<Running> {
     if let Some(running) = running.upgrade() {
         return running;
     }
-    apply_manifests(&test.client, &files(&["platform/crds", "platform/operators/idp-certificate-policy"]))
-        .await
-        .unwrap();
+    apply_manifests(
+        &test.client,
+        &files(&["platform/crds", "platform/operators/idp-certificate-policy"]),
+    )
+    .await
+    .unwrap();
     let tls = super::capability::certificates();
     let started = Arc::new(Running {
         controller: start(test, &tls).await,
@@ -419,7 +441,8 @@ async fn running(test: &TestCluster) -> Arc<Running> {
 
 /// A controller process that leads, with complete caches.
 pub(crate) async fn start(test: &TestCluster, tls: &Path) -> Controller {
-    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("certificate-policy-{}.log", std::process::id()));
+    let log =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("certificate-policy-{}.log", std::process::id()));
     let kubeconfig = test.controller_kubeconfig(NAME).await.unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_idp-certificate-policy"));
     let tls = format!("--tls-dir={}", tls.display());

@@ -11,9 +11,12 @@ use crate::lab::{LONG, Lab, dynamic, files};
 #[tokio::test]
 async fn the_local_ca_and_our_own_certificates_come_up_by_themselves() {
     let lab = Lab::enter().await;
-    apply_manifests(&lab.client, &files(&["secrets/cert-manager/local", "secrets/cert-manager/grpc"]))
-        .await
-        .unwrap();
+    apply_manifests(
+        &lab.client,
+        &files(&["secrets/cert-manager/local", "secrets/cert-manager/grpc"]),
+    )
+    .await
+    .unwrap();
     let wanted = [
         ("cert-manager", "local-ca"),
         ("idp-system", "idp-grpc-ca"),
@@ -26,7 +29,9 @@ async fn the_local_ca_and_our_own_certificates_come_up_by_themselves() {
     for (namespace, name) in wanted {
         eventually_within(LONG, &format!("{namespace}/{name} is issued"), || async {
             let certificate = dynamic(&lab.client, CERTIFICATE, namespace).get(name).await?;
-            let conditions = certificate.data["status"]["conditions"].as_array().context("none")?;
+            let conditions = certificate.data["status"]["conditions"]
+                .as_array()
+                .context("none")?;
             let ready = |found: &Value| found["type"] == "Ready" && found["status"] == "True";
             ensure!(conditions.iter().any(ready), "{conditions:?}");
             Ok(())
@@ -37,9 +42,16 @@ async fn the_local_ca_and_our_own_certificates_come_up_by_themselves() {
     let (_, pem) = x509_parser::pem::parse_x509_pem(pem.as_bytes()).unwrap();
     let certificate = pem.parse_x509().unwrap();
     let names = certificate.subject_alternative_name().unwrap().unwrap();
-    let names: Vec<String> = names.value.general_names.iter().map(ToString::to_string).collect();
+    let names: Vec<String> = names
+        .value
+        .general_names
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert!(
-        names.iter().any(|name| name.contains("spiffe://idp.dev/ns/idp-system/sa/idp-webapp")),
+        names
+            .iter()
+            .any(|name| name.contains("spiffe://idp.dev/ns/idp-system/sa/idp-webapp")),
         "{names:?}"
     );
     lab.clean().await;
@@ -55,17 +67,29 @@ async fn every_manifest_is_accepted() {
         "platform/operators/idp-certificate-policy",
     ] {
         let mut kubectl = lab.test.cluster.kubectl().unwrap();
-        kubectl.args(["apply", "--dry-run=server", "-f"]).arg(root().join(folder));
+        kubectl
+            .args(["apply", "--dry-run=server", "-f"])
+            .arg(root().join(folder));
         let output = kubectl.output().unwrap();
-        assert!(output.status.success(), "{folder}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{folder}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     for environment in ["staging", "production"] {
         let file = root().join(format!("secrets/cert-manager/{environment}/issuers.yaml"));
         let mut kubectl = lab.test.cluster.kubectl().unwrap();
         // The namespace of the gateway is another's to make, and not in this cluster.
-        kubectl.args(["create", "--dry-run=client", "--validate=strict", "-f"]).arg(file);
+        kubectl
+            .args(["create", "--dry-run=client", "--validate=strict", "-f"])
+            .arg(file);
         let output = kubectl.output().unwrap();
-        assert!(output.status.success(), "{environment}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{environment}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     lab.clean().await;
 }

@@ -13,21 +13,34 @@ async fn cert_manager_goes_and_comes_back() {
     lab.policy(json!({})).await;
     let (before, meanwhile) = (lab.host("before"), lab.host("meanwhile"));
     lab.bind(&lab.ns, "before", &[&before]).await;
-    lab.binding_becomes(&lab.ns, "before", LONG, "it is issued", is_ready).await;
+    lab.binding_becomes(&lab.ns, "before", LONG, "it is issued", is_ready)
+        .await;
 
     let components = idp_cluster::status(PEERS).unwrap();
-    let cert_manager = components.iter().find(|found| found.name == "cert-manager").unwrap();
-    let killed = std::process::Command::new("kill").arg(cert_manager.pid.to_string()).status();
+    let cert_manager = components
+        .iter()
+        .find(|found| found.name == "cert-manager")
+        .unwrap();
+    let killed = std::process::Command::new("kill")
+        .arg(cert_manager.pid.to_string())
+        .status();
     assert!(killed.unwrap().success());
     lab.bind(&lab.ns, "meanwhile", &[&meanwhile]).await;
     // First it waits, and then it says for what.
     lab.binding_becomes(&lab.ns, "meanwhile", SOON, "it waits", |binding| {
-        binding.status.as_ref().is_some_and(|status| status.children.len() == 1)
+        binding
+            .status
+            .as_ref()
+            .is_some_and(|status| status.children.len() == 1)
     })
     .await;
-    lab.binding_becomes(&lab.ns, "meanwhile", LONG, "it says what it waits for", |binding| {
-        reasons(binding) == ["IssuerSilent"]
-    })
+    lab.binding_becomes(
+        &lab.ns,
+        "meanwhile",
+        LONG,
+        "it says what it waits for",
+        |binding| reasons(binding) == ["IssuerSilent"],
+    )
     .await;
     stays(Duration::from_secs(2), "what was issued stays", || async {
         let binding = lab.bindings(&lab.ns).get("before").await?;
@@ -64,6 +77,7 @@ async fn what_happens_while_the_controller_is_away_is_decided_once_it_is_back() 
     let _controller = lab::start(&lab.test, &tls).await;
     lab.approved("good").await;
     assert_eq!(lab.denied("bad").await.0, "NameNotAllowed");
-    lab.binding_becomes(&lab.ns, "shop", LONG, "it is issued", is_ready).await;
+    lab.binding_becomes(&lab.ns, "shop", LONG, "it is issued", is_ready)
+        .await;
     lab.clean().await;
 }

@@ -34,8 +34,15 @@ async fn five_hundred_bindings_at_once() {
     let created = began.elapsed();
     eventually_within(PATIENCE, "there are Certificates", || async {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let certificates = lab.certificates(&lab.gateway).list_metadata(&Default::default()).await?;
-        ensure!(certificates.items.len() == BINDINGS, "{}", certificates.items.len());
+        let certificates = lab
+            .certificates(&lab.gateway)
+            .list_metadata(&Default::default())
+            .await?;
+        ensure!(
+            certificates.items.len() == BINDINGS,
+            "{}",
+            certificates.items.len()
+        );
         Ok(())
     })
     .await;
@@ -54,7 +61,9 @@ async fn five_hundred_bindings_at_once() {
         .filter(|request| request.user.ends_with(":idp-certificate-policy") && request.code == 403)
         .collect();
     assert!(refused.is_empty(), "the ClusterRole lacks a rule: {refused:?}");
-    let ours = requests.iter().filter(|request| request.resource != "leases" && request.verb != "watch");
+    let ours = requests
+        .iter()
+        .filter(|request| request.resource != "leases" && request.verb != "watch");
     eprintln!(
         "{BINDINGS} bindings: created in {created:?}, all Certificates after {ordered:?}, all issued after {:?}, \
          {} requests of ours, {} MiB",

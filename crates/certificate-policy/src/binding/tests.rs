@@ -1,0 +1,260 @@
+use idp_api::{
+    CertificateBinding, CertificateBindingSpec, CertificateBindingStatus, CertificatePolicySpec,
+    certificate_binding::{BoundHost, IssuerRef},
+    certificate_policy::{AllowedIssuer, NamespaceSelector},
+};
+use idp_core::{Applied, Plan, Step, plan::AppliedChild};
+use idp_runtime::{ObjectKey, Outcome};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::*;
+use crate::{
+    content::Flaw,
+    facts::CertificateFacts,
+    kinds::CERTIFICATE,
+    rules::{Asker, Policy},
+    secret,
+};
+
+const HOST: &str = "shop.example.com";
+
+fn now() -> Timestamp {
+    "2026-06-01T00:00:00Z".parse().unwrap()
+}
+
+fn binding() -> CertificateBinding {
+    let spec = CertificateBindingSpec {
+        application: "shop".into(),
+        issuer: IssuerRef {
+            name: "ca".into(),
+            kind: "ClusterIssuer".into(),
+        },
+        secret_namespace: "istio-system".into(),
+        hosts: vec![BoundHost {
+            host: HOST.into(),
+            path: "spec.routes[0].host".into(),
+        }],
+    };
+    let mut binding = CertificateBinding::new("shop", spec);
+    binding.metadata.namespace = Some("shops".into());
+    binding.metadata.uid = Some("u1".into());
+    binding
+}
+
+fn policy(suffix: &str) -> Policy {
+    let mut spec = CertificatePolicySpec {
+        namespaces: vec![NamespaceSelector::default()],
+        issuers: vec![AllowedIssuer {
+            name: "ca".into(),
+            kind: "ClusterIssuer".into(),
+            group: "cert-manager.io".into(),
+        }],
+        ..CertificatePolicySpec::default()
+    };
+    spec.names.dns.suffixes = vec![suffix.into()];
+    Policy::read("web", &spec)
+}
+
+fn observed(suffix: &str) -> Observed {
+    Observed {
+        policies: vec![policy(suffix)],
+        asker: Asker::default(),
+        hosts: vec![ObservedHost::default()],
+    }
+}
+
+fn issued() -> CertificateFacts {
+    CertificateFacts {
+        uid: "c1".into(),
+        owner_uid: Some("u1".into()),
+        created: "2026-05-01T00:00:00Z".into(),
+        seen: true,
+        ready: true,
+        revision: Some(1),
+        not_after: Some("2026-08-01T00:00:00Z".into()),
+        renewal_time: Some("2026-07-01T00:00:00Z".into()),
+        ..CertificateFacts::default()
+    }
+}
+
+fn applied(facts: &CertificateFacts) -> Outcome {
+    let child = AppliedChild {
+        kind: CERTIFICATE,
+        namespace: Some("istio-system".into()),
+        name: secret::name(HOST),
+        uid: "c1".into(),
+        facts: json!(facts),
+        held: None,
+    };
+    Outcome::Applied(Plan::<Applied> {
+        children: vec![child],
+        problems: Vec::new(),
+    })
+}
+
+fn status_with(facts: &CertificateFacts, at: Timestamp) -> CertificateBindingStatus {
+    let (binding, observed) = (binding(), observed("example.com"));
+    let validated = validate(&binding, &observed).unwrap();
+    status(&binding, &observed, Some(&validated), &applied(facts), at)
+}
+
+fn reasons(status: &CertificateBindingStatus) -> Vec<&str> {
+    status
+        .problems
+        .iter()
+        .map(|problem| problem.reason.as_str())
+        .collect()
+}
+
+#[test]
+fn a_host_becomes_a_certificate_beside_the_gateway() {
+    let validated = validate(&binding(), &observed("example.com")).unwrap();
+    let plan = plan(&validated);
+    let child = &plan.children[0];
+    assert_eq!(child.namespace.as_deref(), Some("istio-system"));
+    assert_eq!(child.name, secret::name(HOST));
+    let spec = &child.object["spec"];
+    assert_eq!(spec["dnsNames"], json!([HOST]));
+    assert_eq!(spec["secretName"], json!(child.name));
+    assert_eq!(spec["duration"], "2160h0m0s");
+    assert_eq!(spec["renewBefore"], "720h0m0s");
+    assert_eq!(spec["usages"], json!(["digital signature", "server auth"]));
+    assert_eq!(
+        spec["privateKey"],
+        json!({"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"})
+    );
+    // What is planned is what the approver allows.
+    let certificate: crate::ask::CertificateSpec = serde_json::from_value(spec.clone()).unwrap();
+    let content = certificate.content().unwrap();
+    assert_eq!(
+        crate::rules::violations(&policy("example.com"), &Asker::default(), &content),
+        []
+    );
+}
+
+#[test]
+fn a_host_of_others_and_one_that_is_not_allowed_are_refused() {
+    let mut taken = observed("example.com");
+    taken.hosts[0].holder = Some(ObjectKey::new("rivals", "first"));
+    let problems = validate(&binding(), &taken).unwrap_err();
+    assert_eq!(problems[0].reason, "HostTaken");
+    assert!(problems[0].message.contains("rivals/first"), "{}", problems[0]);
+    let problems = validate(&binding(), &observed("elsewhere.com")).unwrap_err();
+    assert_eq!(problems[0].reason, "NameNotAllowed");
+    assert_eq!(problems[0].path.as_deref(), Some("spec.routes[0].host"));
+    taken.hosts[0].shared = true;
+    let validated = validate(&binding(), &taken).unwrap();
+    assert!(plan(&validated).children.is_empty());
+}
+
+#[test]
+fn what_was_issued_is_kept_when_policies_become_narrower() {
+    let mut narrower = observed("elsewhere.com");
+    narrower.hosts[0].certificate = Some(issued());
+    let validated = validate(&binding(), &narrower).unwrap();
+    let kept = plan(&validated);
+    assert_eq!(kept.problems[0].reason, "NotAllowedAnyMore");
+    assert!(!kept.problems[0].is_error());
+    assert!(matches!(kept.children[0].step, Step::Hold { .. }));
+    // One that somebody else owns is nobody's to keep.
+    narrower.hosts[0].certificate.as_mut().unwrap().owner_uid = Some("u2".into());
+    assert!(validate(&binding(), &narrower).is_err());
+}
+
+#[test]
+fn what_was_denied_before_is_made_anew() {
+    let mut denied = observed("example.com");
+    denied.hosts[0].denied_before = true;
+    let validated = validate(&binding(), &denied).unwrap();
+    assert!(plan(&validated).children.is_empty());
+}
+
+#[test]
+fn the_version_waits_for_the_first_issue_and_never_changes() {
+    let waiting = CertificateFacts {
+        created: now().to_string(),
+        ..CertificateFacts::default()
+    };
+    let first = status_with(&waiting, now());
+    assert_eq!(first.version, None);
+    assert_eq!(first.conditions[0].reason, "Issuing");
+    let issued = status_with(&issued(), now());
+    assert_eq!(issued.version.as_deref(), Some("issued"));
+    assert!(issued.conditions[0].is_true());
+    // A passing failure leaves it as it is.
+    let mut binding = binding();
+    binding.status = Some(issued);
+    let refused = Outcome::Refused {
+        problems: vec![idp_core::Problem::error("HostTaken", "x")],
+        existing: Plan::default(),
+    };
+    let next = status(&binding, &observed("example.com"), None, &refused, now());
+    assert_eq!(next.version.as_deref(), Some("issued"));
+    assert!(!next.conditions[0].is_true());
+}
+
+#[test]
+fn what_time_does() {
+    let facts = issued();
+    let at = |time: &str| time.parse::<Timestamp>().unwrap();
+    assert_eq!(reasons(&status_with(&facts, now())), [""; 0]);
+    assert_eq!(reasons(&status_with(&facts, at("2026-07-01T00:10:00Z"))), [""; 0]);
+    let overdue = status_with(&facts, at("2026-07-01T00:15:01Z"));
+    assert_eq!(reasons(&overdue), ["RenewalOverdue"]);
+    assert!(overdue.conditions[0].is_true());
+    let expired = status_with(&facts, at("2026-08-01T00:00:00Z"));
+    assert_eq!(reasons(&expired), ["CertificateExpired"]);
+    assert!(!expired.conditions[0].is_true());
+    // The next look is when the first of these times is past.
+    let quiet = status_with(&facts, now());
+    let next = recheck(&quiet, now()).unwrap();
+    let until = at("2026-07-01T00:15:00Z").duration_since(now()) + SignedDuration::from_secs(1);
+    assert_eq!(SignedDuration::try_from(next).unwrap(), until);
+    assert_eq!(
+        recheck(&expired, at("2026-08-01T00:00:00Z")).unwrap().as_secs(),
+        30
+    );
+}
+
+#[test]
+fn failures_are_told_in_the_issuers_words() {
+    let mut failed = CertificateFacts {
+        failure: Some(Flaw::new("Failed", "no DNS zone")),
+        ready: false,
+        revision: None,
+        ..issued()
+    };
+    let status = status_with(&failed, now());
+    assert_eq!(reasons(&status), ["NotIssued"]);
+    assert!(status.problems[0].message.contains("no DNS zone"));
+    failed.ready = true;
+    let status = status_with(&failed, now());
+    assert_eq!(reasons(&status), ["NotRenewed"]);
+    assert!(status.conditions[0].is_true());
+    let silent = CertificateFacts {
+        created: "2026-05-31T23:58:00Z".into(),
+        ..CertificateFacts::default()
+    };
+    assert_eq!(reasons(&status_with(&silent, now())), ["IssuerSilent"]);
+}
+
+#[test]
+fn the_first_claim_counts() {
+    let claim = |waits: bool, since: &str, name: &str| Claim {
+        waits,
+        since: since.into(),
+        namespace: "a".into(),
+        name: name.into(),
+    };
+    let old = claim(true, "2026-01-01T00:00:00Z", "old");
+    let holder = claim(false, "2026-03-01T00:00:00Z", "holder");
+    let young = claim(true, "2026-02-01T00:00:00Z", "young");
+    assert_eq!(first([old.clone(), holder.clone(), young.clone()]), Some(holder));
+    assert_eq!(first([young.clone(), old.clone()]), Some(old));
+    assert_eq!(
+        first([young.clone(), claim(true, &young.since, "zz")]),
+        Some(young)
+    );
+    assert_eq!(first([]), None);
+}

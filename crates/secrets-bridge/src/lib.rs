@@ -13,3 +13,15 @@ mod plan;
 mod status;
 mod validate;
 mod versions;
+
+/// The process: its controller, and the capability that it serves.
+pub fn process() -> idp_runtime::Process {
+    let mut process = idp_runtime::Process::new(controller::NAME);
+    process.controller(controller::SecretBindingController);
+    process.serve(
+        idp_rpc::capability::service(capability::SecretsCapability),
+        idp_rpc::capability::CALLERS,
+        idp_rpc::DESCRIPTORS,
+    );
+    process
+}

@@ -3,10 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use idp_secrets_bridge::{
-    capability::SecretsCapability,
-    controller::{NAME, SecretBindingController},
-};
+use idp_secrets_bridge::controller::NAME;
 
 /// Turns the secrets that applications want into External Secrets' resources.
 #[derive(Parser)]
@@ -18,14 +15,7 @@ struct Cli {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let mut process = idp_runtime::Process::new(NAME);
-    process.controller(SecretBindingController);
-    process.serve(
-        idp_rpc::capability::service(SecretsCapability),
-        idp_rpc::capability::CALLERS,
-        idp_rpc::DESCRIPTORS,
-    );
-    match process.run(Cli::parse().runtime).await {
+    match idp_secrets_bridge::process().run(Cli::parse().runtime).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{NAME}: {error:#}");

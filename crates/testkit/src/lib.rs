@@ -8,6 +8,7 @@
 
 pub mod audit;
 mod cluster;
+pub mod compare;
 mod controller;
 pub mod fixtures;
 pub mod golden;

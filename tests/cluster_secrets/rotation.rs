@@ -1,0 +1,94 @@
+//! A changed remote secret rolls the pods, once.
+
+use std::time::Duration;
+
+use idp_testkit::{eventually, stays};
+use serde_json::json;
+
+use crate::lab;
+
+/// Several refreshes, and longer than changes are collected.
+const A_WHILE: Duration = Duration::from_secs(15);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_changes_at_once_roll_once() {
+    let lab = lab("rotate").await;
+    for key in ["one", "two"] {
+        lab.put("shop", key, &json!({ key: "old" })).await;
+    }
+    let secret =
+        |name: &str| json!({ "name": name, "keys": [{ "property": name }], "refreshInterval": "2s" });
+    lab.create("shop", json!({ "secrets": [secret("one"), secret("two")] }))
+        .await;
+    lab.ready("shop").await;
+
+    // Refreshes that change nothing.
+    let first = lab.generation("shop").await;
+    stays(A_WHILE, "nothing rolls", || async {
+        let generation = lab.generation("shop").await;
+        (generation == first)
+            .then_some(())
+            .ok_or(format!("generation {generation} after {first}"))
+    })
+    .await;
+    assert_eq!(lab.replica_sets("shop").await, 1);
+
+    // A human changes one, then the other.
+    lab.put("shop", "one", &json!({ "one": "new" })).await;
+    lab.put("shop", "two", &json!({ "two": "new" })).await;
+    eventually("the pods roll", || async {
+        let generation = lab.generation("shop").await;
+        (generation > first).then_some(()).ok_or("not yet")
+    })
+    .await;
+    for key in ["one", "two"] {
+        let held = lab.secret(&format!("shop-secret-{key}")).await.unwrap();
+        assert_eq!(held[key], "new", "pods roll when all values are there");
+    }
+    stays(A_WHILE, "they roll once", || async {
+        let generation = lab.generation("shop").await;
+        (generation == first + 1)
+            .then_some(())
+            .ok_or(format!("generation {generation} after {first}"))
+    })
+    .await;
+    assert_eq!(lab.replica_sets("shop").await, 2);
+    lab.ready("shop").await;
+
+    // A second rotation is seen as well: events of the same words are counted up, not sent anew.
+    lab.put("shop", "one", &json!({ "one": "newer" })).await;
+    eventually("the pods roll again", || async {
+        let generation = lab.generation("shop").await;
+        (generation == first + 2)
+            .then_some(())
+            .ok_or(format!("generation {generation} after {first}"))
+    })
+    .await;
+    assert_eq!(lab.secret("shop-secret-one").await.unwrap()["one"], "newer");
+    lab.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_read_does_not_roll() {
+    let lab = lab("rotate-other").await;
+    for app in ["shop", "till"] {
+        lab.put(app, "db", &json!({ "password": "old" })).await;
+        let secrets =
+            json!([{ "name": "db", "refreshInterval": "2s", "keys": [{ "property": "password" }] }]);
+        lab.create(app, json!({ "secrets": secrets })).await;
+    }
+    lab.ready("shop").await;
+    lab.ready("till").await;
+    let before = lab.generation("till").await;
+    // A property that nobody asked for changes nothing that a pod reads.
+    lab.put("till", "db", &json!({ "password": "old", "note": "x" }))
+        .await;
+    lab.put("shop", "db", &json!({ "password": "new" })).await;
+    eventually("the pods roll", || async {
+        let sets = lab.replica_sets("shop").await;
+        (sets == 2).then_some(()).ok_or("not yet")
+    })
+    .await;
+    assert_eq!(lab.generation("till").await, before);
+    lab.end().await;
+}

@@ -1,0 +1,152 @@
+//! Our controllers beside the cluster `peers`, in a thread of the test's process, each with its own, restricted identity.
+
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::{OnceLock, mpsc},
+};
+
+use idp_cluster::Cluster;
+use idp_runtime::{LeaseLost, Options, Process, grpc::GrpcArgs};
+use idp_testkit::{NAMESPACE, TestCluster};
+use idp_webapp::{
+    capabilities::{Address, Capabilities},
+    controller::{NAME as WEBAPP, WebApplicationController},
+};
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+
+/// What runs beside the cluster, besides the WebApplication controller.
+#[derive(Clone, Copy, Debug)]
+pub enum Beside {
+    /// The secrets bridge.
+    SecretsBridge,
+    /// Nothing yet: each of these capabilities has an address, at which a test may serve it.
+    Nothing(&'static [&'static str]),
+}
+
+/// The cluster, and where the capabilities answer.
+#[derive(Clone)]
+pub(crate) struct Running {
+    pub(crate) cluster: Cluster,
+    pub(crate) addresses: BTreeMap<&'static str, SocketAddr>,
+}
+
+impl Beside {
+    /// Starts the controllers, once for each process.
+    pub(crate) fn run(self) -> Running {
+        static RUNNING: OnceLock<Running> = OnceLock::new();
+        let start = || {
+            let (send, receive) = mpsc::channel();
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Runtime::new().unwrap();
+                runtime.block_on(Box::pin(self.control(send)));
+            });
+            receive.recv().expect("the cluster starts")
+        };
+        RUNNING.get_or_init(start).clone()
+    }
+
+    fn addresses(self) -> BTreeMap<&'static str, SocketAddr> {
+        let names = match self {
+            Self::SecretsBridge => &["secrets"],
+            Self::Nothing(names) => names,
+        };
+        names.iter().map(|name| (*name, free_address())).collect()
+    }
+
+    async fn control(self, started: mpsc::Sender<Running>) {
+        let test = TestCluster::peers().await.unwrap();
+        secret_store(&test).await;
+        let addresses = self.addresses();
+        let fixed = addresses
+            .iter()
+            .map(|(capability, address)| Address {
+                capability: (*capability).to_owned(),
+                server: server_name(capability),
+                address: address.to_string(),
+            })
+            .collect();
+        let certificates = idp_cluster::controller_certificates(&test.cluster, WEBAPP).unwrap();
+        let capabilities = Capabilities::new(&certificates, NAMESPACE, fixed).unwrap();
+        started
+            .send(Running {
+                cluster: test.cluster.clone(),
+                addresses: addresses.clone(),
+            })
+            .unwrap();
+        let webapp = forever(&test, WEBAPP, free_address(), || {
+            let mut process = Process::new(WEBAPP);
+            let capabilities = capabilities.clone();
+            process.controller(WebApplicationController { capabilities });
+            process
+        });
+        let bridge = async {
+            if let Self::SecretsBridge = self {
+                let name = idp_secrets_bridge::controller::NAME;
+                forever(&test, name, addresses["secrets"], idp_secrets_bridge::process).await;
+            }
+        };
+        tokio::join!(Box::pin(webapp), Box::pin(bridge));
+    }
+}
+
+/// The name in the certificate of the controller that serves a capability.
+pub(crate) fn server_name(capability: &str) -> String {
+    match capability {
+        "secrets" => idp_secrets_bridge::controller::NAME.to_owned(),
+        other => format!("idp-{other}"),
+    }
+}
+
+/// Makes the store that the local Environment names, as the repository has it.
+pub(crate) async fn secret_store(test: &TestCluster) {
+    let file = idp_testkit::root().join("secrets/external-secrets/local.yaml");
+    let manifest = idp_cluster::Manifest {
+        text: std::fs::read_to_string(&file).unwrap(),
+        source: file.display().to_string(),
+    };
+    idp_cluster::apply_manifests(&test.client, &[manifest])
+        .await
+        .unwrap();
+}
+
+/// A controller that is started again when it lost its Lease, as its pod would be: a busy machine can lose one.
+async fn forever(test: &TestCluster, name: &str, grpc_address: SocketAddr, process: impl Fn() -> Process) {
+    let file = test.controller_kubeconfig(name).await.unwrap();
+    let kubeconfig = Kubeconfig::read_from(file).unwrap();
+    let options = KubeConfigOptions::default();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .unwrap();
+    let client = Client::try_from(config).unwrap();
+    let options = Options {
+        leader_elect: true,
+        lease_namespace: NAMESPACE.to_owned(),
+        health_address: (Ipv4Addr::LOCALHOST, 0).into(),
+        max_concurrent_reconciles: 8,
+        grpc: GrpcArgs {
+            grpc_address,
+            tls_dir: idp_cluster::controller_certificates(&test.cluster, name).unwrap(),
+        },
+    };
+    loop {
+        let run = process().run_until(client.clone(), options.clone(), pending());
+        match Box::pin(run).await {
+            Err(error) if error.is::<LeaseLost>() => eprintln!("{name} lost its Lease"),
+            ended => {
+                eprintln!("{name} ended: {ended:?}");
+                std::process::exit(101);
+            }
+        }
+    }
+}
+
+/// An address that nobody listens on now.
+pub(crate) fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap()
+}

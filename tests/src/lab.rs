@@ -1,0 +1,258 @@
+//! A namespace of one test, and what the test asks of it.
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use idp_api::{Environment, SecretBinding, WebApplication};
+use idp_core::{Kind, Problem, labels};
+use idp_testkit::{TestCluster, eventually, eventually_within};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::{Deployment, ReplicaSet},
+        core::v1::{Container, Secret},
+    },
+};
+use kube::{
+    Api, Client,
+    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::{Beside, app, beside, is_ready, why};
+
+/// `ExternalSecret`.
+pub const EXTERNAL_SECRET: Kind =
+    Kind::namespaced("external-secrets.io", "v1", "ExternalSecret", "externalsecrets");
+/// For whatever takes a rollout, on a busy machine.
+const LONG: Duration = Duration::from_secs(180);
+
+/// A namespace, and the cluster that it is in.
+pub struct Lab {
+    /// The cluster.
+    pub test: TestCluster,
+    /// An administrator's client.
+    pub client: Client,
+    /// The namespace.
+    pub ns: String,
+    /// Where capabilities answer, or will.
+    pub addresses: BTreeMap<&'static str, SocketAddr>,
+}
+
+impl Lab {
+    /// A new namespace of the cluster `peers`; our controllers run from the first call on. Its client belongs to the
+    /// runtime of the test that calls.
+    pub async fn new(prefix: &str, beside: Beside) -> Self {
+        let running = tokio::task::block_in_place(|| beside.run());
+        let client = running.cluster.client().await.unwrap();
+        let test = TestCluster {
+            cluster: running.cluster,
+            client: client.clone(),
+        };
+        let ns = test.namespace(prefix).await.unwrap();
+        Self {
+            test,
+            client,
+            ns,
+            addresses: running.addresses,
+        }
+    }
+
+    /// The same cluster, in a namespace that exists already.
+    pub fn within(&self, namespace: &str) -> Self {
+        Self {
+            test: TestCluster {
+                cluster: self.test.cluster.clone(),
+                client: self.client.clone(),
+            },
+            client: self.client.clone(),
+            ns: namespace.to_owned(),
+            addresses: self.addresses.clone(),
+        }
+    }
+
+    /// Deletes the namespace.
+    pub async fn end(self) {
+        self.test.delete_namespace(&self.ns).await.unwrap();
+    }
+
+    /// Objects of the namespace.
+    pub fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), &self.ns)
+    }
+
+    /// Objects of a kind without a Rust type.
+    pub fn objects(&self, kind: Kind) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.ns, &kind.api_resource())
+    }
+
+    /// The applications.
+    pub fn apps(&self) -> Api<WebApplication> {
+        Api::namespaced(self.client.clone(), &self.ns)
+    }
+
+    /// The SecretBindings.
+    pub fn bindings(&self) -> Api<SecretBinding> {
+        Api::namespaced(self.client.clone(), &self.ns)
+    }
+
+    /// Creates an application.
+    pub async fn create(&self, name: &str, spec: Value) -> WebApplication {
+        let app = app(&self.ns, name, &spec);
+        let created = self.apps().create(&PostParams::default(), &app).await;
+        created.unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Whether the API server would take an application of this spec: its answer, where it refuses.
+    pub async fn refusal(&self, name: &str, spec: Value) -> Option<String> {
+        let dry = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
+        let mut whole = serde_json::to_value(app(&self.ns, name, &json!({}))).unwrap();
+        let fields = whole["spec"].as_object_mut().unwrap();
+        fields.extend(spec.as_object().unwrap().clone());
+        let kind = Kind::namespaced("idp.dev", "v1alpha1", "WebApplication", "webapplications");
+        let object: DynamicObject = serde_json::from_value(whole).unwrap();
+        let answer = self.objects(kind).create(&dry, &object).await;
+        answer.err().map(|error| error.to_string())
+    }
+
+    /// Changes fields of an application's spec.
+    pub async fn change(&self, name: &str, spec: Value) {
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        let changed = self.apps().patch(name, &PatchParams::default(), &patch).await;
+        changed.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+
+    /// Deletes an application.
+    pub async fn delete(&self, name: &str) {
+        self.apps().delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// The application as it is.
+    pub async fn get(&self, name: &str) -> WebApplication {
+        self.apps().get(name).await.unwrap()
+    }
+
+    /// Waits until the application is Ready.
+    pub async fn ready(&self, name: &str) -> WebApplication {
+        let what = format!("{name} in {} is Ready", self.ns);
+        eventually_within(LONG, &what, || async {
+            let app = self.apps().get(name).await.map_err(|error| error.to_string())?;
+            if is_ready(&app) { Ok(app) } else { Err(why(&app)) }
+        })
+        .await
+    }
+
+    /// Waits until the status of the present generation has a problem of this reason.
+    pub async fn problem(&self, name: &str, reason: &str) -> Problem {
+        let what = format!("{name} in {} has the problem {reason}", self.ns);
+        eventually(&what, || async {
+            let app = self.apps().get(name).await.map_err(|error| error.to_string())?;
+            let status = app.status.clone().unwrap_or_default();
+            if status.observed_generation != app.metadata.generation {
+                return Err("the status is of an older generation".to_owned());
+            }
+            let mut problems = status.problems.into_iter();
+            problems
+                .find(|problem| problem.reason == reason)
+                .ok_or_else(|| why(&app))
+        })
+        .await
+    }
+
+    /// The Deployment, if there is one.
+    pub async fn deployment(&self, name: &str) -> Option<Deployment> {
+        self.api::<Deployment>().get_opt(name).await.unwrap()
+    }
+
+    /// The generation of a Deployment: it grows with each change of its spec.
+    pub async fn generation(&self, name: &str) -> i64 {
+        let deployment = self.deployment(name).await;
+        deployment
+            .and_then(|deployment| deployment.metadata.generation)
+            .unwrap_or_default()
+    }
+
+    /// How many versions of its pods a Deployment has had.
+    pub async fn replica_sets(&self, name: &str) -> usize {
+        self.labelled::<ReplicaSet>(name).await.len()
+    }
+
+    /// The only container of an application's pods.
+    pub async fn container(&self, name: &str) -> Container {
+        let deployment = self.deployment(name).await.expect("a Deployment");
+        let mut pods = deployment.spec.unwrap().template.spec.unwrap();
+        pods.containers.remove(0)
+    }
+
+    /// Where each variable of the pods comes from: `Secret/key`, or its value.
+    pub async fn variables(&self, name: &str) -> BTreeMap<String, String> {
+        let variables = self.container(name).await.env.unwrap_or_default();
+        variables
+            .into_iter()
+            .map(|variable| {
+                let key = variable.value_from.and_then(|from| from.secret_key_ref);
+                let from = match key {
+                    Some(key) => format!("{}/{}", key.name, key.key),
+                    None => variable.value.unwrap_or_default(),
+                };
+                (variable.name, from)
+            })
+            .collect()
+    }
+
+    /// What a Secret holds, if it is there.
+    pub async fn secret(&self, name: &str) -> Option<BTreeMap<String, String>> {
+        let secret = self.api::<Secret>().get_opt(name).await.unwrap()?;
+        let data = secret.data.unwrap_or_default().into_iter();
+        Some(
+            data.map(|(key, value)| (key, String::from_utf8(value.0).unwrap()))
+                .collect(),
+        )
+    }
+
+    /// Objects of an application.
+    pub async fn labelled<K>(&self, name: &str) -> Vec<K>
+    where
+        K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned,
+    {
+        let ours = ListParams::default().labels(&format!("{}={name}", labels::APPLICATION));
+        self.api::<K>().list(&ours).await.unwrap().items
+    }
+
+    /// Names of the ExternalSecrets of the namespace.
+    pub async fn external_secrets(&self) -> Vec<String> {
+        let listed = self.objects(EXTERNAL_SECRET).list(&ListParams::default()).await;
+        let listed = listed.unwrap().items.into_iter();
+        listed.filter_map(|object| object.metadata.name).collect()
+    }
+
+    /// Writes a secret of the application `name` into the remote store.
+    pub async fn put(&self, name: &str, key: &str, value: &Value) {
+        let remote = self.test.secrets_manager().unwrap();
+        remote.put(&self.key(name, key), value).await.unwrap();
+    }
+
+    /// The whole key of a secret of the application `name`.
+    pub fn key(&self, name: &str, key: &str) -> String {
+        format!("{}/{name}/{key}", self.ns)
+    }
+
+    /// The cluster's Environment.
+    pub async fn environment(&self) -> Environment {
+        Api::all(self.client.clone()).get("local").await.unwrap()
+    }
+
+    /// Applies the store of the repository again.
+    pub async fn restore_store(&self) {
+        beside::secret_store(&self.test).await;
+    }
+}

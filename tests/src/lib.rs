@@ -1,0 +1,18 @@
+//! Tests that cross crates: several controllers of ours, and the real peers of the platform.
+//!
+//! Most tests run our controllers in a thread of their own process, beside the cluster `peers` ([`Lab`]). Those that
+//! kill, count, or take a peer away have controllers that are processes, and a cluster of their own ([`Alone`]).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "this is all test code: a panic is how a test fails"
+)]
+
+mod apps;
+mod beside;
+mod lab;
+
+pub use apps::{app, condition, is_ready, why};
+pub use beside::Beside;
+pub use lab::{EXTERNAL_SECRET, Lab};

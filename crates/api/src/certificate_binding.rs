@@ -75,6 +75,7 @@ pub struct IssuerRef {
 pub struct BoundHost {
     /// The complete name.
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')").message("write a host name in small letters, such as shop.example.com"))]
     pub host: String,
     /// Where the application names it first, such as `spec.routes[0].host`: problems point there.
     #[schemars(length(max = 253))]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{DnsName, normal_uri};
 
-/// Longest life that counts as one that says nothing: cert-manager's default, 90 days.
+/// How long a certificate is valid that says nothing: cert-manager's default, 90 days.
 pub const DEFAULT_LIFETIME: u64 = 90 * 86_400;
 /// Most names that a certificate may be for, as at the public certificate authorities.
 pub const MOST_NAMES: usize = 100;

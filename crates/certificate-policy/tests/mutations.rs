@@ -10,8 +10,8 @@ mod build;
 
 use build::Build;
 
-/// What one request may take, in a release build; an unoptimised one is an order of magnitude slower.
-const LIMIT: Duration = Duration::from_millis(if cfg!(debug_assertions) { 100 } else { 10 });
+/// What one request may take.
+const LIMIT: Duration = Duration::from_millis(10);
 /// How many by default: a few seconds, also unoptimised.
 const DEFAULT: u64 = 200_000;
 
@@ -120,7 +120,7 @@ fn no_request_makes_the_reader_panic_or_takes_it_long() {
         let (mut outcome, mut took) = once(&bytes);
         if took > LIMIT {
             // The machine may have been busy with something else; a slow request is slow every time.
-            (outcome, took) = (0..3)
+            (outcome, took) = (0..5)
                 .map(|_| once(&bytes))
                 .min_by_key(|(_, took)| *took)
                 .unwrap();

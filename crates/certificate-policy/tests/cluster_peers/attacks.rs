@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use idp_certificate_policy::secret;
+use idp_cluster::{Manifest, apply_manifests};
 use idp_testkit::{eventually, stays};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
+use kube::api::{DynamicObject, PostParams};
 use serde_json::json;
 
 use crate::{
@@ -173,6 +174,32 @@ async fn secrets_that_exist_already_stay_as_they_are() {
             lab.issued(&lab.ns, "mine-tls", SOON).await == mine,
             "it was written"
         );
+        Ok(())
+    })
+    .await;
+    lab.clean().await;
+}
+
+#[tokio::test]
+async fn nobody_has_a_secret_written_before_approval() {
+    let lab = Lab::enter().await;
+    let file = idp_testkit::root().join("platform/admission/certificates.yaml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let source = "certificates.yaml".to_owned();
+    apply_manifests(&lab.client, &[Manifest { source, text }]).await.unwrap();
+    let hasty = json!({
+        "apiVersion": "cert-manager.io/v1", "kind": "Certificate",
+        "metadata": {"name": "hasty", "annotations": {"cert-manager.io/issue-temporary-certificate": "true"}},
+        "spec": {"dnsNames": ["a.b"], "secretName": "database", "issuerRef": {"name": "a"}},
+    });
+    let hasty: DynamicObject = serde_json::from_value(hasty).unwrap();
+    let params = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    eventually("it is refused", || async {
+        let answer = lab.certificates(&lab.ns).create(&params, &hasty).await;
+        anyhow::ensure!(answer.is_err(), "it is let in");
         Ok(())
     })
     .await;

@@ -6,6 +6,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod crash;
 mod data;
 mod life;
+mod many;
 mod rules;

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod connect;
+mod data;
 mod image;
 mod platform;
 mod progress;
@@ -38,6 +39,9 @@ enum Command {
     #[command(subcommand)]
     Image(image::ImageCommand),
     Render(render::RenderArgs),
+    /// What is kept of databases, buckets and volumes, and the act that lets it go.
+    #[command(subcommand)]
+    Data(data::DataCommand),
     /// Shows everything that belongs to an application.
     Tree(show::ApplicationArgs),
 }
@@ -82,6 +86,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Kubectl(args) => cluster::kubectl(name, &args),
         Command::Image(command) => image::run(name, &command).await,
         Command::Render(args) => render::run(&args),
+        Command::Data(command) => data::run(cli.connect.client().await?, &command).await,
         Command::Tree(args) => show::tree(cli.connect.client().await?, &args).await,
     }
 }

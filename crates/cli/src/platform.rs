@@ -38,12 +38,34 @@ const PARTS: &[Part] = &[
         needs: Some(|addon| addon == Addon::ExternalSecrets),
         manifests: manifests!["platform/operators/idp-secrets-bridge/rbac.yaml"],
     },
+    Part {
+        name: "idp-certificate-policy",
+        capability: Some("certificates"),
+        needs: Some(|addon| addon == Addon::CertManager),
+        manifests: manifests![
+            "platform/operators/idp-certificate-policy/rbac.yaml",
+            "platform/operators/idp-certificate-policy/alerts.yaml",
+        ],
+    },
+    Part {
+        name: "idp-claim-broker",
+        capability: Some("claims"),
+        needs: Some(|addon| matches!(addon, Addon::Crossplane { .. })),
+        manifests: manifests!["platform/operators/idp-claim-broker/rbac.yaml"],
+    },
 ];
 
 /// What belongs to the local Environment.
 const LOCAL: &[File] = manifests!["platform/environments/local.yaml"];
 /// The store that the local Environment names.
 const LOCAL_STORE: &[File] = manifests!["secrets/external-secrets/local.yaml"];
+
+/// The issuers and policies of the local Environment.
+const LOCAL_CERTIFICATES: &[File] = manifests![
+    "secrets/cert-manager/local/issuers.yaml",
+    "secrets/cert-manager/local/policies.yaml",
+    "platform/admission/hosts.yaml",
+];
 
 /// Everything of ours that a cluster needs before controllers start.
 pub(crate) fn manifests(addons: &[Addon]) -> Result<Vec<Manifest>> {
@@ -62,7 +84,8 @@ pub(crate) fn manifests(addons: &[Addon]) -> Result<Vec<Manifest>> {
         .iter()
         .flat_map(|part| part.manifests)
         .chain(LOCAL)
-        .chain(LOCAL_STORE.iter().filter(|_| store));
+        .chain(LOCAL_STORE.iter().filter(|_| store))
+        .chain(LOCAL_CERTIFICATES.iter().filter(|_| has(Addon::CertManager)));
     manifests.extend(files.map(|(source, text)| manifest(source, text)));
     Ok(manifests)
 }

@@ -75,7 +75,7 @@ fn describe_status(app: &WebApplication, status: &WebApplicationStatus) -> Strin
         ..
     } in &status.conditions
     {
-        let _ = writeln!(text, "  {type_:<14} {status:<6} {reason:<16} {message}");
+        let _ = writeln!(text, "  {type_:<17} {status:<6} {reason:<16} {message}");
     }
     for problem in &status.problems {
         let mark = if problem.severity == Severity::Error {

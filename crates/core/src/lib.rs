@@ -7,6 +7,7 @@
 pub mod capability;
 pub mod child;
 pub mod condition;
+pub mod duration;
 pub mod hash;
 pub mod kind;
 pub mod labels;

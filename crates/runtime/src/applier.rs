@@ -17,7 +17,7 @@ use crate::{
     record::{PlanHash, Record, Verdict},
     refusal::{self, Refusal},
     write::name_taken,
-    write::{Existing, Write},
+    write::{Existing, Write, Written},
 };
 
 /// Requests under way at a time for one resource. The API server is the bottleneck beyond this.
@@ -155,8 +155,9 @@ impl Applier {
             Need::Nothing(child, problem) => (child, problem, None),
             Need::Refused(refusal) => (None, None, Some(refusal)),
             Need::Write(write) => match Box::pin(self.write(parent, &write)).await {
-                Ok(record) => self.written(&write, &record),
+                Ok(written) => self.written(&write, &written),
                 Err(refusal) => {
+                    let refusal = refusal.elsewhere(parent, &write.key);
                     // What was there before is still there, and belongs to the inventory.
                     let child = write
                         .cache
@@ -219,9 +220,9 @@ impl Applier {
     fn written(
         &self,
         write: &Write,
-        record: &Record,
+        written: &Written,
     ) -> (Option<AppliedChild>, Option<Problem>, Option<Refusal>) {
-        let kind = write.kind();
+        let (kind, record) = (write.kind(), &*written.record);
         if record.deleting {
             let message = format!("{kind} {} was deleted while it was written", write.key.name);
             return (
@@ -231,6 +232,15 @@ impl Applier {
             );
         }
         let verdict = verdict(&write.object, record, write.hash);
+        if written.overtaken && matches!(verdict, Verdict::Dropped(..)) {
+            // Not dropped by the API server, but taken by whoever changed the object right after us.
+            let message = format!("{kind} {} was changed by somebody else at once", write.key.name);
+            return (
+                Some(applied_child(kind, &write.key, record, None)),
+                None,
+                Some(Refusal::Transient(Problem::warning("Conflict", message))),
+            );
+        }
         if let Verdict::Dropped(_, paths) = &verdict {
             tracing::warn!(%kind, object = %write.key, ?paths, "the API server dropped fields");
         }

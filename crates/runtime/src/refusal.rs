@@ -3,7 +3,7 @@
 use idp_core::{Kind, Problem};
 use kube::core::Status;
 
-use crate::{api::ApiError, reconcile::ObjectKey};
+use crate::{api::ApiError, applier::Parent, reconcile::ObjectKey};
 
 /// What to do about a failed write.
 #[derive(Debug)]
@@ -32,6 +32,19 @@ impl Refusal {
             ),
             ApiError::Refused(status) => Self::of_status(kind, key, status, &what),
         }
+    }
+
+    /// The same for an object of another namespace than its owner's: that such a namespace is not there says nothing
+    /// about the owner.
+    pub(crate) fn elsewhere(self, parent: &Parent, key: &ObjectKey) -> Self {
+        if !matches!(self, Self::NamespaceGone) || key.namespace == parent.key.namespace {
+            return self;
+        }
+        let message = format!("the namespace {} is not there, or is going", key.namespace);
+        Self::Unwatched(
+            Problem::error("NamespaceMissing", message)
+                .hint("create the namespace; it is looked for again every 20 s"),
+        )
     }
 
     fn of_status(kind: Kind, key: &ObjectKey, status: &Status, what: &str) -> Self {

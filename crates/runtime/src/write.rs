@@ -24,7 +24,7 @@ use crate::{
     cache::Cache,
     metrics,
     reconcile::ObjectKey,
-    record::{PlanHash, Record},
+    record::{PlanHash, Record, resource_version},
     refusal::Refusal,
 };
 
@@ -56,6 +56,14 @@ pub(crate) struct Write {
     pub(crate) handover: Option<Value>,
 }
 
+/// What became of a write.
+pub(crate) struct Written {
+    /// The object as it is now.
+    pub(crate) record: Arc<Record>,
+    /// Whether somebody else has changed it since.
+    pub(crate) overtaken: bool,
+}
+
 impl Write {
     pub(crate) fn kind(&self) -> Kind {
         self.cache.watch.kind
@@ -63,8 +71,8 @@ impl Write {
 }
 
 impl Applier {
-    /// Writes a child; returns its record.
-    pub(crate) async fn write(&self, parent: &Parent, write: &Write) -> Result<Arc<Record>, Refusal> {
+    /// Writes a child.
+    pub(crate) async fn write(&self, parent: &Parent, write: &Write) -> Result<Written, Refusal> {
         let kind = write.kind();
         if let (Some(fields), Existing::Ours(uid)) = (&write.handover, &write.existing) {
             let mut fields = fields.clone();
@@ -73,7 +81,7 @@ impl Applier {
             answer.map_err(|error| Refusal::of(kind, &write.key, &error))?;
         }
         match self.send(parent, write, &write.existing).await {
-            Ok(record) => Ok(record),
+            Ok(written) => Ok(written),
             Err(error) if error.code() == Some(409) && matches!(write.existing, Existing::Nothing) => {
                 let existing = Existing::Ours(self.claim(parent, write).await?);
                 self.send(parent, write, &existing)
@@ -84,12 +92,7 @@ impl Applier {
         }
     }
 
-    async fn send(
-        &self,
-        parent: &Parent,
-        write: &Write,
-        existing: &Existing,
-    ) -> Result<Arc<Record>, ApiError> {
+    async fn send(&self, parent: &Parent, write: &Write, existing: &Existing) -> Result<Written, ApiError> {
         let body = self.body(parent, write, existing);
         write.cache.expect(&write.key, write.hash);
         let span = tracing::info_span!("apply", kind = write.kind().kind, child = write.key.name);
@@ -105,7 +108,14 @@ impl Applier {
         };
         metrics::applied(self.identity.name, write.kind(), result);
         match answer {
-            Ok(object) => Ok(write.cache.written(&write.key, object)),
+            Ok(object) => {
+                let version = resource_version(&object);
+                let record = write.cache.written(&write.key, object);
+                Ok(Written {
+                    overtaken: record.resource_version > version,
+                    record,
+                })
+            }
             Err(error) => {
                 write.cache.not_written(&write.key);
                 Err(error)

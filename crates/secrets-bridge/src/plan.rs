@@ -1,7 +1,7 @@
 //! `Validated` -> `Plan<Prepared>`: an `ExternalSecret` for each secret. Pure.
 
 use idp_api::secret_binding::BoundSecret;
-use idp_core::{Child, Plan, Prepared, Problem};
+use idp_core::{Child, Plan, Prepared, Problem, duration};
 use serde_json::{Value, json};
 
 use crate::{
@@ -48,7 +48,7 @@ fn children(binding: &Validated, secret: &BoundSecret) -> Vec<Child> {
         (None, key) => {
             spec["secretStoreRef"] = json!({"name": binding.store.name, "kind": binding.store.kind});
             spec["refreshPolicy"] = json!("Periodic");
-            spec["refreshInterval"] = json!(secret.refresh_interval);
+            spec["refreshInterval"] = json!(interval(&secret.refresh_interval));
             if secret.properties.is_empty() {
                 spec["dataFrom"] = json!([{"extract": {"key": key}}]);
             } else {
@@ -62,6 +62,12 @@ fn children(binding: &Validated, secret: &BoundSecret) -> Vec<Child> {
     }
     children.push(Child::with_spec(EXTERNAL_SECRET, &binding.child_meta(name), spec));
     children
+}
+
+/// In the form that External Secrets gives it back when it writes its finalizer: in any other, the field would change
+/// hands, and look changed ever after.
+fn interval(written: &str) -> String {
+    duration::seconds(written).map_or_else(|| written.to_owned(), duration::canonical)
 }
 
 fn target(secret: &BoundSecret) -> Value {
@@ -123,7 +129,7 @@ mod tests {
             keys[0]["spec"]["data"],
             json!([{"secretKey": "user", "remoteRef": {"key": "team-a/shop/db", "property": "user"}}])
         );
-        assert_eq!(keys[0]["spec"]["refreshInterval"], "5m");
+        assert_eq!(keys[0]["spec"]["refreshInterval"], "5m0s");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result, bail};
-use idp_api::WebApplication;
 use clap::Args;
+use idp_api::WebApplication;
 use idp_cluster::{Cluster, DEFAULT_NAME, Manifest};
 use idp_core::condition::READY;
 use idp_testkit::load_sample_image;
@@ -18,7 +18,13 @@ const APPLICATION_NAMESPACE: &str = "sample";
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The controllers, and what shows their work.
-const PROGRAMS: [&str; 3] = ["idp-webapp", "idp-secrets-bridge", "idp-cli"];
+const PROGRAMS: [&str; 5] = [
+    "idp-webapp",
+    "idp-secrets-bridge",
+    "idp-certificate-policy",
+    "idp-claim-broker",
+    "idp-cli",
+];
 
 /// What runs beside the cluster.
 #[derive(Args)]

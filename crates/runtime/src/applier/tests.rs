@@ -303,3 +303,19 @@ async fn what_is_detached_is_never_pruned_and_finds_its_next_owner() {
     let (progress, _) = bench.apply(vec![map("data", "1").detached()]).await;
     assert_eq!(reasons(&progress), ["NameTaken"], "only its namesake");
 }
+
+#[tokio::test]
+async fn a_missing_namespace_that_is_not_the_owners_is_told() {
+    let bench = Bench::new();
+    bench.fake.refuse(
+        "/api/v1/namespaces/gateway/configmaps/a",
+        403,
+        "unable to create new content because it is being terminated",
+    );
+    let (progress, _) = bench.apply(vec![elsewhere("a")]).await;
+    assert!(!progress.namespace_gone, "the owner is still to be told");
+    assert_eq!(
+        (reasons(&progress), progress.retry),
+        (vec!["NamespaceMissing"], Retry::Look)
+    );
+}

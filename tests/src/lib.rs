@@ -12,6 +12,7 @@
 mod apps;
 mod beside;
 mod lab;
+pub mod stub;
 
 pub use apps::{app, condition, is_ready, why};
 pub use beside::Beside;

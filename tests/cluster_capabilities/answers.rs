@@ -1,0 +1,145 @@
+//! What a capability answers, and what the application makes of it.
+
+use std::time::Duration;
+
+use idp_testkit::{eventually_within, stays};
+use idp_tests::stub::{Stub, refusal, variable, with_binding};
+use serde_json::json;
+
+use crate::lab;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_deployed_is_named() {
+    let lab = lab("absent").await;
+    lab.create("shop", json!({ "capabilities": { "absent": { "a": 1 } } }))
+        .await;
+    let problem = lab.problem("shop", "CapabilityMissing").await;
+    assert_eq!(
+        problem.path.as_deref(),
+        Some("spec.capabilities.absent"),
+        "{problem}"
+    );
+    assert!(
+        problem.message.contains("absent") && problem.hint.is_some(),
+        "{problem}"
+    );
+    assert!(lab.deployment("shop").await.is_none(), "no half application");
+    // Without the section it runs.
+    lab.change("shop", json!({ "capabilities": null })).await;
+    lab.ready("shop").await;
+    lab.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_shown_where_it_belongs() {
+    let lab = lab("picky").await;
+    let stub = Stub::start(&lab, "picky", |request| {
+        if request.section["size"] == "huge" {
+            refusal(request, "size")
+        } else {
+            variable("SIZE", request.section["size"].as_str().unwrap_or_default())
+        }
+    });
+    lab.create("shop", json!({ "capabilities": { "picky": { "size": "huge" } } }))
+        .await;
+    let problem = lab.problem("shop", "NotServed").await;
+    assert_eq!(
+        problem.path.as_deref(),
+        Some("spec.capabilities.picky.size"),
+        "{problem}"
+    );
+    assert_eq!(problem.hint.as_deref(), Some("write another one"));
+    assert!(lab.deployment("shop").await.is_none(), "no half application");
+
+    lab.change(
+        "shop",
+        json!({ "capabilities": { "picky": { "size": "small" } } }),
+    )
+    .await;
+    lab.ready("shop").await;
+    assert_eq!(lab.variables("shop").await["SIZE"], "small");
+
+    // What ran goes on when a later wish is refused.
+    let before = lab.generation("shop").await;
+    let wish = json!({ "image": "shop:2.0", "capabilities": { "picky": { "size": "huge" } } });
+    lab.change("shop", wish).await;
+    lab.problem("shop", "NotServed").await;
+    assert_eq!(lab.generation("shop").await, before);
+    drop(stub);
+    lab.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_stale_is_planned_again_at_once() {
+    let lab = lab("stale").await;
+    let other = crate::lab("stale-other").await;
+    let stub = Stub::start(&lab, "stale", |_| variable("LIMIT", "1"));
+    for lab in [&lab, &other] {
+        lab.create("shop", json!({ "capabilities": { "stale": {} } }))
+            .await;
+    }
+    lab.ready("shop").await;
+    other.ready("shop").await;
+    stub.answer(|_| variable("LIMIT", "2"));
+    let asked = stub.asked();
+    stays(Duration::from_secs(3), "nobody asks without cause", || async {
+        (stub.asked() == asked).then_some(()).ok_or("asked")
+    })
+    .await;
+    assert!(stub.stale(&[&lab.ns]), "somebody listens");
+    eventually_within(Duration::from_secs(10), "planned again", || async {
+        let limit = lab.variables("shop").await["LIMIT"].clone();
+        (limit == "2").then_some(()).ok_or(limit)
+    })
+    .await;
+    assert_eq!(other.variables("shop").await["LIMIT"], "1", "only what is named");
+    // No namespace means all.
+    stub.stale(&[]);
+    eventually_within(Duration::from_secs(10), "planned again", || async {
+        let limit = other.variables("shop").await["LIMIT"].clone();
+        (limit == "2").then_some(()).ok_or(limit)
+    })
+    .await;
+    lab.end().await;
+    other.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_another_kind_is_not_carried_out() {
+    let lab = lab("foreign").await;
+    let stub = Stub::start(&lab, "foreign", |request| {
+        with_binding(variable("A", "1"), "ClusterRoleBinding", request)
+    });
+    lab.create("shop", json!({ "capabilities": { "foreign": {} } }))
+        .await;
+    let problem = lab.problem("shop", "CapabilityFailed").await;
+    assert_eq!(
+        problem.path.as_deref(),
+        Some("spec.capabilities.foreign"),
+        "{problem}"
+    );
+    assert!(problem.message.contains("ClusterRoleBinding"), "{problem}");
+    assert!(lab.deployment("shop").await.is_none());
+    // The platform team mends it; nobody touches the application.
+    stub.answer(|request| with_binding(variable("A", "1"), "CapabilityBinding", request));
+    stub.stale(&[]);
+    crate::bindings::serve(&lab, "shop", "1", &[]).await;
+    lab.ready("shop").await;
+    lab.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sections_that_set_one_variable_conflict() {
+    let lab = lab("conflict").await;
+    let _stub = Stub::start(&lab, "conflict", |_| variable("MODE", "x"));
+    let spec = json!({ "env": [{ "name": "MODE", "value": "y" }], "capabilities": { "conflict": {} } });
+    lab.create("shop", spec).await;
+    let problem = lab.problem("shop", "VariableConflict").await;
+    assert_eq!(
+        problem.path.as_deref(),
+        Some("spec.capabilities.conflict"),
+        "{problem}"
+    );
+    assert!(problem.message.contains("spec.env[0]"), "{problem}");
+    lab.end().await;
+}

@@ -1,0 +1,140 @@
+//! The state of a capability's binding reaches the application.
+
+use std::time::Duration;
+
+use idp_api::CapabilityBinding;
+use idp_testkit::{eventually, stays};
+use idp_tests::{
+    Lab,
+    stub::{Stub, variable, with_binding},
+};
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use crate::lab;
+
+/// Plays the capability's controller: the binding `name` is as `version` says, and has these problems.
+pub(crate) async fn serve(lab: &Lab, name: &str, version: &str, problems: &[Value]) {
+    let bindings: Api<CapabilityBinding> = lab.api();
+    eventually("the binding has a status", || async {
+        let generation = bindings.get(name).await?.metadata.generation;
+        let ready = if problems.is_empty() { "True" } else { "False" };
+        let status = json!({ "status": {
+            "observedGeneration": generation,
+            "version": (!version.is_empty()).then_some(version),
+            "problems": problems,
+            "conditions": [{
+                "type": "Ready", "status": ready, "reason": "Played", "message": "as the test says",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }],
+        }});
+        let patch = Patch::Merge(status);
+        bindings.patch_status(name, &PatchParams::default(), &patch).await
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_wait_for_what_a_capability_makes() {
+    let lab = lab("mail").await;
+    let _stub = Stub::start(&lab, "mail", |request| {
+        with_binding(
+            variable("SMTP_HOST", "mail.example.com"),
+            "CapabilityBinding",
+            request,
+        )
+    });
+    let section = json!({ "from": "shop@example.com" });
+    lab.create("shop", json!({ "capabilities": { "mail": section } }))
+        .await;
+    let bindings: Api<CapabilityBinding> = lab.api();
+    let binding = eventually("the binding is made", || bindings.get("shop")).await;
+    assert_eq!(
+        (binding.spec.capability.as_str(), &binding.spec.section),
+        ("mail", &section)
+    );
+    stays(Duration::from_secs(3), "pods wait", || async {
+        lab.deployment("shop")
+            .await
+            .is_none()
+            .then_some(())
+            .ok_or("there is a Deployment")
+    })
+    .await;
+    let waits = idp_tests::condition(&lab.get("shop").await, "CapabilitiesReady").unwrap();
+    assert!(!waits.0, "{waits:?}");
+
+    // It does not work, and the application says so, in the capability's words.
+    let problem = json!({
+        "severity": "Error", "reason": "QuotaExceeded", "path": "spec.capabilities.mail.from",
+        "message": "no mailbox is left", "hint": "ask the mail team",
+    });
+    serve(&lab, "shop", "", &[problem]).await;
+    let problem = lab.problem("shop", "QuotaExceeded").await;
+    assert_eq!(
+        problem.path.as_deref(),
+        Some("spec.capabilities.mail.from"),
+        "{problem}"
+    );
+    assert!(lab.deployment("shop").await.is_none());
+
+    serve(&lab, "shop", "1", &[]).await;
+    let app = lab.ready("shop").await;
+    assert!(app.status.unwrap().problems.is_empty());
+    assert_eq!(lab.variables("shop").await["SMTP_HOST"], "mail.example.com");
+
+    // Another version is another pod; the same one is not.
+    let first = lab.generation("shop").await;
+    serve(&lab, "shop", "1", &[]).await;
+    stays(Duration::from_secs(3), "nothing rolls", || async {
+        (lab.generation("shop").await == first)
+            .then_some(())
+            .ok_or("it rolls")
+    })
+    .await;
+    serve(&lab, "shop", "2", &[]).await;
+    eventually("the pods roll", || async {
+        (lab.generation("shop").await == first + 1)
+            .then_some(())
+            .ok_or("not yet")
+    })
+    .await;
+
+    // Another wish is not taken for the old one: pods wait until it is carried out.
+    lab.change(
+        "shop",
+        json!({ "capabilities": { "mail": { "from": "till@example.com" } }, "image": "shop:2.0" }),
+    )
+    .await;
+    eventually("the binding follows", || async {
+        let binding = bindings.get("shop").await.map_err(|error| error.to_string())?;
+        let from = binding.spec.section["from"].clone();
+        (from == "till@example.com").then_some(()).ok_or(from.to_string())
+    })
+    .await;
+    stays(Duration::from_secs(3), "pods wait", || async {
+        (lab.generation("shop").await == first + 1)
+            .then_some(())
+            .ok_or("it rolls")
+    })
+    .await;
+    serve(&lab, "shop", "3", &[]).await;
+    lab.ready("shop").await;
+    assert_eq!(lab.container("shop").await.image.as_deref(), Some("shop:2.0"));
+
+    lab.change("shop", json!({ "capabilities": null })).await;
+    eventually("the binding goes with its section", || async {
+        let left = bindings
+            .get_opt("shop")
+            .await
+            .map_err(|error| error.to_string())?;
+        left.is_none().then_some(()).ok_or("it is there".to_owned())
+    })
+    .await;
+    lab.ready("shop").await;
+    assert!(!lab.variables("shop").await.contains_key("SMTP_HOST"));
+    lab.end().await;
+}

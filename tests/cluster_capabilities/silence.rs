@@ -1,0 +1,108 @@
+//! Capabilities that do not answer, or not in time.
+
+use std::time::Duration;
+
+use idp_api::CapabilityBinding;
+use idp_testkit::{eventually_within, stays};
+use idp_tests::stub::{Stub, variable, with_binding};
+use kube::Api;
+use serde_json::json;
+
+use crate::lab;
+
+/// Sooner than a controller would ask by itself: it was woken.
+const SOON: Duration = Duration::from_secs(15);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_goes_on_beside_a_silent_capability() {
+    let lab = lab("silent").await;
+    let answer = |request: &_| with_binding(variable("A", "1"), "CapabilityBinding", request);
+    let stub = Stub::start(&lab, "silent", answer);
+    lab.create("shop", json!({ "capabilities": { "silent": {} } }))
+        .await;
+    crate::bindings::serve(&lab, "shop", "1", &[]).await;
+    lab.ready("shop").await;
+    let before = lab.generation("shop").await;
+
+    drop(stub);
+    lab.change("shop", json!({ "image": "shop:2.0" })).await;
+    let problem = lab.problem("shop", "CapabilitySilent").await;
+    assert_eq!(
+        problem.path.as_deref(),
+        Some("spec.capabilities.silent"),
+        "{problem}"
+    );
+    assert!(problem.message.contains("since 20"), "says since when: {problem}");
+    // A change meanwhile is not planned either, and the text stays as it is.
+    lab.change("shop", json!({ "image": "shop:3.0" })).await;
+    let bindings: Api<CapabilityBinding> = lab.api();
+    stays(Duration::from_secs(20), "all stays as it is", || async {
+        let problems = lab.get("shop").await.status.unwrap_or_default().problems;
+        let as_before = problems == [problem.clone()]
+            && lab.generation("shop").await == before
+            && bindings.get_opt("shop").await.unwrap().is_some();
+        as_before.then_some(()).ok_or(format!("{problems:?}"))
+    })
+    .await;
+    let status = lab.get("shop").await.status.unwrap();
+    assert!(
+        status
+            .children
+            .iter()
+            .any(|child| child.kind == "CapabilityBinding")
+    );
+    assert_eq!(status.ready_replicas, Some(1), "it runs");
+
+    let _stub = Stub::start(&lab, "silent", answer);
+    eventually_within(SOON, "planned as soon as it answers", || async {
+        let image = lab.container("shop").await.image;
+        (image.as_deref() == Some("shop:3.0"))
+            .then_some(())
+            .ok_or(format!("{image:?}"))
+    })
+    .await;
+    let app = lab.ready("shop").await;
+    assert!(app.status.unwrap().problems.is_empty());
+    lab.end().await;
+}
+
+/// More than there are workers.
+const MANY: usize = 24;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_capability_holds_up_nobody_else() {
+    let lab = lab("slow").await;
+    let stub = Stub::start(&lab, "slow", |_| variable("A", "1"));
+    stub.hang(true);
+    for number in 0..MANY {
+        lab.create(
+            &format!("slow-{number}"),
+            json!({ "capabilities": { "slow": {} } }),
+        )
+        .await;
+    }
+    let problem = lab.problem("slow-0", "CapabilitySilent").await;
+    assert_eq!(problem.path.as_deref(), Some("spec.capabilities.slow"));
+    // The silence goes on for longer than it takes until it is tried again, and others come and go meanwhile.
+    for number in 0..5 {
+        let name = format!("other-{number}");
+        lab.create(&name, json!({})).await;
+        let began = std::time::Instant::now();
+        lab.ready(&name).await;
+        eprintln!("{name}: {:.1} s", began.elapsed().as_secs_f32());
+        assert!(began.elapsed() < SOON, "{name} took {:?}", began.elapsed());
+        stays(Duration::from_secs(7), "silent", || async {
+            lab.deployment("slow-0")
+                .await
+                .is_none()
+                .then_some(())
+                .ok_or("it was planned")
+        })
+        .await;
+    }
+    stub.hang(false);
+    for number in 0..MANY {
+        lab.ready(&format!("slow-{number}")).await;
+    }
+    lab.end().await;
+}

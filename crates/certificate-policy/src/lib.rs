@@ -18,6 +18,9 @@ pub mod facts;
 pub mod kinds;
 pub mod knowledge;
 pub mod names;
+mod process;
 pub mod request;
 pub mod rules;
 pub mod secret;
+
+pub use process::{controllers, process};

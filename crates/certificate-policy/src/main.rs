@@ -3,14 +3,8 @@
 use std::{path::Path, process::ExitCode, time::Duration};
 
 use clap::Parser;
-use idp_certificate_policy::{
-    admission::AdmissionController,
-    approver::ApproverController,
-    audit::PolicyController,
-    binding::{CertificateBindingController, NAME},
-    capability::{CALLERS, CertificateCapability},
-};
-use idp_runtime::{Args, Process};
+use idp_certificate_policy::{controllers, process};
+use idp_runtime::Args;
 
 /// How often the certificate of our own is looked for, while there is none.
 const LOOK: Duration = Duration::from_secs(2);
@@ -20,7 +14,7 @@ const LOOK: Duration = Duration::from_secs(2);
 #[command(name = "idp-certificate-policy", version)]
 struct Cli {
     #[command(flatten)]
-    runtime: idp_runtime::Args,
+    runtime: Args,
 }
 
 #[tokio::main]
@@ -40,10 +34,10 @@ async fn main() -> ExitCode {
 async fn run(args: Args) -> anyhow::Result<()> {
     let certificate = args.options.grpc.tls_dir.join("tls.crt");
     if certificate.exists() {
-        return process(true).run(args).await;
+        return process().run(args).await;
     }
     tokio::select! {
-        ended = process(false).run(args) => ended,
+        ended = controllers().run(args) => ended,
         () = appears(&certificate) => {
             tracing::info!("our own certificate is there: ending, to be started again with gRPC");
             Ok(())
@@ -55,28 +49,4 @@ async fn appears(file: &Path) {
     while !file.exists() {
         tokio::time::sleep(LOOK).await;
     }
-}
-
-fn process(with_grpc: bool) -> Process {
-    let mut process = Process::new(NAME);
-    let shared = process.controller(PolicyController::default());
-    let bindings = process.controller(CertificateBindingController {
-        shared: shared.clone(),
-    });
-    process.controller(ApproverController {
-        shared: shared.clone(),
-        bindings: bindings.clone(),
-    });
-    process.controller(AdmissionController {
-        shared: shared.clone(),
-    });
-    if with_grpc {
-        let capability = CertificateCapability { shared, bindings };
-        process.serve(
-            idp_rpc::capability::service(capability),
-            CALLERS,
-            idp_rpc::DESCRIPTORS,
-        );
-    }
-    process
 }

@@ -104,7 +104,7 @@ fn no_request_makes_the_reader_panic_or_takes_it_long() {
         if kind != 0 {
             mutate(&mut bytes, &mut numbers);
         }
-        let mut once = |bytes: &[u8]| {
+        let once = |bytes: &[u8]| {
             let began = Instant::now();
             let outcome = if kind == 1 || kind == 2 {
                 csr::read_der(bytes)

@@ -1,6 +1,5 @@
 use idp_api::certificate_policy::{
-    AllowedIssuer, AllowedKey, Bounds as Written, CertificatePolicySpec, KeyAlgorithm, LabelOperator,
-    LabelRequirement, NamespaceSelector,
+    AllowedIssuer, AllowedKey, Bounds as Written, CertificatePolicySpec, KeyAlgorithm, NamespaceSelector,
 };
 
 use super::*;
@@ -252,30 +251,6 @@ fn the_nearest_policy_is_named() {
     assert_eq!(denial.reason(), "NameNotAllowed");
     let none = decide(&[], &asker(), &content);
     assert!(matches!(none, Decision::Denied(denial) if denial.reason() == "NoPolicy"));
-}
-
-#[test]
-fn labels_of_namespaces() {
-    let matches = |operator, values: &[&str], labels: &[(&str, &str)]| {
-        let selector = NamespaceSelector {
-            match_expressions: vec![LabelRequirement {
-                key: "stage".into(),
-                operator,
-                values: values.iter().map(|value| (*value).to_owned()).collect(),
-            }],
-            ..NamespaceSelector::default()
-        };
-        let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        selects(&selector, &labels.collect())
-    };
-    use LabelOperator::{DoesNotExist, Exists, In, NotIn};
-    assert!(matches(In, &["a", "b"], &[("stage", "b")]));
-    assert!(!matches(In, &["a"], &[]));
-    assert!(!matches(NotIn, &["a"], &[("stage", "a")]));
-    assert!(matches(NotIn, &["a"], &[]));
-    assert!(matches(Exists, &[], &[("stage", "")]));
-    assert!(!matches(DoesNotExist, &[], &[("stage", "")]));
-    assert!(selects(&NamespaceSelector::default(), &BTreeMap::new()));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Certificate signing requests byte by byte: what no library would make. Their signatures are none.
 
 #![allow(dead_code, reason = "not every test needs every part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 

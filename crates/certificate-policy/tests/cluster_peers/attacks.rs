@@ -186,7 +186,9 @@ async fn nobody_has_a_secret_written_before_approval() {
     let file = idp_testkit::root().join("platform/admission/certificates.yaml");
     let text = std::fs::read_to_string(file).unwrap();
     let source = "certificates.yaml".to_owned();
-    apply_manifests(&lab.client, &[Manifest { source, text }]).await.unwrap();
+    apply_manifests(&lab.client, &[Manifest { source, text }])
+        .await
+        .unwrap();
     let hasty = json!({
         "apiVersion": "cert-manager.io/v1", "kind": "Certificate",
         "metadata": {"name": "hasty", "annotations": {"cert-manager.io/issue-temporary-certificate": "true"}},

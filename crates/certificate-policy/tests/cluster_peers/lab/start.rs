@@ -1,0 +1,113 @@
+//! What a test needs before it begins: an issuer, the repository's manifests, and the controller.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Weak},
+};
+
+use anyhow::ensure;
+use idp_certificate_policy::binding::NAME;
+use idp_cluster::{Manifest, apply_manifests};
+use idp_core::Kind;
+use idp_testkit::{Controller, TestCluster, eventually_within, root};
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, Client,
+    api::{DynamicObject, PostParams},
+};
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use super::{LONG, Running};
+
+pub(super) fn cluster_issuers(client: &Client) -> Api<DynamicObject> {
+    let kind = Kind::cluster("cert-manager.io", "v1", "ClusterIssuer", "clusterissuers");
+    Api::all_with(client.clone(), &kind.api_resource())
+}
+
+/// A CA of the test's own: cert-manager finds its Secret where those of ClusterIssuers are.
+pub(super) async fn issuer(client: &Client, ns: &str) -> String {
+    let name = format!("ca-{ns}");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, name.as_str());
+    let certificate = params.self_signed(&key).unwrap();
+    let secret = json!({
+        "metadata": {"name": name}, "type": "kubernetes.io/tls",
+        "stringData": {"tls.crt": certificate.pem(), "tls.key": key.serialize_pem()},
+    });
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), "cert-manager");
+    secrets
+        .create(&PostParams::default(), &serde_json::from_value(secret).unwrap())
+        .await
+        .unwrap();
+    let issuer = json!({
+        "apiVersion": "cert-manager.io/v1", "kind": "ClusterIssuer",
+        "metadata": {"name": name}, "spec": {"ca": {"secretName": name}},
+    });
+    cluster_issuers(client)
+        .create(&PostParams::default(), &serde_json::from_value(issuer).unwrap())
+        .await
+        .unwrap();
+    name
+}
+
+/// The controller, started by the first of the tests that run now, and ended with the last.
+pub(super) async fn running(test: &TestCluster) -> Arc<Running> {
+    static RUNNING: Mutex<Weak<Running>> = Mutex::const_new(Weak::new());
+    let mut running = RUNNING.lock().await;
+    if let Some(running) = running.upgrade() {
+        return running;
+    }
+    apply_manifests(
+        &test.client,
+        &files(&["platform/crds", "platform/operators/idp-certificate-policy"]),
+    )
+    .await
+    .unwrap();
+    let tls = crate::capability::certificates();
+    let started = Arc::new(Running {
+        controller: start(test, &tls).await,
+        tls,
+    });
+    *running = Arc::downgrade(&started);
+    started
+}
+
+/// A controller process that leads, with complete caches.
+pub(crate) async fn start(test: &TestCluster, tls: &Path) -> Controller {
+    let log =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("certificate-policy-{}.log", std::process::id()));
+    let kubeconfig = test.controller_kubeconfig(NAME).await.unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_idp-certificate-policy"));
+    let tls = format!("--tls-dir={}", tls.display());
+    let _ = std::fs::remove_file(&log);
+    let controller =
+        Controller::start(program, &kubeconfig, &log, &["--grpc-address=127.0.0.1:0", &tls]).unwrap();
+    eventually_within(LONG, "the controller leads", || async {
+        ensure!(controller.leads().await, "its log: {}", controller.log());
+        Ok(())
+    })
+    .await;
+    controller
+}
+
+/// The manifests of the repository in these folders.
+pub(crate) fn files(folders: &[&str]) -> Vec<Manifest> {
+    let mut files: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(root().join(folder)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files
+        .into_iter()
+        .map(|file| Manifest {
+            text: std::fs::read_to_string(&file).unwrap(),
+            source: file.display().to_string(),
+        })
+        .collect()
+}

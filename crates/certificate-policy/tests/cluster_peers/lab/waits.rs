@@ -1,0 +1,153 @@
+//! What a test makes, and what it waits for.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow, ensure};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use idp_api::CertificateBinding;
+use idp_certificate_policy::request::CertificateRequest;
+use idp_testkit::eventually_within;
+use kube::{
+    Api, ResourceExt,
+    api::{DynamicObject, PostParams},
+};
+use serde_json::{Value, json};
+
+use super::{LONG, Lab, dynamic};
+
+impl Lab {
+    /// Waits until a binding is as `check` says.
+    pub(crate) async fn binding_becomes(
+        &self,
+        namespace: &str,
+        name: &str,
+        within: Duration,
+        what: &str,
+        check: impl Fn(&CertificateBinding) -> bool,
+    ) -> CertificateBinding {
+        eventually_within(within, what, || async {
+            let binding = self.bindings(namespace).get(name).await?;
+            ensure!(check(&binding), "{}", json!(binding.status));
+            Ok(binding)
+        })
+        .await
+    }
+
+    pub(crate) async fn binding_gone(&self, namespace: &str, name: &str) {
+        eventually_within(LONG, "the binding goes", || async {
+            let found = self.bindings(namespace).get_opt(name).await?;
+            ensure!(found.is_none(), "it is still there");
+            Ok(())
+        })
+        .await;
+    }
+
+    /// A Certificate as somebody would write it, changed by `more`.
+    pub(crate) async fn certificate(&self, name: &str, more: Value) -> DynamicObject {
+        let mut spec = json!({
+            "dnsNames": [self.host(name)],
+            "secretName": format!("{name}-tls"),
+            "issuerRef": {"name": self.issuer, "kind": "ClusterIssuer"},
+            "usages": ["digital signature", "server auth"],
+            "privateKey": {"algorithm": "ECDSA", "size": 256},
+        });
+        for (field, value) in more.as_object().unwrap() {
+            spec[field] = value.clone();
+        }
+        let object = json!({
+            "apiVersion": "cert-manager.io/v1", "kind": "Certificate",
+            "metadata": {"name": name, "namespace": self.ns}, "spec": spec,
+        });
+        let object: DynamicObject = serde_json::from_value(object).unwrap();
+        self.certificates(&self.ns)
+            .create(&PostParams::default(), &object)
+            .await
+            .unwrap()
+    }
+
+    /// A bare request with this PEM text.
+    pub(crate) async fn request(
+        &self,
+        name: &str,
+        pem: &str,
+        more: Value,
+    ) -> Result<CertificateRequest, kube::Error> {
+        let mut spec = json!({
+            "request": STANDARD.encode(pem),
+            "issuerRef": {"name": self.issuer, "kind": "ClusterIssuer", "group": "cert-manager.io"},
+            "usages": ["digital signature", "server auth"],
+        });
+        for (field, value) in more.as_object().unwrap() {
+            spec[field] = value.clone();
+        }
+        let request = json!({
+            "apiVersion": "cert-manager.io/v1", "kind": "CertificateRequest",
+            "metadata": {"name": name, "namespace": self.ns}, "spec": spec,
+        });
+        let api: Api<DynamicObject> = dynamic(
+            &self.client,
+            idp_certificate_policy::kinds::CERTIFICATE_REQUEST,
+            &self.ns,
+        );
+        api.create(&PostParams::default(), &serde_json::from_value(request).unwrap())
+            .await?;
+        self.requests(&self.ns).get(name).await
+    }
+
+    /// Reason and message with which the request of this name, or of the Certificate of this name, is denied.
+    pub(crate) async fn denied(&self, name: &str) -> (String, String) {
+        let (reason, message) = self.decided(name, "Denied").await;
+        (reason, message)
+    }
+
+    pub(crate) async fn approved(&self, name: &str) -> (String, String) {
+        self.decided(name, "Approved").await
+    }
+
+    async fn decided(&self, name: &str, condition: &str) -> (String, String) {
+        eventually_within(LONG, &format!("{name} is {condition}"), || async {
+            let requests = self.requests(&self.ns).list(&Default::default()).await?;
+            let found = requests
+                .iter()
+                .filter(|request| request.name_any() == name || owner(request) == Some(name.to_owned()))
+                .filter_map(|request| request.status.as_ref())
+                .flat_map(|status| &status.conditions)
+                .find(|found| found.type_ == condition);
+            let found = found.ok_or_else(|| anyhow!("{}", describe(&requests.items)))?;
+            ensure!(found.status == "True");
+            let text = |key: &str| found.rest[key].as_str().unwrap_or_default().to_owned();
+            Ok((text("reason"), text("message")))
+        })
+        .await
+    }
+
+    /// The Secret's certificate, as PEM.
+    pub(crate) async fn issued(&self, namespace: &str, secret: &str, within: Duration) -> String {
+        eventually_within(within, &format!("secret {namespace}/{secret}"), || async {
+            let secret = self.secrets(namespace).get(secret).await?;
+            let data = secret.data.unwrap_or_default();
+            let certificate = data
+                .get("tls.crt")
+                .map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned());
+            certificate
+                .filter(|text| !text.is_empty())
+                .ok_or_else(|| anyhow!("no certificate in it"))
+        })
+        .await
+    }
+}
+
+fn owner(request: &CertificateRequest) -> Option<String> {
+    request.owner_references().first().map(|owner| owner.name.clone())
+}
+
+fn describe(requests: &[CertificateRequest]) -> String {
+    let all = requests.iter().map(|request| {
+        format!(
+            "{}: {}",
+            request.name_any(),
+            json!(request.status.as_ref().map(|status| &status.conditions))
+        )
+    });
+    all.collect::<Vec<_>>().join("; ")
+}

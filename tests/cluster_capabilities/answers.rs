@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use idp_testkit::{eventually_within, stays};
-use idp_tests::stub::{Stub, refusal, variable, with_binding};
+use idp_testkit::{
+    eventually_within, stays,
+    stub::{refusal, variable, with_binding},
+};
 use serde_json::json;
 
 use crate::lab;
@@ -33,7 +35,7 @@ async fn what_is_not_deployed_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_shown_where_it_belongs() {
     let lab = lab("picky").await;
-    let stub = Stub::start(&lab, "picky", |request| {
+    let stub = lab.stub("picky", |request| {
         if request.section["size"] == "huge" {
             refusal(request, "size")
         } else {
@@ -73,7 +75,7 @@ async fn a_refusal_is_shown_where_it_belongs() {
 async fn what_becomes_stale_is_planned_again_at_once() {
     let lab = lab("stale").await;
     let other = crate::lab("stale-other").await;
-    let stub = Stub::start(&lab, "stale", |_| variable("LIMIT", "1"));
+    let stub = lab.stub("stale", |_| variable("LIMIT", "1"));
     for lab in [&lab, &other] {
         lab.create("shop", json!({ "capabilities": { "stale": {} } }))
             .await;
@@ -107,7 +109,7 @@ async fn what_becomes_stale_is_planned_again_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_of_another_kind_is_not_carried_out() {
     let lab = lab("foreign").await;
-    let stub = Stub::start(&lab, "foreign", |request| {
+    let stub = lab.stub("foreign", |request| {
         with_binding(variable("A", "1"), "ClusterRoleBinding", request)
     });
     lab.create("shop", json!({ "capabilities": { "foreign": {} } }))
@@ -131,7 +133,7 @@ async fn an_answer_of_another_kind_is_not_carried_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_sections_that_set_one_variable_conflict() {
     let lab = lab("conflict").await;
-    let _stub = Stub::start(&lab, "conflict", |_| variable("MODE", "x"));
+    let _stub = lab.stub("conflict", |_| variable("MODE", "x"));
     let spec = json!({ "env": [{ "name": "MODE", "value": "y" }], "capabilities": { "conflict": {} } });
     lab.create("shop", spec).await;
     let problem = lab.problem("shop", "VariableConflict").await;

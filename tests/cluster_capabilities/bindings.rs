@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use idp_api::CapabilityBinding;
-use idp_testkit::{eventually, stays};
-use idp_tests::{
-    Lab,
-    stub::{Stub, variable, with_binding},
+use idp_testkit::{
+    eventually, stays,
+    stub::{variable, with_binding},
 };
+use idp_tests::Lab;
 use kube::{
     Api,
     api::{Patch, PatchParams},
@@ -40,7 +40,7 @@ pub(crate) async fn serve(lab: &Lab, name: &str, version: &str, problems: &[Valu
 #[tokio::test(flavor = "multi_thread")]
 async fn pods_wait_for_what_a_capability_makes() {
     let lab = lab("mail").await;
-    let _stub = Stub::start(&lab, "mail", |request| {
+    let _stub = lab.stub("mail", |request| {
         with_binding(
             variable("SMTP_HOST", "mail.example.com"),
             "CapabilityBinding",

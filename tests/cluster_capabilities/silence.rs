@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use idp_api::CapabilityBinding;
-use idp_testkit::{eventually_within, stays};
-use idp_tests::stub::{Stub, variable, with_binding};
+use idp_testkit::{
+    eventually_within, stays,
+    stub::{variable, with_binding},
+};
 use kube::Api;
 use serde_json::json;
 
@@ -17,7 +19,7 @@ const SOON: Duration = Duration::from_secs(15);
 async fn what_runs_goes_on_beside_a_silent_capability() {
     let lab = lab("silent").await;
     let answer = |request: &_| with_binding(variable("A", "1"), "CapabilityBinding", request);
-    let stub = Stub::start(&lab, "silent", answer);
+    let stub = lab.stub("silent", answer);
     lab.create("shop", json!({ "capabilities": { "silent": {} } }))
         .await;
     crate::bindings::serve(&lab, "shop", "1", &[]).await;
@@ -53,7 +55,7 @@ async fn what_runs_goes_on_beside_a_silent_capability() {
     );
     assert_eq!(status.ready_replicas, Some(1), "it runs");
 
-    let _stub = Stub::start(&lab, "silent", answer);
+    let _stub = lab.stub("silent", answer);
     eventually_within(SOON, "planned as soon as it answers", || async {
         let image = lab.container("shop").await.image;
         (image.as_deref() == Some("shop:3.0"))
@@ -72,7 +74,7 @@ const MANY: usize = 24;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_capability_holds_up_nobody_else() {
     let lab = lab("slow").await;
-    let stub = Stub::start(&lab, "slow", |_| variable("A", "1"));
+    let stub = lab.stub("slow", |_| variable("A", "1"));
     stub.hang(true);
     for number in 0..MANY {
         lab.create(
@@ -89,7 +91,6 @@ async fn a_slow_capability_holds_up_nobody_else() {
         lab.create(&name, json!({})).await;
         let began = std::time::Instant::now();
         lab.ready(&name).await;
-        eprintln!("{name}: {:.1} s", began.elapsed().as_secs_f32());
         assert!(began.elapsed() < SOON, "{name} took {:?}", began.elapsed());
         stays(Duration::from_secs(7), "silent", || async {
             lab.deployment("slow-0")

@@ -24,6 +24,8 @@ use kube::{
 pub enum Beside {
     /// The secrets bridge.
     SecretsBridge,
+    /// The certificate policy controller, with the local issuers and policies of the repository.
+    CertificatePolicy,
     /// Nothing yet: each of these capabilities has an address, at which a test may serve it.
     Nothing(&'static [&'static str]),
 }
@@ -53,6 +55,7 @@ impl Beside {
     fn addresses(self) -> BTreeMap<&'static str, SocketAddr> {
         let names = match self {
             Self::SecretsBridge => &["secrets"],
+            Self::CertificatePolicy => &["certificates"],
             Self::Nothing(names) => names,
         };
         names.iter().map(|name| (*name, free_address())).collect()
@@ -90,7 +93,23 @@ impl Beside {
                 forever(&test, name, addresses["secrets"], idp_secrets_bridge::process).await;
             }
         };
-        tokio::join!(Box::pin(webapp), Box::pin(bridge));
+        let policy = async {
+            if let Self::CertificatePolicy = self {
+                let manifests = manifests("secrets/cert-manager/local");
+                idp_cluster::apply_manifests(&test.client, &manifests)
+                    .await
+                    .unwrap();
+                let name = idp_certificate_policy::binding::NAME;
+                forever(
+                    &test,
+                    name,
+                    addresses["certificates"],
+                    idp_certificate_policy::process,
+                )
+                .await;
+            }
+        };
+        tokio::join!(Box::pin(webapp), Box::pin(bridge), Box::pin(policy));
     }
 }
 
@@ -98,6 +117,7 @@ impl Beside {
 pub(crate) fn server_name(capability: &str) -> String {
     match capability {
         "secrets" => idp_secrets_bridge::controller::NAME.to_owned(),
+        "certificates" => idp_certificate_policy::binding::NAME.to_owned(),
         other => format!("idp-{other}"),
     }
 }
@@ -112,6 +132,18 @@ pub(crate) async fn secret_store(test: &TestCluster) {
     idp_cluster::apply_manifests(&test.client, &[manifest])
         .await
         .unwrap();
+}
+
+/// The manifests of a folder of the repository.
+fn manifests(folder: &str) -> Vec<idp_cluster::Manifest> {
+    let files = std::fs::read_dir(idp_testkit::root().join(folder)).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    files
+        .map(|file| idp_cluster::Manifest {
+            text: std::fs::read_to_string(&file).unwrap(),
+            source: file.display().to_string(),
+        })
+        .collect()
 }
 
 /// A controller that is started again when it lost its Lease, as its pod would be: a busy machine can lose one.

@@ -3,8 +3,12 @@
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use idp_api::{Environment, SecretBinding, WebApplication};
-use idp_core::{Kind, Problem, labels};
-use idp_testkit::{TestCluster, eventually, eventually_within};
+use idp_core::{
+    Kind, Problem,
+    capability::{SectionPlan, SectionRequest},
+    labels,
+};
+use idp_testkit::{TestCluster, eventually, eventually_within, stub::Stub};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
@@ -74,6 +78,15 @@ impl Lab {
     /// Deletes the namespace.
     pub async fn end(self) {
         self.test.delete_namespace(&self.ns).await.unwrap();
+    }
+
+    /// Serves a capability.
+    pub fn stub(
+        &self,
+        capability: &str,
+        answer: impl Fn(&SectionRequest) -> SectionPlan + Send + Sync + 'static,
+    ) -> Stub {
+        Stub::start(&self.test.cluster, self.addresses[capability], capability, answer)
     }
 
     /// Objects of the namespace.

@@ -12,7 +12,6 @@
 mod apps;
 mod beside;
 mod lab;
-pub mod stub;
 
 pub use apps::{app, condition, is_ready, why};
 pub use beside::Beside;

@@ -22,6 +22,8 @@ pub const ALONE: &str = "alone";
 pub const PEERS: &str = "peers";
 /// Name of the cluster beside which Crossplane 2 runs: one cluster cannot have both generations.
 pub const PEERS2: &str = "peers2";
+/// Name of the cluster of those tests that stop LocalStack or External Secrets, or count what is asked beside them.
+pub const OUTAGES: &str = "outages";
 /// Namespace of the platform's controllers.
 pub const NAMESPACE: &str = "idp-system";
 /// Fake nodes of the test cluster: each holds 110 pods.
@@ -119,6 +121,23 @@ impl TestCluster {
             generation: Generation::V2,
         };
         Self::with_addons(PEERS2, Nodes::Kwok(PEERS_NODES), &[crossplane], progress).await
+    }
+
+    /// The cluster with LocalStack and External Secrets beside it, which one test at a time may stop; and fake nodes.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn outages() -> Result<Self> {
+        Self::start_outages(&Lines).await
+    }
+
+    /// The same, with `progress` told what is done.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start_outages(progress: &dyn Progress) -> Result<Self> {
+        let addons = [Addon::LocalStack, Addon::ExternalSecrets];
+        Self::with_addons(OUTAGES, Nodes::Kwok(PEERS_NODES), &addons, progress).await
     }
 
     /// A cluster of another name, with the same in it.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use clap::Args;
 use idp_cluster::Purge;
-use idp_testkit::{ALONE, CLUSTER, PEERS, PEERS2, TestCluster, load_sample_image};
+use idp_testkit::{ALONE, CLUSTER, OUTAGES, PEERS, PEERS2, TestCluster, load_sample_image};
 
 use crate::{build, progress::Lines};
 
@@ -31,13 +31,14 @@ pub(crate) async fn run(root: &Path, args: &TestArgs) -> Result<()> {
         TestCluster::start_alone(&Lines).await?;
         TestCluster::start_peers(&Lines).await?;
         TestCluster::start_peers2(&Lines).await?;
+        TestCluster::start_outages(&Lines).await?;
         cargo.args(["--workspace", "--all-targets"]);
     }
     // One binary after another is cargo's own habit; within one, more tests than cores mostly wait for the cluster.
     cargo.args(&args.args);
     let outcome = build::run(&mut cargo);
     if !args.keep {
-        for name in [CLUSTER, ALONE, PEERS, PEERS2] {
+        for name in [CLUSTER, ALONE, PEERS, PEERS2, OUTAGES] {
             idp_cluster::down(name, Purge::Everything).await?;
         }
     }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::Answer;
+use super::{Answer, probes::Probes};
 
 /// Label of the Services of capabilities: the capability's name.
 pub const CAPABILITY: &str = "idp.dev/capability";
@@ -91,6 +91,7 @@ pub fn service(object: &DynamicObject) -> Value {
 #[derive(Clone, Default)]
 pub struct Capabilities {
     state: Arc<Mutex<State>>,
+    probes: Probes,
 }
 
 #[derive(Default)]
@@ -127,6 +128,7 @@ impl Capabilities {
                 fixed,
                 ..State::default()
             })),
+            probes: Probes::default(),
         })
     }
 
@@ -149,13 +151,18 @@ impl Capabilities {
     /// What the capability says of a section; `None` where there is no such capability.
     pub async fn ask(&self, capability: &str, request: &SectionRequest) -> Option<Answer> {
         let peer = self.peer(capability)?;
+        let silence = |since: jiff::Timestamp| Answer::Silence {
+            since: since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        };
+        let _probe = match (peer.silent_since(), self.probes.take(capability)) {
+            (Some(since), None) => return Some(silence(since)),
+            (_, probe) => probe,
+        };
         let answer = peer.call(|channel| rpc::plan(channel, request)).await;
         Some(match answer {
             Ok(plan) => Answer::Plan(plan),
             Err(status) => match peer.silent_since() {
-                Some(since) => Answer::Silence {
-                    since: since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-                },
+                Some(since) => silence(since),
                 None => Answer::Failure(status.message().to_owned()),
             },
         })

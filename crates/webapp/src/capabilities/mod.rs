@@ -4,6 +4,7 @@
 
 mod directory;
 mod facts;
+mod probes;
 mod sections;
 
 pub use directory::{Address, CAPABILITY, Capabilities, service};

@@ -1,15 +1,16 @@
 //! The controller's rights are the least: all it asks is allowed, and all it may do it does.
 
-use std::collections::BTreeSet;
-
 use anyhow::{anyhow, ensure};
 use idp_api::{Environment, WebApplication};
-use idp_core::Kind;
+use idp_core::{
+    Kind,
+    capability::{Binding, SectionPlan, SectionRequest},
+};
 use idp_testkit::{
-    NAMESPACE,
-    audit::Request,
-    eventually_within,
+    NAMESPACE, eventually_within,
     fixtures::{AppFixture, sample},
+    rights,
+    stub::Stub,
 };
 use idp_webapp::{controller::NAME, kinds};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -20,46 +21,6 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::support::{LONG, Lab, dynamic, environment, is_ready, why};
-
-/// (verb, group, resource)
-type Right = (String, String, String);
-
-/// The rules of the controller's roles, one entry for each verb of each resource.
-fn granted() -> BTreeSet<Right> {
-    let file = idp_testkit::root().join("platform/operators/idp-webapp/rbac.yaml");
-    let documents =
-        idp_api::manifests::parse(&std::fs::read_to_string(file).expect("it exists")).expect("YAML");
-    let rules: Vec<&Value> = documents
-        .iter()
-        .filter_map(|document| document["rules"].as_array())
-        .flatten()
-        .collect();
-    let words = |rule: &Value, field: &str| -> Vec<String> {
-        serde_json::from_value(rule[field].clone()).expect("a list of words")
-    };
-    let mut rights = BTreeSet::new();
-    for rule in rules {
-        for verb in words(rule, "verbs") {
-            for group in words(rule, "apiGroups") {
-                for resource in words(rule, "resources") {
-                    let right = (verb.clone(), group.clone(), resource);
-                    assert!(rights.insert(right.clone()), "granted twice: {right:?}");
-                }
-            }
-        }
-    }
-    rights
-}
-
-/// What a request needed. Server-side apply of what is not there yet needs two rights.
-fn used(request: &Request) -> Vec<Right> {
-    let right = |verb: &str| (verb.to_owned(), request.group.clone(), request.resource.clone());
-    let mut rights = vec![right(&request.verb)];
-    if request.verb == "patch" && request.code == 201 {
-        rights.push(right("create"));
-    }
-    rights
-}
 
 /// Whether any object of a kind is there.
 async fn gone(lab: &Lab, namespace: &str, kinds: &[Kind]) {
@@ -116,6 +77,8 @@ async fn live(lab: &Lab, namespace: &str) {
     })
     .await;
     ready(lab, &app).await;
+
+    bindings(lab, &app, namespace).await;
 
     // What the resource itself asks for goes away with the section that asks.
     let sections = [
@@ -184,6 +147,74 @@ async fn live(lab: &Lab, namespace: &str) {
     ready(lab, &app).await;
 }
 
+/// An answer with every kind of binding, each with the section in it.
+fn every_binding(request: &SectionRequest) -> SectionPlan {
+    let (application, mark) = (
+        &request.application,
+        request.section["mark"].as_str().unwrap_or_default(),
+    );
+    let specs = [
+        (
+            kinds::SECRET_BINDING,
+            json!({
+                "application": application,
+                "store": { "name": mark, "kind": "SecretStore" },
+                "secrets": [{ "name": "x", "path": "spec", "target": "x", "remoteKey": "x", "refreshInterval": "1h" }],
+            }),
+        ),
+        (
+            kinds::CERTIFICATE_BINDING,
+            json!({
+                "application": application,
+                "issuer": { "name": mark, "kind": "Issuer" },
+                "secretNamespace": "x",
+                "hosts": [{ "host": "x.example.com", "path": "spec" }],
+            }),
+        ),
+        (
+            kinds::CLAIM_BINDING,
+            json!({
+                "application": application, "name": "x", "path": "spec", "engine": "x", "class": mark,
+            }),
+        ),
+        (
+            kinds::CAPABILITY_BINDING,
+            json!({
+                "capability": "mail", "application": application, "section": { "mark": mark },
+            }),
+        ),
+    ];
+    let bindings = specs.map(|(kind, spec)| Binding {
+        kind: kind.kind.to_owned(),
+        name: application.clone(),
+        spec,
+    });
+    SectionPlan {
+        bindings: bindings.into(),
+        ..SectionPlan::default()
+    }
+}
+
+/// A section of a capability comes, changes and goes. Its bindings are never served: the pods only wait.
+async fn bindings(lab: &Lab, app: &WebApplication, namespace: &str) {
+    for mark in ["one", "two"] {
+        change(lab, app, json!({ "capabilities": { "mail": { "mark": mark } } })).await;
+        eventually_within(LONG, "the bindings are as asked", || async {
+            for kind in kinds::BINDINGS {
+                let name = app.metadata.name.as_deref().unwrap_or_default();
+                let binding = dynamic(&lab.client(), kind, namespace).get(name).await?;
+                let spec = binding.data["spec"].to_string();
+                ensure!(spec.contains(mark), "{kind}: {spec}");
+            }
+            Ok(())
+        })
+        .await;
+    }
+    change(lab, app, json!({ "capabilities": null })).await;
+    gone(lab, namespace, &kinds::BINDINGS).await;
+    ready(lab, app).await;
+}
+
 async fn restore(lab: &Lab) {
     let wanted = environment();
     let environments = Api::<Environment>::all(lab.client());
@@ -197,19 +228,7 @@ async fn restore(lab: &Lab) {
 
 #[test]
 fn no_wildcard_and_no_secrets() {
-    for (verb, group, resource) in granted() {
-        assert!(
-            ![&verb, &group, &resource]
-                .into_iter()
-                .any(|word| word.contains('*')),
-            "{verb} {group} {resource}"
-        );
-        assert_ne!(resource.split('/').next(), Some("secrets"), "{verb}");
-        assert!(
-            !["escalate", "bind", "impersonate", "deletecollection"].contains(&verb.as_str()),
-            "{verb} {resource}"
-        );
-    }
+    rights::assert_modest(NAME);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,35 +240,12 @@ async fn every_right_is_used_and_every_request_allowed() {
     let _ = leases.delete(NAME, &DeleteParams::default()).await;
     let namespace = lab.test.namespace("rights").await.unwrap();
     let audit = lab.audit();
-    let controller = lab.leader("rights").await;
+    let address = ([127, 0, 0, 1], 0).into();
+    let stub = Stub::start(&lab.test.cluster, address, "mail", every_binding);
+    let controller = lab.leader_beside("rights", &stub).await;
     live(&lab, &namespace).await;
     assert!(controller.stop().await.unwrap(), "it ends well");
 
-    let user = format!("system:serviceaccount:{NAMESPACE}:{NAME}");
-    let requests: Vec<_> = audit
-        .requests()
-        .unwrap()
-        .into_iter()
-        .filter(|request| request.user == user)
-        .collect();
-    let refused: Vec<_> = requests
-        .iter()
-        .filter(|request| !request.allowed || request.code == 403)
-        .collect();
-    assert!(refused.is_empty(), "refused: {refused:#?}");
-    let secrets: Vec<_> = requests
-        .iter()
-        .filter(|request| request.resource.starts_with("secrets"))
-        .collect();
-    assert!(secrets.is_empty(), "asked for secrets: {secrets:#?}");
-    let used: BTreeSet<Right> = requests.iter().flat_map(used).collect();
-    let granted = granted();
-    let unused: Vec<_> = granted.difference(&used).collect();
-    assert!(unused.is_empty(), "never used, so not needed: {unused:#?}");
-    eprintln!(
-        "rights: {} requests used each of {} rights",
-        requests.len(),
-        granted.len()
-    );
+    rights::assert_least(NAME, &audit.requests().unwrap());
     lab.clean(&namespace).await;
 }

@@ -14,6 +14,7 @@ use idp_testkit::{
     Controller, TestCluster,
     audit::{Audit, Request},
     eventually_within,
+    stub::Stub,
 };
 use idp_webapp::{controller::NAME, kinds};
 use kube::{
@@ -45,15 +46,31 @@ impl Lab {
 
     /// A controller process; `log` names its log.
     pub(crate) async fn controller(&self, log: &str) -> Controller {
+        self.start(log, &[]).await
+    }
+
+    async fn start(&self, log: &str, args: &[&str]) -> Controller {
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{log}-{}.log", std::process::id()));
         let kubeconfig = self.test.controller_kubeconfig(NAME).await.expect("an identity");
         let program = Path::new(env!("CARGO_BIN_EXE_idp-webapp"));
-        Controller::start(program, &kubeconfig, &log, &[]).expect("the controller starts")
+        Controller::start(program, &kubeconfig, &log, args).expect("the controller starts")
     }
 
     /// A controller process that leads, with complete caches.
     pub(crate) async fn leader(&self, log: &str) -> Controller {
         let controller = self.controller(log).await;
+        leads(&controller, Duration::from_secs(60)).await;
+        controller
+    }
+
+    /// The same, beside a capability.
+    pub(crate) async fn leader_beside(&self, log: &str, stub: &Stub) -> Controller {
+        let certificates =
+            idp_cluster::controller_certificates(&self.test.cluster, NAME).expect("certificates");
+        let tls = format!("--tls-dir={}", certificates.display());
+        let controller = self
+            .start(log, &[&tls, &format!("--capability={}", stub.peer())])
+            .await;
         leads(&controller, Duration::from_secs(60)).await;
         controller
     }

@@ -3,24 +3,24 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use futures::{StreamExt, stream::BoxStream};
+use idp_cluster::Cluster;
 use idp_core::{
     Problem,
     capability::{Binding, Description, EnvSource, SectionPlan, SectionRequest, ValueFrom},
 };
 use idp_rpc::capability::{CALLERS, Capability, service};
 use idp_runtime::grpc::{GrpcArgs, Server, Service};
-use idp_testkit::NAMESPACE;
 use serde_json::json;
 use tokio::{runtime::Runtime, sync::broadcast};
 
-use crate::{Lab, beside::server_name};
+use crate::NAMESPACE;
 
 /// How often a hanging call looks whether it may go on.
 const LOOK: Duration = Duration::from_millis(20);
@@ -29,6 +29,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub struct Stub {
     runtime: Option<Runtime>,
     state: Arc<State>,
+    address: SocketAddr,
 }
 
 type Answer = dyn Fn(&SectionRequest) -> SectionPlan + Send + Sync;
@@ -45,26 +46,22 @@ struct State {
 struct Served(Arc<State>);
 
 impl Stub {
-    /// Serves `capability` of the lab's cluster.
+    /// Serves `capability` at an address, as the controller `idp-CAPABILITY` of the cluster. See [`Stub::peer`].
+    ///
+    /// # Panics
+    /// When it cannot.
     pub fn start(
-        lab: &Lab,
+        cluster: &Cluster,
+        grpc_address: SocketAddr,
         capability: &str,
         answer: impl Fn(&SectionRequest) -> SectionPlan + Send + Sync + 'static,
     ) -> Self {
-        let cluster = &lab.test.cluster;
+        let name = format!("idp-{capability}");
+        let tls_dir = idp_cluster::controller_certificates(cluster, &name).expect("certificates");
         let args = GrpcArgs {
-            grpc_address: lab.addresses[capability],
-            tls_dir: idp_cluster::controller_certificates(cluster, &server_name(capability)).unwrap(),
+            grpc_address,
+            tls_dir,
         };
-        Self::serve(args, capability, answer).0
-    }
-
-    /// Serves `capability` with these certificates; also where it listens.
-    pub fn serve(
-        args: GrpcArgs,
-        capability: &str,
-        answer: impl Fn(&SectionRequest) -> SectionPlan + Send + Sync + 'static,
-    ) -> (Self, SocketAddr) {
         let state = Arc::new(State {
             name: capability.to_owned(),
             answer: Mutex::new(Arc::new(answer)),
@@ -72,28 +69,37 @@ impl Stub {
             asked: AtomicUsize::new(0),
             stale: broadcast::channel(16).0,
         });
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("a runtime");
         let (served, (bound, listening)) = (Served(state.clone()), std::sync::mpsc::channel());
         runtime.spawn(async move {
             let services = vec![Service::new(service(served), CALLERS, idp_rpc::DESCRIPTORS)];
-            let server = Server::bind(&args, NAMESPACE, services).await.unwrap();
-            bound.send(server.address()).unwrap();
+            let server = Server::bind(&args, NAMESPACE, services)
+                .await
+                .expect("it listens");
+            bound.send(server.address()).expect("the test waits");
             let (_never, drain) = tokio::sync::watch::channel(false);
             let ended = server.run(drain).await;
             eprintln!("a stub ended: {ended:?}");
         });
         let address = tokio::task::block_in_place(|| listening.recv()).expect("the stub listens");
-        let runtime = Some(runtime);
-        (Self { runtime, state }, address)
+        Self {
+            runtime: Some(runtime),
+            state,
+            address,
+        }
+    }
+
+    /// What `--capability` of the WebApplication controller says of it.
+    pub fn peer(&self) -> String {
+        let name = &self.state.name;
+        format!("{name}=idp-{name}@{}", self.address)
     }
 
     /// Answers otherwise from now on.
     pub fn answer(&self, answer: impl Fn(&SectionRequest) -> SectionPlan + Send + Sync + 'static) {
-        *self.state.answer.lock().unwrap() = Arc::new(answer);
+        *self.state.answer.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(answer);
     }
 
     /// Whether calls hang.
@@ -138,7 +144,8 @@ impl Capability for Served {
                 std::thread::sleep(LOOK);
             }
         });
-        let answer = self.0.answer.lock().unwrap().clone();
+        let answer = self.0.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = answer.clone();
         answer(request)
     }
 

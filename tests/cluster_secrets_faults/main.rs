@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Secrets while something is away or dies, and what our controllers ask and tell: the cluster `outages`, one test at a
+//! time, with our controllers as processes.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
+
+mod canary;
+mod collector;
+mod kills;
+mod outages;
+mod quiet;
+mod rights;
+
+use idp_tests::Alone;
+use serde_json::{Value, json};
+
+/// The cluster, alone.
+async fn alone() -> Alone {
+    Alone::enter(env!("CARGO_TARGET_TMPDIR")).await
+}
+
+/// A spec with one secret, whose property `password` becomes a variable.
+fn with_secret() -> Value {
+    json!({ "secrets": [{ "name": "db", "refreshInterval": "2s", "keys": [{ "property": "password" }] }] })
+}

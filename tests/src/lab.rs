@@ -31,6 +31,9 @@ pub const EXTERNAL_SECRET: Kind =
 /// For whatever takes a rollout, on a busy machine.
 const LONG: Duration = Duration::from_secs(180);
 
+/// Between looks at many applications: each is a large answer.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// A namespace, and the cluster that it is in.
 pub struct Lab {
     /// The cluster.
@@ -153,8 +156,13 @@ impl Lab {
 
     /// Waits until the application is Ready.
     pub async fn ready(&self, name: &str) -> WebApplication {
+        self.ready_within(LONG, name).await
+    }
+
+    /// The same with another limit.
+    pub async fn ready_within(&self, limit: Duration, name: &str) -> WebApplication {
         let what = format!("{name} in {} is Ready", self.ns);
-        eventually_within(LONG, &what, || async {
+        eventually_within(limit, &what, || async {
             let app = self.apps().get(name).await.map_err(|error| error.to_string())?;
             if is_ready(&app) { Ok(app) } else { Err(why(&app)) }
         })
@@ -176,6 +184,22 @@ impl Lab {
                 .ok_or_else(|| why(&app))
         })
         .await
+    }
+
+    /// Waits until all applications of the namespace are Ready, and there are `count`.
+    pub async fn all_ready(&self, count: usize, limit: Duration) {
+        eventually_within(limit, "all applications are Ready", || async {
+            tokio::time::sleep(PAUSE).await;
+            let apps = self.apps().list(&ListParams::default()).await;
+            let apps = apps.map_err(|error| error.to_string())?.items;
+            let waiting: Vec<_> = apps.iter().filter(|app| !is_ready(app)).collect();
+            match waiting.first() {
+                None if apps.len() == count => Ok(()),
+                None => Err(format!("{} applications", apps.len())),
+                Some(app) => Err(format!("{} are not; one: {}", waiting.len(), why(app))),
+            }
+        })
+        .await;
     }
 
     /// The Deployment, if there is one.
@@ -257,6 +281,13 @@ impl Lab {
     /// The whole key of a secret of the application `name`.
     pub fn key(&self, name: &str, key: &str) -> String {
         format!("{}/{name}/{key}", self.ns)
+    }
+
+    /// Writes secrets of many applications, all of one value.
+    pub async fn put_all(&self, names: &[String], key: &str, value: &Value) {
+        for name in names {
+            self.put(name, key, value).await;
+        }
     }
 
     /// The cluster's Environment.

@@ -9,10 +9,12 @@
     reason = "this is all test code: a panic is how a test fails"
 )]
 
+mod alone;
 mod apps;
 mod beside;
 mod lab;
 
+pub use alone::{Alone, BRIDGE, Pair};
 pub use apps::{app, condition, is_ready, why};
 pub use beside::Beside;
 pub use lab::{EXTERNAL_SECRET, Lab};

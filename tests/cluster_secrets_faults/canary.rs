@@ -1,0 +1,155 @@
+//! A secret value is nowhere but in its Secret.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use idp_core::Kind;
+use idp_testkit::eventually;
+use idp_tests::{EXTERNAL_SECRET, Lab, Pair};
+use kube::api::ListParams;
+use serde_json::json;
+
+use crate::{alone, collector::Collected};
+
+/// An application's name, which is no secret: it is found wherever the value must not be.
+const MARKER: &str = "canary-shop";
+/// The kinds of ours that an application with secrets has.
+const OURS: [(&str, &str); 2] = [
+    ("WebApplication", "webapplications"),
+    ("SecretBinding", "secretbindings"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_value_appears_nowhere_but_in_its_secret() {
+    let alone = alone().await;
+    let lab = alone.lab("canary").await;
+    let (traces, endpoint) = Collected::start();
+    let otlp = format!("--otlp-endpoint={endpoint}");
+    let pair = alone.pair(&["--log-level=debug", &otlp]).await;
+    let value = value();
+    live(&lab, &value).await;
+    let logs = format!("{}{}", pair.webapp.log(), pair.bridge.log());
+    let metrics = metrics(&pair).await;
+    let found = [
+        ("events", events(&lab).await, MARKER),
+        ("our objects", our_objects(&lab).await, MARKER),
+        (
+            "ExternalSecrets",
+            statuses_of_external_secrets(&lab).await,
+            "SecretSynced",
+        ),
+        ("metrics", metrics, "controller_runtime_reconcile_total"),
+    ];
+    // What is under way is written when they end.
+    pair.stop().await;
+    let more = [("logs", logs, MARKER), ("traces", traces.text(), MARKER)];
+    for (place, text, marker) in found.into_iter().chain(more) {
+        assert!(text.contains(marker), "the search in the {place} works: {text}");
+        for form in forms(&value) {
+            assert!(!text.contains(&form), "{form} is in the {place}");
+        }
+    }
+    lab.end().await;
+}
+
+/// A value that nobody else has.
+fn value() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    format!("CANARYvalue{now}x{}", std::process::id())
+}
+
+/// The value as it would be written: as it is, and in base64 at each of three alignments, without the ends that depend on
+/// what is around it.
+fn forms(value: &str) -> Vec<String> {
+    let encoded = |skip: usize| base64(&value.as_bytes()[skip..skip + (value.len() - skip) / 3 * 3]);
+    let mut forms: Vec<String> = (0..3).map(encoded).collect();
+    forms.push(value.to_owned());
+    forms.push(value.to_lowercase());
+    forms
+}
+
+fn base64(bytes: &[u8]) -> String {
+    // As Kubernetes writes bytes.
+    let bytes = k8s_openapi::ByteString(bytes.to_vec());
+    serde_json::to_value(bytes).unwrap().as_str().unwrap().to_owned()
+}
+
+/// The value takes every way, also those that fail.
+async fn live(lab: &Lab, value: &str) {
+    lab.put(MARKER, "db", &json!({ "password": value })).await;
+    // Not of the form that is asked for: External Secrets complains of its content.
+    lab.put(MARKER, "text", &json!(value)).await;
+    let spec = json!({ "secrets": [
+        { "name": "db", "refreshInterval": "2s" },
+        { "name": "key", "remoteKey": "db", "refreshInterval": "2s", "keys": [{ "property": "password", "env": "KEY" }] },
+        { "name": "files", "remoteKey": "db", "mountPath": "/etc/keys" },
+        { "name": "url", "remoteKey": "db", "template": { "URL": "https://x:{{ .password }}@db" } },
+    ]});
+    lab.create(MARKER, spec).await;
+    lab.ready(MARKER).await;
+    let held = lab.secret(&format!("{MARKER}-secret-db")).await.unwrap();
+    assert_eq!(held["password"], value, "it is there");
+    let generation = lab.generation(MARKER).await;
+    lab.put(MARKER, "db", &json!({ "password": format!("{value}-2") }))
+        .await;
+    eventually("it rolls", || async {
+        let rolled = lab.generation(MARKER).await > generation;
+        rolled.then_some(()).ok_or("not yet")
+    })
+    .await;
+    // Failures that have the value at hand.
+    let broken = json!({ "secrets": [{ "name": "text", "refreshInterval": "2s" }] });
+    lab.change(MARKER, broken).await;
+    let problem = eventually("a text is no set of properties", || async {
+        let problems = lab.get(MARKER).await.status.unwrap_or_default().problems;
+        problems.into_iter().next().ok_or("no problem yet")
+    })
+    .await;
+    eprintln!("told: {problem}");
+    lab.put("canary-fail", "db", &json!({ "password": value })).await;
+    let failing = json!({ "secrets": [{ "name": "db", "template": { "X": "{{ fail .password }}" } }] });
+    lab.create("canary-fail", failing).await;
+    lab.problem("canary-fail", "TemplateInvalid").await;
+}
+
+/// Events about our kinds: others' are not ours to keep.
+async fn events(lab: &Lab) -> String {
+    let event = Kind::namespaced("events.k8s.io", "v1", "Event", "events");
+    let listed = lab.objects(event).list(&ListParams::default()).await.unwrap();
+    let ours = listed.items.into_iter().filter(|event| {
+        let about = event.data["regarding"]["apiVersion"].as_str();
+        about.is_some_and(|version| version.starts_with("idp.dev/"))
+    });
+    ours.map(|event| serde_json::to_string(&event).unwrap()).collect()
+}
+
+async fn our_objects(lab: &Lab) -> String {
+    let mut text = String::new();
+    for (kind, plural) in OURS {
+        let kind = Kind::namespaced("idp.dev", "v1alpha1", kind, plural);
+        let listed = lab.objects(kind).list(&ListParams::default()).await.unwrap();
+        assert!(!listed.items.is_empty(), "{kind}");
+        let written = listed
+            .items
+            .iter()
+            .map(|object| serde_json::to_string(object).unwrap());
+        text.extend(written);
+    }
+    text
+}
+
+async fn statuses_of_external_secrets(lab: &Lab) -> String {
+    // One that is synced, for the marker.
+    lab.put("canary-good", "db", &json!({ "password": "p" })).await;
+    lab.create("canary-good", crate::with_secret()).await;
+    lab.ready("canary-good").await;
+    let listed = lab.objects(EXTERNAL_SECRET).list(&ListParams::default()).await;
+    let listed = listed.unwrap().items.into_iter();
+    listed.map(|object| object.data["status"].to_string()).collect()
+}
+
+async fn metrics(pair: &Pair) -> String {
+    let (code, webapp) = pair.webapp.get("/metrics").await.unwrap();
+    let (other, bridge) = pair.bridge.get("/metrics").await.unwrap();
+    assert_eq!((code, other), (200, 200));
+    webapp + &bridge
+}

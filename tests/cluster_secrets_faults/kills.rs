@@ -1,0 +1,183 @@
+//! The bridge crashes again and again while many applications roll out: the end is as without.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use idp_testkit::eventually_within;
+use idp_tests::{Alone, EXTERNAL_SECRET, Lab};
+use idp_webapp::kinds;
+use kube::{
+    ResourceExt,
+    api::{DeleteParams, ListParams, PostParams},
+};
+use serde_json::{Value, json};
+
+use crate::{alone, with_secret};
+
+const COUNT: usize = 200;
+const KILLS: usize = 3;
+/// Longer than a changed secret is held back.
+const SETTLING: Duration = Duration::from_secs(8);
+const LONG: Duration = Duration::from_secs(400);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crashes_of_the_bridge_leave_no_trace() {
+    let alone = alone().await;
+    let calm = roll_out(&alone, "calm", 0).await;
+    let shaken = roll_out(&alone, "shaken", KILLS).await;
+    let (one, other): (Vec<_>, Vec<_>) = (calm.keys().collect(), shaken.keys().collect());
+    assert_eq!(one, other);
+    for (name, object) in &calm {
+        assert_eq!(object, &shaken[name], "{name}");
+    }
+    assert!(calm.len() > 7 * COUNT, "{} objects", calm.len());
+    eprintln!(
+        "kills: {} objects of {COUNT} applications are the same",
+        calm.len()
+    );
+}
+
+/// The objects of many applications, once all are Ready; the bridge was killed this often meanwhile.
+async fn roll_out(alone: &Alone, prefix: &str, kills: usize) -> BTreeMap<String, Value> {
+    let began = Instant::now();
+    let lab = alone.lab(prefix).await;
+    let names: Vec<String> = (0..COUNT).map(|number| format!("app-{number:03}")).collect();
+    lab.put_all(&names, "db", &json!({ "password": "p" })).await;
+    let mut pair = alone.pair(&[]).await;
+    let create = async {
+        for name in &names {
+            let app = idp_tests::app(&lab.ns, name, &with_secret());
+            lab.apps().create(&PostParams::default(), &app).await.unwrap();
+        }
+    };
+    let kill = async {
+        for kill in 0..kills {
+            // In mid work: some have what they want, and others do not.
+            let enough = COUNT * (kill + 1) / (KILLS + 2);
+            eventually_within(LONG, "the bridge works", || async {
+                let count = lab.external_secrets().await.len();
+                (count >= enough)
+                    .then_some(())
+                    .ok_or(format!("{count} of {enough}"))
+            })
+            .await;
+            let done = lab.external_secrets().await.len();
+            assert!(done < COUNT, "killed too late to show anything");
+            eprintln!("killed after {done} of {COUNT}");
+            pair = alone.crash_bridge(pair).await;
+        }
+        pair
+    };
+    let ((), pair) = tokio::join!(create, kill);
+    lab.all_ready(COUNT, LONG).await;
+    let objects = still(&lab).await;
+    pair.stop().await;
+    clean(lab).await;
+    eprintln!("{prefix}: {:.0} s", began.elapsed().as_secs_f32());
+    objects
+}
+
+/// The objects once nobody writes any more.
+async fn still(lab: &Lab) -> BTreeMap<String, Value> {
+    let began = Instant::now();
+    let mut before = objects(lab).await;
+    loop {
+        tokio::time::sleep(SETTLING).await;
+        let after = objects(lab).await;
+        if before == after {
+            return after;
+        }
+        let changed = after
+            .iter()
+            .find(|(name, object)| before.get(*name) != Some(object));
+        assert!(
+            began.elapsed() < LONG,
+            "somebody writes all the time: {changed:?}"
+        );
+        before = after;
+    }
+}
+
+async fn objects(lab: &Lab) -> BTreeMap<String, Value> {
+    let application = idp_core::Kind::namespaced("idp.dev", "v1alpha1", "WebApplication", "webapplications");
+    let all = kinds::CHILDREN.into_iter().chain(kinds::BINDINGS);
+    let mut objects = BTreeMap::new();
+    for kind in all.chain([EXTERNAL_SECRET, application]) {
+        let labelled = ListParams::default().labels(idp_core::labels::APPLICATION);
+        let params = if kind == application {
+            ListParams::default()
+        } else {
+            labelled
+        };
+        for object in lab.objects(kind).list(&params).await.unwrap() {
+            let name = format!("{} {}", kind.kind, object.name_any());
+            let value = serde_json::to_string(&object)
+                .unwrap()
+                .replace(&lab.ns, "NAMESPACE");
+            objects.insert(name, content(kind, serde_json::from_str(&value).unwrap()));
+        }
+    }
+    objects
+}
+
+/// An object without what differs from one of the same content to another: UIDs, versions and times.
+fn content(kind: idp_core::Kind, mut object: Value) -> Value {
+    let fields = object.as_object_mut().unwrap();
+    // Others' statuses are full of numbers.
+    if kind.group != "idp.dev" {
+        fields.remove("status");
+    }
+    forget(
+        &mut object,
+        &[
+            "uid",
+            "resourceVersion",
+            "creationTimestamp",
+            "managedFields",
+            "lastTransitionTime",
+            "changed",
+            "version",
+            "clusterIP",
+            "clusterIPs",
+            idp_core::labels::BINDINGS_VERSION,
+            idp_core::labels::PLAN_HASH,
+        ],
+    );
+    object
+}
+
+fn forget(value: &mut Value, keys: &[&str]) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|key, _| !keys.contains(&key.as_str()));
+            fields.values_mut().for_each(|value| forget(value, keys));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| forget(value, keys)),
+        _ => {}
+    }
+}
+
+/// Deletes all and waits: there are not nodes enough for more pods.
+async fn clean(lab: Lab) {
+    let everything = DeleteParams::default();
+    let deleted = lab
+        .apps()
+        .delete_collection(&everything, &ListParams::default())
+        .await;
+    deleted.unwrap();
+    eventually_within(LONG, "all is gone", || async {
+        let pods = lab.api::<k8s_openapi::api::core::v1::Pod>();
+        let left = pods
+            .list_metadata(&ListParams::default())
+            .await
+            .map_err(|error| error.to_string())?;
+        left.items
+            .is_empty()
+            .then_some(())
+            .ok_or(format!("{} pods", left.items.len()))
+    })
+    .await;
+    lab.end().await;
+}

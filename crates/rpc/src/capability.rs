@@ -1,6 +1,7 @@
 //! `idp.capability.v1`: the trait that a capability implements, its server, and calls of its methods.
 
 mod convert;
+mod malformed;
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::proto::capability::{
     capability_server::{self, CapabilityServer},
 };
 
-pub use convert::Malformed;
+pub use malformed::Malformed;
 
 /// Full name of the service, as health checks and authorization name it.
 pub const SERVICE: &str = "idp.capability.v1.Capability";

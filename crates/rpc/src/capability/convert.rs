@@ -7,29 +7,9 @@ use idp_core::{
         ValueFrom,
     },
 };
-use serde_json::Value;
 
+use super::malformed::{Malformed, all, json, some};
 use crate::proto::capability as wire;
-
-/// Why a message cannot be understood.
-#[derive(Debug, thiserror::Error)]
-pub enum Malformed {
-    /// A field that must be there is not.
-    #[error("{0} is missing")]
-    Missing(&'static str),
-    /// A field that holds JSON does not parse.
-    #[error("{field} is not JSON: {error}")]
-    NotJson {
-        /// The field.
-        field: &'static str,
-        /// What the parser says; it quotes nothing of the text.
-        error: serde_json::Error,
-    },
-}
-
-fn json(field: &'static str, text: &str) -> Result<Value, Malformed> {
-    serde_json::from_str(text).map_err(|error| Malformed::NotJson { field, error })
-}
 
 impl From<&SectionRequest> for wire::PlanRequest {
     fn from(request: &SectionRequest) -> Self {
@@ -52,24 +32,17 @@ impl TryFrom<wire::PlanRequest> for SectionRequest {
     type Error = Malformed;
 
     fn try_from(request: wire::PlanRequest) -> Result<Self, Malformed> {
-        let application = request.application.ok_or(Malformed::Missing("application"))?;
-        let environment = request.environment.ok_or(Malformed::Missing("environment"))?;
-        for (field, text) in [
-            ("application.namespace", &application.namespace),
-            ("application.name", &application.name),
-            ("section_path", &request.section_path),
-        ] {
-            if text.is_empty() {
-                return Err(Malformed::Missing(field));
-            }
-        }
+        let application = request.application;
+        let application = application.ok_or_else(|| Malformed::missing("application"))?;
+        let environment = request.environment;
+        let environment = environment.ok_or_else(|| Malformed::missing("environment"))?;
         Ok(Self {
-            namespace: application.namespace,
-            application: application.name,
+            namespace: some("application.namespace", application.namespace)?,
+            application: some("application.name", application.name)?,
             environment: environment.name,
             environment_spec: json("environment.spec", &environment.spec)?,
             section: json("section", &request.section)?,
-            path: request.section_path,
+            path: some("section_path", request.section_path)?,
         })
     }
 }
@@ -92,18 +65,14 @@ impl TryFrom<wire::PlanResponse> for SectionPlan {
 
     fn try_from(answer: wire::PlanResponse) -> Result<Self, Malformed> {
         Ok(Self {
-            bindings: all(answer.bindings)?,
-            env: all(answer.env)?,
-            env_from: answer.env_from.into_iter().map(Into::into).collect(),
-            mounts: all(answer.mounts)?,
+            bindings: all("bindings", answer.bindings)?,
+            env: all("env", answer.env)?,
+            env_from: all("env_from", answer.env_from)?,
+            mounts: all("mounts", answer.mounts)?,
             problems: answer.problems.into_iter().map(Into::into).collect(),
             outputs: answer.outputs,
         })
     }
-}
-
-fn all<A, B: TryFrom<A, Error = Malformed>>(items: Vec<A>) -> Result<Vec<B>, Malformed> {
-    items.into_iter().map(TryInto::try_into).collect()
 }
 
 impl From<Binding> for wire::Binding {
@@ -121,9 +90,9 @@ impl TryFrom<wire::Binding> for Binding {
 
     fn try_from(binding: wire::Binding) -> Result<Self, Malformed> {
         Ok(Self {
-            spec: json("bindings[].spec", &binding.spec)?,
-            kind: binding.kind,
-            name: binding.name,
+            kind: some("kind", binding.kind)?,
+            name: some("name", binding.name)?,
+            spec: json("spec", &binding.spec)?,
         })
     }
 }
@@ -168,8 +137,8 @@ impl TryFrom<wire::EnvVar> for EnvSource {
     fn try_from(variable: wire::EnvVar) -> Result<Self, Malformed> {
         use wire::env_var::Source;
         Ok(Self {
-            name: variable.name,
-            from: match variable.source.ok_or(Malformed::Missing("env[].source"))? {
+            name: some("name", variable.name)?,
+            from: match variable.source.ok_or_else(|| Malformed::missing("source"))? {
                 Source::Value(value) => ValueFrom::Literal(value),
                 Source::SecretKey(key) => ValueFrom::Secret(key.into()),
                 Source::ConfigMapKey(key) => ValueFrom::ConfigMap(key.into()),
@@ -187,12 +156,14 @@ impl From<EnvFrom> for wire::EnvFrom {
     }
 }
 
-impl From<wire::EnvFrom> for EnvFrom {
-    fn from(from: wire::EnvFrom) -> Self {
-        Self {
-            secret: from.secret,
+impl TryFrom<wire::EnvFrom> for EnvFrom {
+    type Error = Malformed;
+
+    fn try_from(from: wire::EnvFrom) -> Result<Self, Malformed> {
+        Ok(Self {
+            secret: some("secret", from.secret)?,
             prefix: from.prefix,
-        }
+        })
     }
 }
 
@@ -218,9 +189,9 @@ impl TryFrom<wire::Mount> for Mount {
     fn try_from(mount: wire::Mount) -> Result<Self, Malformed> {
         use wire::mount::Source;
         Ok(Self {
-            name: mount.name,
-            path: mount.path,
-            source: match mount.source.ok_or(Malformed::Missing("mounts[].source"))? {
+            name: some("name", mount.name)?,
+            path: some("path", mount.path)?,
+            source: match mount.source.ok_or_else(|| Malformed::missing("source"))? {
                 Source::Secret(name) => MountSource::Secret(name),
                 Source::ConfigMap(name) => MountSource::ConfigMap(name),
                 Source::PersistentVolumeClaim(name) => MountSource::Claim(name),
@@ -248,7 +219,7 @@ impl From<Problem> for wire::Problem {
 
 impl From<wire::Problem> for Problem {
     fn from(problem: wire::Problem) -> Self {
-        let some = |text: String| (!text.is_empty()).then_some(text);
+        let optional = |text: String| (!text.is_empty()).then_some(text);
         Self {
             // What a newer peer calls otherwise counts as an error: to go on in spite of it would be a guess.
             severity: match problem.severity() {
@@ -256,9 +227,9 @@ impl From<wire::Problem> for Problem {
                 wire::Severity::Error | wire::Severity::Unspecified => Severity::Error,
             },
             reason: problem.reason,
-            path: some(problem.path),
+            path: optional(problem.path),
             message: problem.message,
-            hint: some(problem.hint),
+            hint: optional(problem.hint),
         }
     }
 }
@@ -279,7 +250,7 @@ impl TryFrom<wire::DescribeResponse> for Description {
     fn try_from(answer: wire::DescribeResponse) -> Result<Self, Malformed> {
         Ok(Self {
             section_schema: json("section_schema", &answer.section_schema)?,
-            name: answer.name,
+            name: some("name", answer.name)?,
             version: answer.version,
         })
     }

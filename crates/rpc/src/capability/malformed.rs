@@ -1,0 +1,64 @@
+//! What is wrong with a message, with the field that it is about.
+
+use serde_json::Value;
+
+/// Why a message cannot be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum Malformed {
+    /// A field that must be there is not.
+    #[error("{0} is missing")]
+    Missing(String),
+    /// A field that holds JSON does not parse.
+    #[error("{field} is not JSON: {error}")]
+    NotJson {
+        /// The field.
+        field: String,
+        /// What the parser says; it quotes nothing of the text.
+        error: serde_json::Error,
+    },
+}
+
+impl Malformed {
+    pub(crate) fn missing(field: &str) -> Self {
+        Self::Missing(field.to_owned())
+    }
+
+    /// The same, of an item of a list.
+    fn of(self, list: &str, index: usize) -> Self {
+        let field = |field: String| format!("{list}[{index}].{field}");
+        match self {
+            Self::Missing(inner) => Self::Missing(field(inner)),
+            Self::NotJson { field: inner, error } => Self::NotJson {
+                field: field(inner),
+                error,
+            },
+        }
+    }
+}
+
+/// A field that holds JSON.
+pub(crate) fn json(field: &str, text: &str) -> Result<Value, Malformed> {
+    serde_json::from_str(text).map_err(|error| Malformed::NotJson {
+        field: field.to_owned(),
+        error,
+    })
+}
+
+/// A text without which the message means nothing.
+pub(crate) fn some(field: &str, text: String) -> Result<String, Malformed> {
+    if text.is_empty() {
+        return Err(Malformed::missing(field));
+    }
+    Ok(text)
+}
+
+/// A list, each item converted.
+pub(crate) fn all<A, B: TryFrom<A, Error = Malformed>>(
+    list: &str,
+    items: Vec<A>,
+) -> Result<Vec<B>, Malformed> {
+    let items = items.into_iter().enumerate();
+    items
+        .map(|(index, item)| B::try_from(item).map_err(|malformed| malformed.of(list, index)))
+        .collect()
+}

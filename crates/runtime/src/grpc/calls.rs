@@ -2,12 +2,14 @@
 
 use std::{
     collections::HashMap,
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
+use futures::FutureExt;
 use metrics::{counter, histogram};
 use opentelemetry::propagation::{Extractor, Injector};
 use tonic::{Code, Status, body::Body};
@@ -15,9 +17,14 @@ use tracing::Instrument;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{
+    body::{Drain, Ending},
+    deadline,
     peer::Caller,
     server::{ANYONE, Callers},
 };
+
+/// Longest that a call may take to begin its answer. Callers set shorter deadlines of their own.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Who may call what, of all services.
 #[derive(Debug)]
@@ -64,12 +71,14 @@ impl Rules {
 #[derive(Clone)]
 pub(crate) struct Gate {
     rules: Arc<Rules>,
+    drain: Drain,
 }
 
 impl Gate {
-    pub(crate) fn new(rules: Rules) -> Self {
+    pub(crate) fn new(rules: Rules, drain: Drain) -> Self {
         Self {
             rules: Arc::new(rules),
+            drain,
         }
     }
 }
@@ -80,7 +89,7 @@ impl<S> tower::Layer<S> for Gate {
     fn layer(&self, inner: S) -> Gated<S> {
         Gated {
             inner,
-            rules: self.rules.clone(),
+            gate: self.clone(),
         }
     }
 }
@@ -89,7 +98,7 @@ impl<S> tower::Layer<S> for Gate {
 #[derive(Clone)]
 pub(crate) struct Gated<S> {
     inner: S,
-    rules: Arc<Rules>,
+    gate: Gate,
 }
 
 impl<S> tower::Service<http::Request<Body>> for Gated<S>
@@ -109,29 +118,41 @@ where
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let caller = request.extensions().get::<Caller>().cloned().unwrap_or_default();
         let path = request.uri().path().to_owned();
-        let checked = self.rules.check(&path, &caller);
+        let checked = self.gate.rules.check(&path, &caller);
         // Names of methods become labels only where there is such a method: a peer must not make up metrics.
-        let known = self.rules.callers.contains_key(&path);
+        let known = self.gate.rules.callers.contains_key(&path);
         let span = tracing::info_span!("serve", rpc = path, %caller);
         let parent = opentelemetry::global::get_text_map_propagator(|propagator| {
             propagator.extract(&Headers(request.headers()))
         });
         let _ = span.set_parent(parent);
-        let started = Instant::now();
+        let counted = known.then(|| Handled::new("server", path));
+        // tonic has time-outs too, but calls them CANCELLED, which says that the caller went away.
+        let deadline = deadline::of(request.headers()).map_or(DEADLINE, |asked| asked.min(DEADLINE));
         // The clone waits to become ready; what is ready is used up.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
+        let drain = self.gate.drain.clone();
         let answering = async move {
             let answer = match checked {
-                Ok(()) => inner.call(request).await,
+                Ok(()) => {
+                    // A method that panics has answered, badly: without this the connection would seem to be at fault.
+                    let calling = AssertUnwindSafe(async { inner.call(request).await }).catch_unwind();
+                    match tokio::time::timeout(deadline, calling).await {
+                        Ok(Ok(answer)) => {
+                            answer.map(|answer| answer.map(|body| Body::new(Ending::new(body, drain))))
+                        }
+                        Ok(Err(_)) => Ok(Status::internal("the method panicked").into_http()),
+                        Err(_) => Ok(Status::deadline_exceeded("no answer in time").into_http()),
+                    }
+                }
                 Err(status) => {
                     tracing::warn!(%status, "refused");
                     Ok(status.into_http())
                 }
             };
-            if known {
-                let code = answer.as_ref().map_or(Code::Unknown, code);
-                handled("server", &path, code, started);
+            if let Some(counted) = counted {
+                counted.end(answer.as_ref().map_or(Code::Unknown, code));
             }
             answer
         };
@@ -140,23 +161,50 @@ where
 }
 
 /// The code that an answer begins with: an error is known at once, a success until something goes wrong later.
-fn code(answer: &http::Response<Body>) -> Code {
+pub(crate) fn code(answer: &http::Response<Body>) -> Code {
     let code = answer.headers().get("grpc-status");
     code.map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
 }
 
-/// Counts a call, under the names that other gRPC libraries use.
-pub(crate) fn handled(side: &'static str, path: &str, code: Code, started: Instant) {
-    let (service, method) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
-    let (service, method) = (service.to_owned(), method.to_owned());
-    let (counted, timed) = match side {
-        "server" => ("grpc_server_handled_total", "grpc_server_handling_seconds"),
-        _ => ("grpc_client_handled_total", "grpc_client_handling_seconds"),
-    };
-    counter!(counted, "grpc_service" => service.clone(), "grpc_method" => method.clone(), "grpc_code" => format!("{code:?}"))
-        .increment(1);
-    histogram!(timed, "grpc_service" => service, "grpc_method" => method)
-        .record(started.elapsed().as_secs_f64());
+/// Counts a call when it ends, under the names that other gRPC libraries use. One that is given up counts as well:
+/// those that hang are the ones that somebody will look for.
+pub(crate) struct Handled {
+    side: &'static str,
+    path: String,
+    started: Instant,
+    code: Code,
+}
+
+impl Handled {
+    pub(crate) fn new(side: &'static str, path: String) -> Self {
+        Self {
+            side,
+            path,
+            started: Instant::now(),
+            code: Code::Cancelled,
+        }
+    }
+
+    pub(crate) fn end(mut self, code: Code) {
+        self.code = code;
+    }
+}
+
+impl Drop for Handled {
+    fn drop(&mut self) {
+        let path = self.path.trim_start_matches('/');
+        let (service, method) = path.split_once('/').unwrap_or((path, ""));
+        let (service, method) = (service.to_owned(), method.to_owned());
+        let (counted, timed) = match self.side {
+            "server" => ("grpc_server_handled_total", "grpc_server_handling_seconds"),
+            _ => ("grpc_client_handled_total", "grpc_client_handling_seconds"),
+        };
+        let code = format!("{:?}", self.code);
+        counter!(counted, "grpc_service" => service.clone(), "grpc_method" => method.clone(), "grpc_code" => code)
+            .increment(1);
+        histogram!(timed, "grpc_service" => service, "grpc_method" => method)
+            .record(self.started.elapsed().as_secs_f64());
+    }
 }
 
 /// Trace context in headers.
@@ -214,6 +262,8 @@ mod tests {
             "spiffe://idp.dev/ns/shop/sa/idp-webapp",
             "spiffe://elsewhere/ns/idp-system/sa/idp-webapp",
             "spiffe://idp.dev/ns/idp-system-2/sa/idp-webapp",
+            "spiffe://idp.dev/ns/idp-system/sa/",
+            "spiffe://idp.dev/ns/idp-system/sa/idp-webapp/x",
         ] {
             assert_eq!(check("/x.Y/Plan", uri), Err(Code::PermissionDenied), "{uri}");
             assert_eq!(check("/x.Y/Nothing", uri), Err(Code::PermissionDenied), "{uri}");

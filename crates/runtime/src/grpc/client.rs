@@ -1,24 +1,27 @@
 //! A peer that we call: one connection that heals by itself, with deadlines, retries, traces and metrics.
 
 use std::{
+    error::Error,
     io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::Instant};
 use tokio_rustls::{TlsConnector, client::TlsStream};
-use tonic::{Code, Status, body::Body, transport::Endpoint};
+use tonic::{Code, Status, TimeoutExpired, body::Body, transport::Endpoint};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{
-    calls::{Headers, handled},
+    body::{Breaking, broken},
+    calls::{Handled, Headers, code},
+    deadline,
     tls::Credentials,
 };
 
@@ -30,7 +33,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Attempts at a call that did not reach the peer, and the pause before the second; it doubles.
 const ATTEMPTS: u32 = 4;
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Another controller that we call.
 #[derive(Clone)]
@@ -75,7 +78,10 @@ impl Peer {
         });
         Ok(Self {
             name: name.into(),
-            channel: Channel(endpoint.connect_with_connector_lazy(connector)),
+            channel: Channel {
+                inner: endpoint.connect_with_connector_lazy(connector),
+                deadline: None,
+            },
             silent_since: Arc::default(),
         })
     }
@@ -99,27 +105,23 @@ impl Peer {
     where
         F: Future<Output = Result<T, Status>>,
     {
+        let deadline = Instant::now() + DEADLINE;
         let attempts = async {
             let mut attempt = 1;
             loop {
-                match method(self.channel.clone()).await {
+                match method(self.channel.until(deadline)).await {
                     Err(status) if status.code() == Code::Unavailable && attempt < ATTEMPTS => {
                         tracing::debug!(peer = %self.name, %status, attempt, "call failed; trying again");
-                        tokio::time::sleep(PAUSE * (1 << attempt)).await;
+                        tokio::time::sleep(PAUSE * (1 << (attempt - 1))).await;
                         attempt += 1;
                     }
                     answer => return answer,
                 }
             }
         };
-        let answer = tokio::time::timeout(DEADLINE, attempts)
+        let answer = tokio::time::timeout_at(deadline, attempts)
             .await
-            .unwrap_or_else(|_| {
-                Err(Status::deadline_exceeded(format!(
-                    "no answer within {} s",
-                    DEADLINE.as_secs()
-                )))
-            });
+            .unwrap_or_else(|_| Err(late()));
         self.note(answer.as_ref().err());
         answer
     }
@@ -134,7 +136,7 @@ impl Peer {
     {
         let answer = tokio::time::timeout(DEADLINE, method(self.channel.clone()))
             .await
-            .unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer")));
+            .unwrap_or_else(|_| Err(late()));
         self.note(answer.as_ref().err());
         answer
     }
@@ -184,17 +186,34 @@ async fn connect(
         .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)))
 }
 
-/// What generated clients speak through: carries the trace along, and counts.
+fn late() -> Status {
+    Status::deadline_exceeded(format!("no answer within {} s", DEADLINE.as_secs()))
+}
+
+/// What generated clients speak through: carries trace and deadline along, and counts. When the connection fails, that
+/// is `UNAVAILABLE`, however it failed.
 #[derive(Clone)]
-pub struct Channel(tonic::transport::Channel);
+pub struct Channel {
+    inner: tonic::transport::Channel,
+    deadline: Option<Instant>,
+}
+
+impl Channel {
+    fn until(&self, deadline: Instant) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            deadline: Some(deadline),
+        }
+    }
+}
 
 impl tower::Service<http::Request<Body>> for Channel {
     type Response = http::Response<Body>;
-    type Error = tonic::transport::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+    type Error = Status;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Status>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(context)
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        self.inner.poll_ready(context).map_err(|error| broken(&error))
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
@@ -202,18 +221,28 @@ impl tower::Service<http::Request<Body>> for Channel {
         opentelemetry::global::get_text_map_propagator(|propagator| {
             propagator.inject_context(&trace, &mut Headers(request.headers_mut()));
         });
-        let path = request.uri().path().to_owned();
-        let (answering, started) = (self.0.call(request), Instant::now());
+        let deadline = self.deadline;
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if let Some(header) = left.and_then(deadline::header) {
+            request.headers_mut().insert(deadline::TIMEOUT, header);
+        }
+        let counted = Handled::new("client", request.uri().path().to_owned());
+        let answering = self.inner.call(request);
         Box::pin(async move {
-            let answer = answering.await;
-            let code = match &answer {
-                Ok(answer) => answer
-                    .headers()
-                    .get("grpc-status")
-                    .map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes())),
-                Err(_) => Code::Unavailable,
+            let answer = match deadline {
+                Some(deadline) => tokio::time::timeout_at(deadline, answering).await,
+                None => Ok(answering.await),
             };
-            handled("client", &path, code, started);
+            let answer = match answer {
+                Ok(Ok(answer)) => Ok(answer.map(|body| Body::new(Breaking(body)))),
+                // tonic reads the deadline out of the header, and may be a little faster.
+                Ok(Err(error)) if error.source().is_some_and(|source| source.is::<TimeoutExpired>()) => {
+                    Err(late())
+                }
+                Ok(Err(error)) => Err(broken(&error)),
+                Err(_) => Err(late()),
+            };
+            counted.end(answer.as_ref().map_or_else(Status::code, code));
             answer
         })
     }

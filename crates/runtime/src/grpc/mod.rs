@@ -1,8 +1,11 @@
 //! gRPC between controllers: mutual TLS with certificates that are reloaded, a table of who may call what, deadlines,
 //! retries, metrics and traces, once for all.
 
+mod accept;
+mod body;
 mod calls;
 mod client;
+mod deadline;
 mod peer;
 mod server;
 mod tls;

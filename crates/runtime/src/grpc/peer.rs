@@ -6,52 +6,58 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 /// Trust domain of the platform's own identities, `spiffe://idp.dev/ns/NAMESPACE/sa/CONTROLLER`.
 pub const TRUST_DOMAIN: &str = "idp.dev";
 
-/// The caller of a method: the URI names of its certificate. The certificate itself has been verified by then.
+/// The caller of a method: the URI in its certificate. The certificate itself has been verified by then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    uris: Vec<String>,
+    uri: Option<String>,
 }
 
 impl Caller {
-    /// Reads the names out of a verified certificate; one that cannot be read names nobody.
+    /// Reads the name out of a verified certificate. One that cannot be read names nobody, and so does one with several
+    /// URIs: SPIFFE has it so, since nobody is two.
     pub(crate) fn of(certificate: Option<&CertificateDer<'_>>) -> Self {
-        let names = |der: &CertificateDer<'_>| -> Option<Vec<String>> {
+        let name = |der: &CertificateDer<'_>| -> Option<String> {
             let (_, certificate) = X509Certificate::from_der(der).ok()?;
             let names = certificate.subject_alternative_name().ok()??;
-            let uris = names.value.general_names.iter().filter_map(|name| match name {
+            let mut uris = names.value.general_names.iter().filter_map(|name| match name {
                 GeneralName::URI(uri) => Some((*uri).to_owned()),
                 _ => None,
             });
-            Some(uris.collect())
+            let only = uris.next()?;
+            uris.next().is_none().then_some(only)
         };
         Self {
-            uris: certificate.and_then(names).unwrap_or_default(),
+            uri: certificate.and_then(name),
         }
     }
 
     #[cfg(test)]
     pub(crate) fn named(uri: &str) -> Self {
         Self {
-            uris: vec![uri.to_owned()],
+            uri: Some(uri.to_owned()),
         }
     }
 
     /// Whether it is the controller of this name in this namespace.
     pub fn is(&self, namespace: &str, controller: &str) -> bool {
-        let wanted = format!("spiffe://{TRUST_DOMAIN}/ns/{namespace}/sa/{controller}");
-        self.uris.contains(&wanted)
+        self.controller_of(namespace) == Some(controller)
     }
 
     /// Whether it is any of our identities in this namespace.
     pub fn is_of(&self, namespace: &str) -> bool {
+        self.controller_of(namespace).is_some()
+    }
+
+    fn controller_of(&self, namespace: &str) -> Option<&str> {
         let prefix = format!("spiffe://{TRUST_DOMAIN}/ns/{namespace}/sa/");
-        self.uris.iter().any(|uri| uri.starts_with(&prefix))
+        let name = self.uri.as_deref()?.strip_prefix(&prefix)?;
+        (!name.is_empty() && !name.contains('/')).then_some(name)
     }
 }
 
 impl std::fmt::Display for Caller {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.uris.first() {
+        match &self.uri {
             Some(uri) => f.write_str(uri),
             None => f.write_str("a peer without a name"),
         }

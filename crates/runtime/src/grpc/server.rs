@@ -1,40 +1,24 @@
 //! The gRPC server: accepts connections of peers with a certificate, and calls that the table allows.
 
-use std::{
-    convert::Infallible,
-    net::SocketAddr,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
-use futures::Stream;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-    sync::{mpsc, watch},
-};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio::{net::TcpListener, sync::mpsc};
 use tonic::{
     body::Body,
     server::NamedService,
     service::{Routes, RoutesBuilder},
-    transport::server::Connected,
 };
 
 use super::{
+    accept::{Incoming, accept},
+    body::{Drain, drained},
     calls::{Gate, Rules},
-    peer::Caller,
     tls::Credentials,
 };
 
-/// How long a peer may take to show its certificate.
-const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Handshakes under way at a time: a flood of them must not take all memory.
-const HANDSHAKES: usize = 64;
-/// Longest that a call may take to begin its answer. Callers set shorter deadlines of their own.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// Connections that wait for tonic to take them.
+const WAITING: usize = 64;
 /// How long a connection lasts: then the peer shows its certificate anew.
 const CONNECTION: Duration = Duration::from_secs(30 * 60);
 /// How long calls may go on after that.
@@ -98,7 +82,8 @@ pub struct Server {
     address: SocketAddr,
     credentials: Credentials,
     routes: Routes,
-    gate: Gate,
+    rules: Rules,
+    connection_age: Duration,
 }
 
 impl Server {
@@ -140,8 +125,16 @@ impl Server {
             listener,
             credentials,
             routes: routes.routes(),
-            gate: Gate::new(rules),
+            rules,
+            connection_age: CONNECTION,
         })
+    }
+
+    /// How long a connection lasts, instead of half an hour: then the peer connects anew, with the certificates of then.
+    #[must_use]
+    pub fn connection_age(mut self, age: Duration) -> Self {
+        self.connection_age = age;
+        self
     }
 
     /// Where it listens.
@@ -149,116 +142,33 @@ impl Server {
         self.address
     }
 
-    /// Serves until `drain` says so; then ends when the last call has.
+    /// Serves until `drain` says so: then nobody is let in any more, streams end, and so does this when the last call
+    /// has.
     ///
     /// # Errors
     /// When it cannot go on.
-    pub async fn run(self, mut drain: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let (accepted, connections) = mpsc::channel(HANDSHAKES);
+    pub async fn run(self, drain: Drain) -> anyhow::Result<()> {
+        let (accepted, connections) = mpsc::channel(WAITING);
         let accepting = accept(self.listener, self.credentials.clone(), accepted);
+        let until = drained(drain.clone());
+        let accepting = async {
+            // Gives back the port: who comes now is refused at once, and goes to the successor.
+            tokio::select! {
+                () = accepting => {}
+                () = until => {}
+            }
+            std::future::pending::<()>().await;
+        };
         let serving = tonic::transport::Server::builder()
-            .timeout(DEADLINE)
-            .max_connection_age(CONNECTION)
+            .max_connection_age(self.connection_age)
             .max_connection_age_grace(CONNECTION_GRACE)
-            .layer(self.gate)
+            .layer(Gate::new(self.rules, drain.clone()))
             .add_routes(self.routes)
-            .serve_with_incoming_shutdown(Incoming(connections), async move {
-                // An error says that the process is ending without saying so.
-                let _ = drain.wait_for(|drain| *drain).await;
-            });
+            .serve_with_incoming_shutdown(Incoming(connections), drained(drain));
         tokio::select! {
             served = serving => served.context("the gRPC server failed"),
             () = accepting => anyhow::bail!("no more connections are accepted"),
             () = self.credentials.keep_current() => anyhow::bail!("certificates are not looked at any more"),
         }
-    }
-}
-
-/// Shakes hands with whoever comes, each beside the others: one slow peer holds up nobody.
-async fn accept(listener: TcpListener, credentials: Credentials, accepted: mpsc::Sender<Connection>) {
-    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(HANDSHAKES));
-    loop {
-        let Ok(place) = places.clone().acquire_owned().await else {
-            return;
-        };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // Out of file descriptors, mostly: to try again at once would only spin.
-                tracing::warn!(%error, "a connection was not accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let (acceptor, accepted) = (TlsAcceptor::from(credentials.server()), accepted.clone());
-        tokio::spawn(async move {
-            let _place = place;
-            let _ = stream.set_nodelay(true);
-            match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => {
-                    let certificates = stream.get_ref().1.peer_certificates();
-                    let caller = Caller::of(certificates.and_then(<[_]>::first));
-                    // The receiver goes when the server ends.
-                    let _ = accepted.send(Connection { stream, caller }).await;
-                }
-                Ok(Err(error)) => {
-                    metrics::counter!("idp_grpc_refused_connections_total").increment(1);
-                    tracing::info!(%error, "a peer was refused");
-                }
-                Err(_) => tracing::info!("a peer did not show a certificate in time"),
-            }
-        });
-    }
-}
-
-struct Incoming(mpsc::Receiver<Connection>);
-
-impl Stream for Incoming {
-    type Item = Result<Connection, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(context).map(|connection| connection.map(Ok))
-    }
-}
-
-/// A connection of a peer whose certificate was verified.
-struct Connection {
-    stream: TlsStream<TcpStream>,
-    caller: Caller,
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Caller;
-
-    fn connect_info(&self) -> Caller {
-        self.caller.clone()
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, buffer)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -75,28 +75,38 @@ impl Credentials {
         })
     }
 
-    /// Looks at the files for as long as it is polled, and takes over what has changed. What cannot be used is logged
-    /// and left alone: the files may be half written.
+    /// Looks at the files for as long as it is polled, and takes over what has changed, once two looks in a row have
+    /// seen the same: files may be half written, and half a bundle of authorities is a usable one, too. What cannot be
+    /// used is logged and left alone.
     pub async fn keep_current(self) {
-        let mut refused: Option<Files> = None;
+        // What the last look saw, and whether it has been dealt with.
+        let (mut last, mut dealt_with) = (Ok(self.read().files), true);
         loop {
             tokio::time::sleep(LOOK).await;
-            let Ok(files) = Files::read(&self.folder) else {
-                continue;
-            };
-            if files == self.read().files || refused.as_ref() == Some(&files) {
+            let seen = Files::read(&self.folder).map_err(|error| error.to_string());
+            if seen != last {
+                (last, dealt_with) = (seen, false);
                 continue;
             }
-            match Loaded::new(&self.folder, files.clone()) {
-                Ok(loaded) => {
-                    *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
-                    refused = None;
-                    tracing::info!(folder = %self.folder.display(), "certificates reloaded");
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the certificates have changed, but not to usable ones; the old ones stay");
-                    refused = Some(files);
-                }
+            if std::mem::replace(&mut dealt_with, true) {
+                continue;
+            }
+            match seen {
+                Ok(files) if files == self.read().files => {}
+                Ok(files) => self.take_over(files),
+                Err(error) => tracing::warn!(%error, "certificates are gone; those that were read stay"),
+            }
+        }
+    }
+
+    fn take_over(&self, files: Files) {
+        match Loaded::new(&self.folder, files) {
+            Ok(loaded) => {
+                *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
+                tracing::info!(folder = %self.folder.display(), "certificates reloaded");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the certificates have changed, but not to usable ones; the old ones stay");
             }
         }
     }

@@ -237,7 +237,7 @@ impl CertificateCapability {
         let binding = self.bindings.resource(own);
         let certificate = knowledge::certificate(gateway, secret, &self.shared);
         binding.zip(certificate).is_some_and(|(binding, certificate)| {
-            certificate.revision.is_some() && certificate.owner_uid == binding.uid()
+            certificate.is_issued() && certificate.owner_uid == binding.uid()
         })
     }
 }

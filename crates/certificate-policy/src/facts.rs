@@ -46,6 +46,13 @@ pub struct CertificateFacts {
     pub renewal_time: Option<String>,
 }
 
+impl CertificateFacts {
+    /// Whether it has been issued once. cert-manager says that it is ready a moment before it counts the revision.
+    pub fn is_issued(&self) -> bool {
+        self.ready || self.revision.is_some()
+    }
+}
+
 /// What is remembered of a CertificateRequest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

@@ -81,10 +81,11 @@ pub fn status(
         (true, true) => ("ApplyFailed", "some Certificates are not as planned"),
         (true, false) => ("Applied", "the Certificates are as planned"),
     };
-    let issued_once = total > 0
-        && certificates
-            .iter()
-            .all(|certificate| certificate.revision.is_some());
+    let issued_once = !known.is_empty()
+        && known.iter().all(|known| {
+            let certificate = known.certificate.as_ref();
+            certificate.is_some_and(CertificateFacts::is_issued)
+        });
     CertificateBindingStatus {
         observed_generation: binding.metadata.generation,
         conditions: ConditionSet::new(&previous.conditions, binding.metadata.generation, now)

@@ -179,6 +179,12 @@ fn the_version_waits_for_the_first_issue_and_never_changes() {
     let first = status_with(&waiting, now());
     assert_eq!(first.version, None);
     assert_eq!(first.conditions[0].reason, "Issuing");
+    // cert-manager counts a moment later.
+    let uncounted = CertificateFacts {
+        revision: None,
+        ..issued()
+    };
+    assert_eq!(status_with(&uncounted, now()).version.as_deref(), Some("issued"));
     let issued = status_with(&issued(), now());
     assert_eq!(issued.version.as_deref(), Some("issued"));
     assert!(issued.conditions[0].is_true());

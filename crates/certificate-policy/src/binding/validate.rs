@@ -75,7 +75,7 @@ pub fn validate(binding: &CertificateBinding, observed: &Observed) -> Result<Val
             }
             Err(denial) => {
                 let valid_still = known.certificate.as_ref().is_some_and(|certificate| {
-                    certificate.revision.is_some() && certificate.owner_uid == binding.uid()
+                    certificate.is_issued() && certificate.owner_uid == binding.uid()
                 });
                 if !valid_still {
                     problems.push(denial.problem(host, path));

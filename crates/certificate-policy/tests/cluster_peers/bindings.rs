@@ -16,7 +16,9 @@ async fn an_allowed_host_is_issued_and_in_the_secret() {
     let (shop, www) = (lab.host("shop"), lab.host("www"));
     lab.bind(&lab.ns, "shop", &[&shop, &www]).await;
     let binding = lab
-        .binding_becomes(&lab.ns, "shop", LONG, "the binding is ready", is_ready)
+        .binding_becomes(&lab.ns, "shop", LONG, "the binding is ready", |binding| {
+            is_ready(binding) && revisions(binding, 1)
+        })
         .await;
     let status = binding.status.unwrap();
     assert_eq!(status.version.as_deref(), Some("issued"));
@@ -183,12 +185,17 @@ async fn renewal_is_visible_and_changes_no_version() {
         .unwrap();
     let renewed = lab
         .binding_becomes(&lab.ns, "shop", LONG, "it is renewed", |binding| {
-            let states = binding.status.iter().flat_map(|status| &status.certificates);
-            is_ready(binding) && states.into_iter().all(|state| state.revision == Some(2))
+            is_ready(binding) && revisions(binding, 2)
         })
         .await
         .status
         .unwrap();
     assert_eq!(renewed.version, first.version);
     lab.clean().await;
+}
+
+/// Whether each certificate has been issued this often.
+fn revisions(binding: &idp_api::CertificateBinding, count: i64) -> bool {
+    let mut states = binding.status.iter().flat_map(|status| &status.certificates);
+    states.all(|state| state.revision == Some(count))
 }

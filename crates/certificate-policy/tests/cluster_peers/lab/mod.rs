@@ -25,9 +25,9 @@ use start::{cluster_issuers, issuer, running};
 pub(crate) use start::{files, start};
 
 /// For whatever passes several controllers, on two busy cores.
-pub(crate) const LONG: Duration = Duration::from_secs(120);
+pub(crate) const LONG: Duration = Duration::from_secs(240);
 /// For what must be seen within seconds.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// Tests that stop cert-manager or the controller are alone; all others run beside each other.
 static OTHERS: RwLock<()> = RwLock::const_new(());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use idp_cluster::{Addon, Controller, Manifest};
+use idp_cluster::{Addon, Controller, Generation, Manifest};
 
 macro_rules! manifests {
     ($($file:literal),* $(,)?) => {
@@ -67,6 +67,33 @@ const LOCAL_CERTIFICATES: &[File] = manifests![
     "platform/admission/hosts.yaml",
 ];
 
+/// What claims are composed of, and what the local Environment offers: for Crossplane 1.
+const LOCAL_CLAIMS: &[File] = manifests![
+    "platform/compositions/crossplane-1/definitions/bucket.yaml",
+    "platform/compositions/crossplane-1/definitions/mysql.yaml",
+    "platform/compositions/crossplane-1/definitions/postgres.yaml",
+    "platform/compositions/crossplane-1/definitions/queue.yaml",
+    "platform/compositions/crossplane-1/definitions/redis.yaml",
+    "infrastructure/crossplane/compositions/crossplane-1/local/mysql.yaml",
+    "infrastructure/crossplane/compositions/crossplane-1/local/postgres.yaml",
+    "infrastructure/crossplane/compositions/crossplane-1/local/redis.yaml",
+    "platform/claim-classes/crossplane-1/local.yaml",
+    "platform/admission/claims.yaml",
+];
+/// The same for Crossplane 2.
+const LOCAL_CLAIMS_2: &[File] = manifests![
+    "platform/compositions/crossplane-2/definitions/bucket.yaml",
+    "platform/compositions/crossplane-2/definitions/mysql.yaml",
+    "platform/compositions/crossplane-2/definitions/postgres.yaml",
+    "platform/compositions/crossplane-2/definitions/queue.yaml",
+    "platform/compositions/crossplane-2/definitions/redis.yaml",
+    "infrastructure/crossplane/compositions/crossplane-2/local/mysql.yaml",
+    "infrastructure/crossplane/compositions/crossplane-2/local/postgres.yaml",
+    "infrastructure/crossplane/compositions/crossplane-2/local/redis.yaml",
+    "platform/claim-classes/crossplane-2/local.yaml",
+    "platform/admission/claims.yaml",
+];
+
 /// Everything of ours that a cluster needs before controllers start.
 pub(crate) fn manifests(addons: &[Addon]) -> Result<Vec<Manifest>> {
     let definitions = idp_api::generated::files().map_err(|error| anyhow::anyhow!("{error}"))?;
@@ -79,13 +106,19 @@ pub(crate) fn manifests(addons: &[Addon]) -> Result<Vec<Manifest>> {
         .map(|(source, text)| manifest(source, text))
         .collect();
     let has = |addon: Addon| addons.contains(&addon);
-    let store = has(Addon::LocalStack) && has(Addon::ExternalSecrets);
-    let files = PARTS
-        .iter()
-        .flat_map(|part| part.manifests)
-        .chain(LOCAL)
-        .chain(LOCAL_STORE.iter().filter(|_| store))
-        .chain(LOCAL_CERTIFICATES.iter().filter(|_| has(Addon::CertManager)));
+    let crossplane = |generation| has(Addon::Crossplane { generation });
+    let local = [
+        (true, LOCAL),
+        (has(Addon::LocalStack) && has(Addon::ExternalSecrets), LOCAL_STORE),
+        (has(Addon::CertManager), LOCAL_CERTIFICATES),
+        (crossplane(Generation::V1), LOCAL_CLAIMS),
+        (crossplane(Generation::V2), LOCAL_CLAIMS_2),
+    ];
+    let local = local
+        .into_iter()
+        .filter(|(wanted, _)| *wanted)
+        .flat_map(|(_, files)| files);
+    let files = PARTS.iter().flat_map(|part| part.manifests).chain(local);
     manifests.extend(files.map(|(source, text)| manifest(source, text)));
     Ok(manifests)
 }

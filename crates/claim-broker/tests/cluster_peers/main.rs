@@ -6,6 +6,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod application;
+mod compositions;
 mod crash;
 mod data;
 mod life;

@@ -84,8 +84,9 @@ async fn three_hundred_at_once_are_soon_there_and_then_quiet() {
          Synced after {synced:.2?} and Ready after {ready:.2?}; {:.1} requests of the broker each",
         asked as f64 / (COUNT - 1) as f64
     );
-    // Their creation alone is the API server's time; the broker keeps up with it.
-    assert!(synced < created * 4 + one_synced * 10, "{synced:?}");
+    // The broker does not make them wait for Crossplane, which shares the API server with it: a claim is there long before
+    // most are ready, and the last comes after a small multiple of what one takes until it is ready.
+    assert!(synced < one_ready * 40 && synced < ready, "{synced:?}");
 
     let audit = lab.audit();
     tokio::time::sleep(QUIET).await;

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each generation's tests use most of it")]
 
 pub(crate) mod cloud;
+pub(crate) mod offers;
 pub(crate) mod tls;
 
 use std::{

@@ -1,0 +1,185 @@
+//! The whole way: an application names a database, and its pods get it.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use anyhow::{Result, anyhow, ensure};
+use idp_api::{Environment, WebApplication, WebApplicationStatus};
+use idp_claim_broker::reason;
+use idp_core::capability::SectionRequest;
+use idp_rpc::capability as rpc;
+use idp_runtime::{Peer, grpc::Credentials};
+use idp_testkit::{
+    Controller, eventually, eventually_within,
+    fixtures::{AppFixture, app},
+};
+use k8s_openapi::api::{apps::v1::Deployment, batch::v1::Job};
+use kube::{
+    Api,
+    api::{ListParams, Patch, PatchParams, PostParams},
+};
+use serde_json::{Value, json};
+
+use crate::support::{Broker, Lab, SHORT, shown};
+
+/// The webapp controller, built if need be, with the broker as its capability.
+async fn webapp(lab: &Lab, broker: &Broker, log: &str) -> Controller {
+    let program = Path::new(env!("CARGO_BIN_EXE_idp-claim-broker")).with_file_name("idp-webapp");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo).current_dir(idp_testkit::root()).args(["build", "--quiet", "-p", "idp-webapp"]).status();
+    assert!(built.unwrap().success());
+    let kubeconfig = lab.test.controller_kubeconfig("idp-webapp").await.unwrap();
+    let capability = format!("--capability=claims=idp-claim-broker@127.0.0.1:{}", broker.grpc);
+    let tls = format!("--tls-dir={}", broker.certificates.join("idp-webapp").display());
+    let log = broker.certificates.with_file_name(format!("{log}.log"));
+    let controller = Controller::start(&program, &kubeconfig, &log, &["--leader-elect=false", &capability, &tls]).unwrap();
+    eventually_within(SHORT, "the webapp controller works", || async {
+        ensure!(controller.leads().await, "its log: {}", controller.log());
+        Ok(())
+    })
+    .await;
+    controller
+}
+
+/// Has the cluster's Environment serve postgres by this class.
+async fn serve(lab: &Lab, class: &str) {
+    let environments = Api::<Environment>::all(lab.client());
+    let all = environments.list(&ListParams::default()).await.unwrap();
+    let name = all.items[0].metadata.name.clone().unwrap();
+    let patch = json!({ "spec": { "classes": { "postgres": class } } });
+    environments.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+}
+
+async fn until(lab: &Lab, namespace: &str, what: &str, wanted: impl Fn(&WebApplicationStatus) -> bool) -> WebApplicationStatus {
+    eventually_within(SHORT, what, || async {
+        let app = Api::<WebApplication>::namespaced(lab.client(), namespace).get("shop").await?;
+        let status = app.status.ok_or_else(|| anyhow!("no status"))?;
+        ensure!(status.observed_generation == app.metadata.generation && wanted(&status), "{}", shown(&status));
+        Ok::<_, anyhow::Error>(status)
+    })
+    .await
+}
+
+async fn env(lab: &Lab, namespace: &str) -> Result<Vec<Value>> {
+    let deployment = Api::<Deployment>::namespaced(lab.client(), namespace).get("shop").await?;
+    let deployment = serde_json::to_value(deployment)?;
+    Ok(deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array().cloned().unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_reaches_the_pods_and_its_errors_the_application() {
+    let lab = Lab::first().await;
+    let namespace = lab.test.namespace("app").await.unwrap();
+    let class = lab.class(&namespace, json!({ "quota": { "perNamespace": 1 } })).await;
+    serve(&lab, &class).await;
+    let broker = lab.broker("app").await;
+    let webapp = webapp(&lab, &broker, "webapp").await;
+    let apps = Api::<WebApplication>::namespaced(lab.client(), &namespace);
+    let mut shop = app(&namespace, "shop").on_fake_nodes();
+    shop.spec.databases = serde_json::from_value(json!([{ "name": "orders", "engine": "postgres", "version": "99" }])).unwrap();
+    shop.spec.migration = serde_json::from_value(json!({ "command": ["migrate"] })).unwrap();
+    apps.create(&PostParams::default(), &shop).await.unwrap();
+
+    // The cloud refuses: the application says why, and neither pods nor the migration are there yet.
+    let status = until(&lab, &namespace, "the cloud's error is shown", |status| {
+        status.problems.iter().any(|problem| problem.reason == reason::RESOURCE_FAILED)
+    })
+    .await;
+    let said = status.problems.iter().find(|problem| problem.reason == reason::RESOURCE_FAILED).unwrap();
+    assert_eq!(said.path.as_deref(), Some("spec.databases[0]"));
+    assert!(said.message.ends_with("Cannot find version 99 for postgres"), "{said:?}");
+    let jobs = Api::<Job>::namespaced(lab.client(), &namespace);
+    assert!(jobs.list(&ListParams::default()).await.unwrap().items.is_empty(), "the migration waits for the database");
+    assert!(env(&lab, &namespace).await.is_err(), "pods wait for the database");
+
+    let patch = |patch: Value| {
+        let apps = apps.clone();
+        async move { apps.patch("shop", &PatchParams::default(), &Patch::Merge(&json!({ "spec": patch }))).await.unwrap() }
+    };
+    patch(json!({ "databases": [{ "name": "orders", "engine": "postgres", "version": "16" }] })).await;
+    eventually("the migration runs", || async {
+        let jobs = jobs.list(&ListParams::default()).await?;
+        let job = serde_json::to_value(jobs.items.first())?;
+        let env = job["spec"]["template"]["spec"]["containers"][0]["env"].to_string();
+        ensure!(env.contains("ORDERS_HOST"), "{env}");
+        Ok::<_, anyhow::Error>(())
+    })
+    .await;
+    patch(json!({ "migration": null })).await;
+    let variables = eventually("the pods get the database", || env(&lab, &namespace)).await;
+    let of = |name: &str| variables.iter().find(|variable| variable["name"] == name).cloned().unwrap_or_default();
+    assert_eq!(of("ORDERS_HOST")["valueFrom"]["secretKeyRef"], json!({ "name": "shop-orders-connection", "key": "host" }));
+    assert_eq!(of("ORDERS_URL")["value"], "postgres://$(ORDERS_HOST):$(ORDERS_PORT)/orders");
+
+    // One more is over the quota: nothing is changed, and it says so.
+    patch(json!({ "databases": [{ "name": "orders", "engine": "postgres", "version": "16" }, { "name": "users", "engine": "postgres" }] })).await;
+    let status = until(&lab, &namespace, "the quota is told", |status| {
+        status.problems.iter().any(|problem| problem.reason == reason::QUOTA_EXCEEDED)
+    })
+    .await;
+    assert!(status.problems.iter().any(|problem| problem.path.as_deref() == Some("spec.databases[1]")), "{status:#?}");
+    assert_eq!(lab.claim_names(&namespace).await, ["shop-orders"]);
+
+    // Removed: the data are kept, and it says so. Then the application goes.
+    patch(json!({ "databases": null })).await;
+    let status = until(&lab, &namespace, "that data are kept is told", |status| {
+        status.problems.iter().any(|problem| problem.reason == reason::DATA_KEPT)
+    })
+    .await;
+    assert!(status.conditions.iter().any(|condition| condition.type_ == "ClaimsReady" && condition.is_true()), "{status:#?}");
+    eventually("the pods do not get it any more", || async {
+        let variables = env(&lab, &namespace).await?;
+        ensure!(!variables.iter().any(|variable| variable["name"] == "ORDERS_HOST"), "{variables:?}");
+        Ok::<_, anyhow::Error>(())
+    })
+    .await;
+    apps.delete("shop", &Default::default()).await.unwrap();
+    eventually("the binding goes with the application", || async {
+        ensure!(lab.bindings(&namespace).get_opt("shop-orders").await?.is_none(), "there");
+        Ok::<_, anyhow::Error>(())
+    })
+    .await;
+    assert_eq!(lab.claim_names(&namespace).await, ["shop-orders"]);
+    drop((webapp, broker));
+    lab.clean(&namespace).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_capability_answers_and_tells_what_became_stale() {
+    let lab = Lab::first().await;
+    let namespace = lab.test.namespace("grpc").await.unwrap();
+    let class = lab.class(&namespace, json!({})).await;
+    let broker = lab.broker("grpc").await;
+    let credentials = Credentials::load(&broker.certificates.join("idp-webapp")).unwrap();
+    let peer = Peer::new("claims", &format!("127.0.0.1:{}", broker.grpc), "idp-claim-broker", &credentials).unwrap();
+    let described = peer.call(rpc::describe).await.unwrap();
+    assert_eq!(described.name, "claims");
+    let request = SectionRequest {
+        namespace: namespace.clone(),
+        application: "shop".into(),
+        environment: "local".into(),
+        environment_spec: json!({ "classes": { "postgres": class } }),
+        section: json!({ "databases": [{ "name": "orders", "engine": "postgres" }] }),
+        path: "spec".into(),
+    };
+    let plan = async || peer.call(|channel| { let request = request.clone(); async move { rpc::plan(channel, &request).await } }).await.unwrap();
+    let first = plan().await;
+    assert!(first.is_possible() && first.bindings.len() == 1, "{first:?}");
+
+    let mut stale = Box::pin(peer.open(rpc::watch).await.unwrap());
+    let next = async |stale: &mut std::pin::Pin<Box<_>>| {
+        tokio::time::timeout(Duration::from_secs(10), futures::StreamExt::next(stale)).await.ok().flatten().map(Result::unwrap)
+    };
+    lab.class(&namespace, json!({ "quota": { "perNamespace": 0 } })).await;
+    assert_eq!(next(&mut stale).await, Some(vec![]), "a class concerns everybody");
+    let refused = plan().await;
+    assert_eq!(refused.problems[0].reason, reason::QUOTA_EXCEEDED);
+    lab.class(&namespace, json!({ "quota": { "perNamespace": 1 } })).await;
+    assert_eq!(next(&mut stale).await, Some(vec![]));
+    let mut other = crate::support::binding(&namespace, &class, "other", "db");
+    other.spec.version = Some("16".into());
+    lab.bind(&other).await;
+    assert_eq!(next(&mut stale).await, Some(vec![namespace.clone()]), "the room in the quota concerns its namespace");
+    assert_eq!(plan().await.problems[0].reason, reason::QUOTA_EXCEEDED);
+    drop(broker);
+    lab.clean(&namespace).await;
+}

@@ -1,0 +1,249 @@
+//! What the repository offers, composed by a real Crossplane: every ClaimClass becomes a claim, as the broker would fill
+//! it in, and every Composition composes what it says. The providers' kinds are there; the cloud behind them is not.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::{Result, ensure};
+use idp_api::{ClaimBindingSpec, ClaimClass, claim_class::ClaimType};
+use idp_claim_broker::offer;
+use idp_testkit::{eventually_within, root};
+use kube::{
+    Api, ResourceExt,
+    api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use super::{Lab, documents};
+
+/// `spec.forProvider` of the kinds that we compose, as the providers publish it: those fields that we use or might.
+const FIELDS: [(&str, &[&str]); 13] = [
+    ("rds Instance", &["allocatedStorage", "applyImmediately", "autoGeneratePassword", "autoMinorVersionUpgrade",
+        "backupRetentionPeriod", "backupWindow", "copyTagsToSnapshot", "dbName", "dbSubnetGroupName", "deletionProtection", "engine",
+        "engineVersion", "finalSnapshotIdentifier", "instanceClass", "kmsKeyId", "maintenanceWindow", "maxAllocatedStorage", "multiAz",
+        "parameterGroupName", "passwordSecretRef", "publiclyAccessible", "region", "skipFinalSnapshot", "storageEncrypted", "storageType",
+        "tags", "username", "vpcSecurityGroupIds"]),
+    ("elasticache ReplicationGroup", &["applyImmediately", "atRestEncryptionEnabled", "authTokenSecretRef", "autoGenerateAuthToken",
+        "automaticFailoverEnabled", "description", "engine", "engineVersion", "kmsKeyId", "maintenanceWindow", "multiAzEnabled", "nodeType",
+        "numCacheClusters", "parameterGroupName", "port", "region", "securityGroupIds", "snapshotRetentionLimit", "subnetGroupName", "tags",
+        "transitEncryptionEnabled"]),
+    ("sqs Queue", &["contentBasedDeduplication", "delaySeconds", "fifoQueue", "kmsMasterKeyId", "maxMessageSize", "messageRetentionSeconds",
+        "name", "policy", "receiveWaitTimeSeconds", "redriveAllowPolicy", "redrivePolicy", "region", "sqsManagedSseEnabled", "tags",
+        "visibilityTimeoutSeconds"]),
+    ("s3 Bucket", &["forceDestroy", "objectLockEnabled", "region", "tags"]),
+    ("s3 BucketVersioning", &["bucket", "bucketRef", "bucketSelector", "expectedBucketOwner", "region", "versioningConfiguration"]),
+    ("s3 BucketLifecycleConfiguration", &["bucket", "bucketRef", "bucketSelector", "expectedBucketOwner", "region", "rule"]),
+    ("s3 BucketServerSideEncryptionConfiguration", &["bucket", "bucketRef", "bucketSelector", "expectedBucketOwner", "region", "rule"]),
+    ("s3 BucketPublicAccessBlock", &["blockPublicAcls", "blockPublicPolicy", "bucket", "bucketRef", "bucketSelector", "ignorePublicAcls",
+        "region", "restrictPublicBuckets"]),
+    ("iam User", &["forceDestroy", "path", "permissionsBoundary", "tags"]),
+    ("iam Policy", &["description", "path", "policy", "tags"]),
+    ("iam UserPolicyAttachment", &["policyArn", "policyArnRef", "policyArnSelector", "user", "userRef", "userSelector"]),
+    ("iam AccessKey", &["pgpKey", "status", "user", "userRef", "userSelector"]),
+    ("kubernetes Object", &["manifest"]),
+];
+
+/// A Composition of the repository.
+struct Composing {
+    object: Value,
+    resources: Vec<Value>,
+}
+
+/// Composes every class of the repository.
+pub(crate) async fn every_class_is_composed(lab: &Lab, generation: u8) {
+    let namespace = lab.test.namespace("offers").await.unwrap();
+    let compositions = compositions(generation);
+    let kinds: BTreeSet<(String, String)> = compositions
+        .iter()
+        .flat_map(|composing| &composing.resources)
+        .map(|resource| (text(&resource["base"]["apiVersion"]), text(&resource["base"]["kind"])))
+        .filter(|(version, _)| version.contains(".io/"))
+        .collect();
+    for (version, kind) in &kinds {
+        lab.apply(definition(version, kind, generation == 2)).await;
+    }
+    for composing in &compositions {
+        let mut object = composing.object.clone();
+        // The embedded stand-in of the function does not compose connection Secrets, which have nothing to do with the rest.
+        if let Some(input) = object.pointer_mut("/spec/pipeline/0/input").and_then(Value::as_object_mut) {
+            input.remove("writeConnectionSecretToRef");
+        }
+        lab.apply(object).await;
+    }
+    let claims = claims(generation, &namespace);
+    assert!(claims.len() > 12, "only {} classes", claims.len());
+    for (claim, _) in &claims {
+        lab.apply(claim.clone()).await;
+    }
+    let mut seen = BTreeSet::new();
+    for (claim, provider) in &claims {
+        let resources = &compositions.iter().find(|composing| {
+            let of = text(&composing.object["spec"]["compositeTypeRef"]["kind"]);
+            composing.object["metadata"]["labels"]["provider"] == **provider && of.trim_start_matches('X') == claim["kind"]
+        });
+        let resources = &resources.unwrap_or_else(|| panic!("{provider} has no Composition for {}", claim["kind"])).resources;
+        eventually_within(Duration::from_secs(90), "the class is composed", || async {
+            play(lab, &kinds).await?;
+            composed(lab, claim, &namespace, resources.len(), provider == "aws").await
+        })
+        .await;
+        seen.insert(claim["kind"].to_string());
+    }
+    assert_eq!(seen.len(), 5, "{seen:?}");
+    let known: BTreeMap<&str, &[&str]> = FIELDS.into();
+    for (version, kind) in &kinds {
+        let group = version.split(['.', '/']).next().unwrap_or_default();
+        let fields = known.get(format!("{group} {kind}").as_str()).unwrap_or_else(|| panic!("{version} {kind} is not known"));
+        for object in api(lab, version, kind, None).list(&ListParams::default()).await.unwrap() {
+            let set = object.data["spec"]["forProvider"].as_object().unwrap();
+            let wrong: Vec<_> = set.keys().filter(|field| !fields.contains(&field.as_str())).collect();
+            assert!(wrong.is_empty(), "{kind} {} has no fields {wrong:?}", object.name_any());
+        }
+    }
+    for (claim, _) in &claims {
+        let claims = api(lab, "platform.idp.dev/v1alpha1", &text(&claim["kind"]), Some(&namespace));
+        let _ = claims.delete(&text(&claim["metadata"]["name"]), &Default::default()).await;
+    }
+    let _ = lab.test.delete_namespace(&namespace).await;
+}
+
+fn compositions(generation: u8) -> Vec<Composing> {
+    let folder = format!("infrastructure/crossplane/compositions/crossplane-{generation}");
+    let files = ["aws", "local"].iter().flat_map(|cloud| files(&format!("{folder}/{cloud}")));
+    files
+        .flat_map(|file| documents(&file))
+        .map(|object| {
+            let spec = &object["spec"];
+            let resources = if generation == 1 { &spec["resources"] } else { &spec["pipeline"][0]["input"]["resources"] };
+            Composing { resources: resources.as_array().unwrap().clone(), object }
+        })
+        .collect()
+}
+
+/// A claim of each class, as the broker would make it, and the label that selects its Composition.
+fn claims(generation: u8, namespace: &str) -> Vec<(Value, String)> {
+    let classes = files(&format!("platform/claim-classes/crossplane-{generation}"));
+    let classes = classes.into_iter().flat_map(|file| {
+        let environment = file.file_stem().unwrap().to_string_lossy().into_owned();
+        documents(&file).into_iter().map(move |class| (environment.clone(), class))
+    });
+    let mut claims = Vec::new();
+    for (environment, class) in classes {
+        let class: ClaimClass = serde_json::from_value(class).expect("a ClaimClass");
+        assert_eq!(offer::check(&class.spec), [], "{}", class.name_any());
+        if class.spec.resource.type_ == ClaimType::PersistentVolumeClaim {
+            continue;
+        }
+        let name = format!("{environment}-{}", class.name_any());
+        let binding = ClaimBindingSpec {
+            application: "shop".into(),
+            name: "data".into(),
+            engine: class.spec.engine.clone(),
+            version: class.spec.default_version.clone(),
+            size: class.spec.default_size.clone(),
+            secret: offer::has_secret(&class.spec).then(|| offer::secret_name(&name)),
+            ..ClaimBindingSpec::default()
+        };
+        let inputs = offer::inputs(&class.spec, namespace, &name, &binding);
+        let mut spec = offer::claim_spec(&class.spec, &inputs, binding.secret.as_deref()).expect("it can be filled in");
+        drop_nulls(&mut spec);
+        let provider = class.spec.composition_selector["provider"].clone();
+        let claim = json!({ "apiVersion": class.spec.resource.api_version, "kind": class.spec.resource.kind,
+            "metadata": { "name": name, "namespace": namespace }, "spec": spec });
+        claims.push((claim, provider));
+    }
+    claims
+}
+
+/// Plays the providers: all that is composed is there at once.
+async fn play(lab: &Lab, kinds: &BTreeSet<(String, String)>) -> Result<()> {
+    let said = |type_: &str| {
+        json!({ "type": type_, "status": "True", "reason": "Test", "lastTransitionTime": "2026-01-01T00:00:00Z" })
+    };
+    let status = json!({ "status": {
+        "atProvider": { "arn": "arn:aws:test", "url": "http://queue", "address": "database", "primaryEndpointAddress": "cache",
+            "bucketRegionalDomainName": "bucket" },
+        "conditions": [said("Ready"), said("Synced")],
+    } });
+    for (version, kind) in kinds {
+        for object in api(lab, version, kind, None).list(&ListParams::default()).await? {
+            if object.data["status"].is_null() {
+                let namespace = object.namespace();
+                let objects = api(lab, version, kind, namespace.as_deref());
+                objects.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&status)).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the claim is in sync, with as many resources as its Composition has; and ready, unless that takes pods with
+/// volumes, which fake nodes do not have.
+async fn composed(lab: &Lab, claim: &Value, namespace: &str, count: usize, ready: bool) -> Result<()> {
+    let (version, kind) = (text(&claim["apiVersion"]), text(&claim["kind"]));
+    let claim = api(lab, &version, &kind, Some(namespace)).get(&text(&claim["metadata"]["name"])).await?;
+    let (references, of) = match claim.data["spec"]["resourceRef"]["name"].as_str() {
+        Some(composite) => {
+            let composite = api(lab, &version, &format!("X{kind}"), None).get(composite).await?;
+            (composite.data["spec"]["resourceRefs"].clone(), composite)
+        }
+        None => (claim.data["spec"]["crossplane"]["resourceRefs"].clone(), claim.clone()),
+    };
+    let found = references.as_array().map_or(0, Vec::len);
+    ensure!(found == count, "{}: {found} of {count} resources: {}", claim.name_any(), of.data["status"]);
+    let is = |type_: &str| {
+        let mut conditions = of.data["status"]["conditions"].as_array().into_iter().flatten();
+        conditions.any(|condition| condition["type"] == type_ && condition["status"] == "True")
+    };
+    ensure!(is("Synced") && (!ready || is("Ready")), "{}: {}", claim.name_any(), of.data["status"]);
+    Ok(())
+}
+
+fn definition(version: &str, kind: &str, namespaced: bool) -> Value {
+    let (group, version) = version.split_once('/').unwrap();
+    let plural = plural(kind);
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": { "name": format!("{plural}.{group}") },
+        "spec": {
+            "group": group, "scope": if namespaced { "Namespaced" } else { "Cluster" },
+            "names": { "kind": kind, "plural": plural, "singular": kind.to_lowercase() },
+            "versions": [{ "name": version, "served": true, "storage": true, "subresources": { "status": {} },
+                "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } } }],
+        },
+    })
+}
+
+fn plural(kind: &str) -> String {
+    let kind = kind.to_lowercase();
+    kind.strip_suffix('y').filter(|rest| !rest.ends_with('e')).map_or_else(|| format!("{kind}s"), |rest| format!("{rest}ies"))
+}
+
+fn api(lab: &Lab, version: &str, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
+    let (group, version) = version.split_once('/').unwrap();
+    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural(kind));
+    match namespace {
+        Some(namespace) => Api::namespaced_with(lab.client(), namespace, &resource),
+        None => Api::all_with(lab.client(), &resource),
+    }
+}
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn drop_nulls(value: &mut Value) {
+    if let Value::Object(fields) = value {
+        fields.retain(|_, field| !field.is_null());
+        fields.values_mut().for_each(drop_nulls);
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

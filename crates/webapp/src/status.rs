@@ -76,7 +76,8 @@ pub fn status(
     });
 
     let synced = synced(plan, refused);
-    let workload = workload(deployment.as_ref(), plan, &app.name_any());
+    let first = validated.and_then(crate::plan::awaited);
+    let workload = workload(deployment.as_ref(), plan, first.as_deref(), &app.name_any());
     let routes = routes(validated.map(|v| v.routes.as_slice()), plan);
     let stopped = problems.iter().find(|problem| problem.is_error());
     let awaited = supplies
@@ -199,7 +200,12 @@ fn synced(plan: &Plan<Applied>, refused: &[Problem]) -> Concern {
     }
 }
 
-fn workload(deployment: Option<&DeploymentFacts>, plan: &Plan<Applied>, name: &str) -> Concern {
+fn workload(
+    deployment: Option<&DeploymentFacts>,
+    plan: &Plan<Applied>,
+    awaited: Option<&str>,
+    name: &str,
+) -> Concern {
     if let Some(held) = plan
         .children
         .iter()
@@ -213,10 +219,9 @@ fn workload(deployment: Option<&DeploymentFacts>, plan: &Plan<Applied>, name: &s
         };
     }
     let Some(facts) = deployment else {
-        return Concern {
-            ready: false,
-            reason: "NotStarted".to_owned(),
-            message: format!("there is no Deployment {name} yet"),
+        return match awaited {
+            Some(because) => Concern::new(false, "Waiting", format!("the first start {because}")),
+            None => Concern::new(false, "NotStarted", format!("there is no Deployment {name} yet")),
         };
     };
     let mut progress = format!("{} of {} pods are ready", facts.available, facts.wanted);

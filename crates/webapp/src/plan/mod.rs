@@ -31,6 +31,11 @@ use idp_core::{Child, Plan, Prepared, Problem};
 
 use crate::validated::Validated;
 
+/// What the pods of an application still wait for, if anything.
+pub(crate) fn awaited(app: &Validated) -> Option<String> {
+    binding::awaited(app)
+}
+
 type Builder = fn(&Validated) -> Vec<Child>;
 
 /// What must be there before a pod starts: what it mounts and runs as, and what guards its traffic. A pod that

@@ -48,7 +48,7 @@ async fn a_secret_value_appears_nowhere_but_in_its_secret() {
             assert!(!text.contains(&form), "{form} is in the {place}");
         }
     }
-    lab.end().await;
+    lab.end_and_wait().await;
 }
 
 /// A value that nobody else has.

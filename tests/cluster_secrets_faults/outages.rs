@@ -73,7 +73,7 @@ async fn a_store_that_is_down_stops_nothing_that_runs() {
         "the same value rolls nothing"
     );
     pair.stop().await;
-    lab.end().await;
+    lab.end_and_wait().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,5 +121,5 @@ async fn external_secrets_may_be_away() {
     .await;
     lab.ready("shop").await;
     pair.stop().await;
-    lab.end().await;
+    lab.end_and_wait().await;
 }

@@ -53,7 +53,7 @@ async fn refreshes_that_change_nothing_cost_nothing() {
         .filter(|(name, time)| after.get(*name) == Some(time));
     assert_eq!(same.count(), 0, "External Secrets has refreshed all of them");
     pair.stop().await;
-    lab.end().await;
+    lab.end_and_wait().await;
 }
 
 /// Requests other than those of leader election and the (re)starts of watches.

@@ -25,7 +25,7 @@ async fn every_right_is_used_and_every_request_allowed() {
     live(&lab).await;
     pair.stop().await;
     rights::assert_least(BRIDGE, &audit.requests().unwrap());
-    lab.end().await;
+    lab.end_and_wait().await;
 }
 
 /// Everything that can happen to secrets, in a few steps.

@@ -43,13 +43,23 @@ impl Alone {
 
     /// A new namespace of it.
     pub async fn lab(&self, prefix: &str) -> Lab {
+        self.within(self.test.namespace(prefix).await.unwrap())
+    }
+
+    /// The namespace of an earlier lab, made anew: where names of objects, or their contents, depend on its name.
+    pub async fn lab_again(&self, namespace: &str) -> Lab {
+        self.test.namespace_named(namespace).await.unwrap();
+        self.within(namespace.to_owned())
+    }
+
+    fn within(&self, ns: String) -> Lab {
         Lab {
             test: TestCluster {
                 cluster: self.test.cluster.clone(),
                 client: self.test.client.clone(),
             },
             client: self.test.client.clone(),
-            ns: self.test.namespace(prefix).await.unwrap(),
+            ns,
             addresses: BTreeMap::new(),
         }
     }

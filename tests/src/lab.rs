@@ -13,7 +13,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{Deployment, ReplicaSet},
-        core::v1::{Container, Secret},
+        core::v1::{Container, Namespace, Secret},
     },
 };
 use kube::{
@@ -81,6 +81,24 @@ impl Lab {
     /// Deletes the namespace.
     pub async fn end(self) {
         self.test.delete_namespace(&self.ns).await.unwrap();
+    }
+
+    /// Deletes the namespace and waits until nothing of it is left, so that the next test is alone.
+    pub async fn end_and_wait(self) {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let name = self.ns.clone();
+        self.end().await;
+        eventually_within(LONG, "the namespace is gone", || async {
+            let left = namespaces
+                .get_opt(&name)
+                .await
+                .map_err(|error| error.to_string())?;
+            match left {
+                None => Ok(()),
+                Some(left) => Err(format!("{:?}", left.status)),
+            }
+        })
+        .await;
     }
 
     /// Serves a capability.

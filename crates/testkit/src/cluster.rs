@@ -181,9 +181,18 @@ impl TestCluster {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let time = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() % 100_000_000;
         let name = format!("{prefix}-{time:x}{:x}", NEXT.fetch_add(1, Ordering::Relaxed));
+        self.namespace_named(&name).await?;
+        Ok(name)
+    }
+
+    /// The same, with a name of one's own.
+    ///
+    /// # Errors
+    /// When the API server refuses it.
+    pub async fn namespace_named(&self, name: &str) -> Result<()> {
         let namespace = Namespace {
             metadata: ObjectMeta {
-                name: Some(name.clone()),
+                name: Some(name.to_owned()),
                 labels: Some(
                     [(
                         "pod-security.kubernetes.io/enforce".to_owned(),
@@ -198,7 +207,7 @@ impl TestCluster {
         Api::all(self.client.clone())
             .create(&PostParams::default(), &namespace)
             .await?;
-        Ok(name)
+        Ok(())
     }
 
     /// Deletes a namespace with all that is in it, without waiting.

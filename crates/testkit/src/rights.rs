@@ -68,7 +68,7 @@ pub fn assert_least(name: &str, requests: &[Request]) {
     assert!(refused.is_empty(), "refused: {refused:#?}");
     let secrets: Vec<_> = requests
         .iter()
-        .filter(|request| request.resource.starts_with("secrets"))
+        .filter(|request| request.group.is_empty() && request.resource.split('/').next() == Some("secrets"))
         .collect();
     assert!(secrets.is_empty(), "asked for secrets: {secrets:#?}");
     let used: BTreeSet<Right> = requests.iter().flat_map(|request| used(request)).collect();

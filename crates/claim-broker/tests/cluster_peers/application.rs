@@ -25,13 +25,22 @@ use crate::support::{Broker, Lab, SHORT, shown};
 async fn webapp(lab: &Lab, broker: &Broker, log: &str) -> Controller {
     let program = Path::new(env!("CARGO_BIN_EXE_idp-claim-broker")).with_file_name("idp-webapp");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo).current_dir(idp_testkit::root()).args(["build", "--quiet", "-p", "idp-webapp"]).status();
+    let built = Command::new(cargo)
+        .current_dir(idp_testkit::root())
+        .args(["build", "--quiet", "-p", "idp-webapp"])
+        .status();
     assert!(built.unwrap().success());
     let kubeconfig = lab.test.controller_kubeconfig("idp-webapp").await.unwrap();
     let capability = format!("--capability=claims=idp-claim-broker@127.0.0.1:{}", broker.grpc);
     let tls = format!("--tls-dir={}", broker.certificates.join("idp-webapp").display());
     let log = broker.certificates.with_file_name(format!("{log}.log"));
-    let controller = Controller::start(&program, &kubeconfig, &log, &["--leader-elect=false", &capability, &tls]).unwrap();
+    let controller = Controller::start(
+        &program,
+        &kubeconfig,
+        &log,
+        &["--leader-elect=false", &capability, &tls],
+    )
+    .unwrap();
     eventually_within(SHORT, "the webapp controller works", || async {
         ensure!(controller.leads().await, "its log: {}", controller.log());
         Ok(())
@@ -46,54 +55,97 @@ async fn serve(lab: &Lab, class: &str) {
     let all = environments.list(&ListParams::default()).await.unwrap();
     let name = all.items[0].metadata.name.clone().unwrap();
     let patch = json!({ "spec": { "classes": { "postgres": class } } });
-    environments.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+    environments
+        .patch(&name, &PatchParams::default(), &Patch::Merge(&patch))
+        .await
+        .unwrap();
 }
 
-async fn until(lab: &Lab, namespace: &str, what: &str, wanted: impl Fn(&WebApplicationStatus) -> bool) -> WebApplicationStatus {
+async fn until(
+    lab: &Lab,
+    namespace: &str,
+    what: &str,
+    wanted: impl Fn(&WebApplicationStatus) -> bool,
+) -> WebApplicationStatus {
     eventually_within(SHORT, what, || async {
-        let app = Api::<WebApplication>::namespaced(lab.client(), namespace).get("shop").await?;
+        let app = Api::<WebApplication>::namespaced(lab.client(), namespace)
+            .get("shop")
+            .await?;
         let status = app.status.ok_or_else(|| anyhow!("no status"))?;
-        ensure!(status.observed_generation == app.metadata.generation && wanted(&status), "{}", shown(&status));
+        ensure!(
+            status.observed_generation == app.metadata.generation && wanted(&status),
+            "{}",
+            shown(&status)
+        );
         Ok::<_, anyhow::Error>(status)
     })
     .await
 }
 
 async fn env(lab: &Lab, namespace: &str) -> Result<Vec<Value>> {
-    let deployment = Api::<Deployment>::namespaced(lab.client(), namespace).get("shop").await?;
+    let deployment = Api::<Deployment>::namespaced(lab.client(), namespace)
+        .get("shop")
+        .await?;
     let deployment = serde_json::to_value(deployment)?;
-    Ok(deployment["spec"]["template"]["spec"]["containers"][0]["env"].as_array().cloned().unwrap_or_default())
+    Ok(deployment["spec"]["template"]["spec"]["containers"][0]["env"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_reaches_the_pods_and_its_errors_the_application() {
     let lab = Lab::first().await;
     let namespace = lab.test.namespace("app").await.unwrap();
-    let class = lab.class(&namespace, json!({ "quota": { "perNamespace": 1 } })).await;
+    let class = lab
+        .class(&namespace, json!({ "quota": { "perNamespace": 1 } }))
+        .await;
     serve(&lab, &class).await;
     let broker = lab.broker("app").await;
     let webapp = webapp(&lab, &broker, "webapp").await;
     let apps = Api::<WebApplication>::namespaced(lab.client(), &namespace);
     let mut shop = app(&namespace, "shop").on_fake_nodes();
-    shop.spec.databases = serde_json::from_value(json!([{ "name": "orders", "engine": "postgres", "version": "99" }])).unwrap();
+    shop.spec.databases =
+        serde_json::from_value(json!([{ "name": "orders", "engine": "postgres", "version": "99" }])).unwrap();
     shop.spec.migration = serde_json::from_value(json!({ "command": ["migrate"] })).unwrap();
     apps.create(&PostParams::default(), &shop).await.unwrap();
 
     // The cloud refuses: the application says why, and neither pods nor the migration are there yet.
     let status = until(&lab, &namespace, "the cloud's error is shown", |status| {
-        status.problems.iter().any(|problem| problem.reason == reason::RESOURCE_FAILED)
+        status
+            .problems
+            .iter()
+            .any(|problem| problem.reason == reason::RESOURCE_FAILED)
     })
     .await;
-    let said = status.problems.iter().find(|problem| problem.reason == reason::RESOURCE_FAILED).unwrap();
+    let said = status
+        .problems
+        .iter()
+        .find(|problem| problem.reason == reason::RESOURCE_FAILED)
+        .unwrap();
     assert_eq!(said.path.as_deref(), Some("spec.databases[0]"));
-    assert!(said.message.ends_with("Cannot find version 99 for postgres"), "{said:?}");
+    assert!(
+        said.message.ends_with("Cannot find version 99 for postgres"),
+        "{said:?}"
+    );
     let jobs = Api::<Job>::namespaced(lab.client(), &namespace);
-    assert!(jobs.list(&ListParams::default()).await.unwrap().items.is_empty(), "the migration waits for the database");
+    assert!(
+        jobs.list(&ListParams::default()).await.unwrap().items.is_empty(),
+        "the migration waits for the database"
+    );
     assert!(env(&lab, &namespace).await.is_err(), "pods wait for the database");
 
     let patch = |patch: Value| {
         let apps = apps.clone();
-        async move { apps.patch("shop", &PatchParams::default(), &Patch::Merge(&json!({ "spec": patch }))).await.unwrap() }
+        async move {
+            apps.patch(
+                "shop",
+                &PatchParams::default(),
+                &Patch::Merge(&json!({ "spec": patch })),
+            )
+            .await
+            .unwrap()
+        }
     };
     patch(json!({ "databases": [{ "name": "orders", "engine": "postgres", "version": "16" }] })).await;
     eventually("the migration runs", || async {
@@ -106,35 +158,69 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application() {
     .await;
     patch(json!({ "migration": null })).await;
     let variables = eventually("the pods get the database", || env(&lab, &namespace)).await;
-    let of = |name: &str| variables.iter().find(|variable| variable["name"] == name).cloned().unwrap_or_default();
-    assert_eq!(of("ORDERS_HOST")["valueFrom"]["secretKeyRef"], json!({ "name": "shop-orders-connection", "key": "host" }));
-    assert_eq!(of("ORDERS_URL")["value"], "postgres://$(ORDERS_HOST):$(ORDERS_PORT)/orders");
+    let of = |name: &str| {
+        variables
+            .iter()
+            .find(|variable| variable["name"] == name)
+            .cloned()
+            .unwrap_or_default()
+    };
+    assert_eq!(
+        of("ORDERS_HOST")["valueFrom"]["secretKeyRef"],
+        json!({ "name": "shop-orders-connection", "key": "host" })
+    );
+    assert_eq!(
+        of("ORDERS_URL")["value"],
+        "postgres://$(ORDERS_HOST):$(ORDERS_PORT)/orders"
+    );
 
     // One more is over the quota: nothing is changed, and it says so.
     patch(json!({ "databases": [{ "name": "orders", "engine": "postgres", "version": "16" }, { "name": "users", "engine": "postgres" }] })).await;
     let status = until(&lab, &namespace, "the quota is told", |status| {
-        status.problems.iter().any(|problem| problem.reason == reason::QUOTA_EXCEEDED)
+        status
+            .problems
+            .iter()
+            .any(|problem| problem.reason == reason::QUOTA_EXCEEDED)
     })
     .await;
-    assert!(status.problems.iter().any(|problem| problem.path.as_deref() == Some("spec.databases[1]")), "{status:#?}");
+    assert!(
+        status
+            .problems
+            .iter()
+            .any(|problem| problem.path.as_deref() == Some("spec.databases[1]")),
+        "{status:#?}"
+    );
     assert_eq!(lab.claim_names(&namespace).await, ["shop-orders"]);
 
     // Removed: the data are kept, and it says so. Then the application goes.
     patch(json!({ "databases": null })).await;
-    let status = until(&lab, &namespace, "that data are kept is told", |status| {
-        status.problems.iter().any(|problem| problem.reason == reason::DATA_KEPT)
+    let told = "that data are kept is told, and nobody waits for them";
+    until(&lab, &namespace, told, |status| {
+        status
+            .problems
+            .iter()
+            .any(|problem| problem.reason == reason::DATA_KEPT)
+            && status
+                .conditions
+                .iter()
+                .any(|condition| condition.type_ == "ClaimsReady" && condition.is_true())
     })
     .await;
-    assert!(status.conditions.iter().any(|condition| condition.type_ == "ClaimsReady" && condition.is_true()), "{status:#?}");
     eventually("the pods do not get it any more", || async {
         let variables = env(&lab, &namespace).await?;
-        ensure!(!variables.iter().any(|variable| variable["name"] == "ORDERS_HOST"), "{variables:?}");
+        ensure!(
+            !variables.iter().any(|variable| variable["name"] == "ORDERS_HOST"),
+            "{variables:?}"
+        );
         Ok::<_, anyhow::Error>(())
     })
     .await;
     apps.delete("shop", &Default::default()).await.unwrap();
     eventually("the binding goes with the application", || async {
-        ensure!(lab.bindings(&namespace).get_opt("shop-orders").await?.is_none(), "there");
+        ensure!(
+            lab.bindings(&namespace).get_opt("shop-orders").await?.is_none(),
+            "there"
+        );
         Ok::<_, anyhow::Error>(())
     })
     .await;
@@ -150,7 +236,13 @@ async fn the_capability_answers_and_tells_what_became_stale() {
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("grpc").await;
     let credentials = Credentials::load(&broker.certificates.join("idp-webapp")).unwrap();
-    let peer = Peer::new("claims", &format!("127.0.0.1:{}", broker.grpc), "idp-claim-broker", &credentials).unwrap();
+    let peer = Peer::new(
+        "claims",
+        &format!("127.0.0.1:{}", broker.grpc),
+        "idp-claim-broker",
+        &credentials,
+    )
+    .unwrap();
     let described = peer.call(rpc::describe).await.unwrap();
     assert_eq!(described.name, "claims");
     let request = SectionRequest {
@@ -161,24 +253,41 @@ async fn the_capability_answers_and_tells_what_became_stale() {
         section: json!({ "databases": [{ "name": "orders", "engine": "postgres" }] }),
         path: "spec".into(),
     };
-    let plan = async || peer.call(|channel| { let request = request.clone(); async move { rpc::plan(channel, &request).await } }).await.unwrap();
+    let plan = async || {
+        peer.call(|channel| {
+            let request = request.clone();
+            async move { rpc::plan(channel, &request).await }
+        })
+        .await
+        .unwrap()
+    };
     let first = plan().await;
     assert!(first.is_possible() && first.bindings.len() == 1, "{first:?}");
 
     let mut stale = Box::pin(peer.open(rpc::watch).await.unwrap());
     let next = async |stale: &mut std::pin::Pin<Box<_>>| {
-        tokio::time::timeout(Duration::from_secs(10), futures::StreamExt::next(stale)).await.ok().flatten().map(Result::unwrap)
+        tokio::time::timeout(Duration::from_secs(10), futures::StreamExt::next(stale))
+            .await
+            .ok()
+            .flatten()
+            .map(Result::unwrap)
     };
-    lab.class(&namespace, json!({ "quota": { "perNamespace": 0 } })).await;
+    lab.class(&namespace, json!({ "quota": { "perNamespace": 0 } }))
+        .await;
     assert_eq!(next(&mut stale).await, Some(vec![]), "a class concerns everybody");
     let refused = plan().await;
     assert_eq!(refused.problems[0].reason, reason::QUOTA_EXCEEDED);
-    lab.class(&namespace, json!({ "quota": { "perNamespace": 1 } })).await;
+    lab.class(&namespace, json!({ "quota": { "perNamespace": 1 } }))
+        .await;
     assert_eq!(next(&mut stale).await, Some(vec![]));
     let mut other = crate::support::binding(&namespace, &class, "other", "db");
     other.spec.version = Some("16".into());
     lab.bind(&other).await;
-    assert_eq!(next(&mut stale).await, Some(vec![namespace.clone()]), "the room in the quota concerns its namespace");
+    assert_eq!(
+        next(&mut stale).await,
+        Some(vec![namespace.clone()]),
+        "the room in the quota concerns its namespace"
+    );
     assert_eq!(plan().await.problems[0].reason, reason::QUOTA_EXCEEDED);
     drop(broker);
     lab.clean(&namespace).await;

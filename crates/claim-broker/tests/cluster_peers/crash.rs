@@ -20,12 +20,16 @@ async fn made(lab: &Lab, namespace: &str) -> (Vec<String>, Vec<String>) {
     let composites = Api::<DynamicObject>::all_with(lab.client(), &kinds::COMPOSITES[0].api_resource());
     let machines = Api::<DynamicObject>::all_with(lab.client(), &cloud::resource());
     let names = |list: kube::api::ObjectList<DynamicObject>| list.iter().map(ResourceExt::name_any).collect();
-    (names(composites.list(&params).await.unwrap()), names(machines.list(&params).await.unwrap()))
+    (
+        names(composites.list(&params).await.unwrap()),
+        names(machines.list(&params).await.unwrap()),
+    )
 }
 
 fn writes<'a>(requests: &'a [Request], name: &str) -> Vec<&'a Request> {
     let all = work(requests).into_iter();
-    all.filter(|request| request.name == name && request.verb != "list").collect()
+    all.filter(|request| request.name == name && request.verb != "list")
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,12 +43,18 @@ async fn a_broker_killed_after_any_request_leaves_one_claim() {
         let name = format!("shop-db{number}");
         let audit = lab.audit();
         let broker = lab.broker(&format!("crash-{number}")).await;
-        lab.bind(&binding(&namespace, &class, "shop", &format!("db{number}"))).await;
+        lab.bind(&binding(&namespace, &class, "shop", &format!("db{number}")))
+            .await;
         let seen = eventually_within(SHORT, "enough requests, or the end", || async {
             let requests = audit.requests()?;
             let seen = writes(&requests, &name);
             let ready = || async {
-                let status = lab.bindings(&namespace).get(&name).await?.status.unwrap_or_default();
+                let status = lab
+                    .bindings(&namespace)
+                    .get(&name)
+                    .await?
+                    .status
+                    .unwrap_or_default();
                 anyhow::Ok(status.version.is_some())
             };
             ensure!(seen.len() >= number || ready().await?, "{} requests", seen.len());
@@ -52,7 +62,10 @@ async fn a_broker_killed_after_any_request_leaves_one_claim() {
         })
         .await;
         broker.controller.kill().unwrap();
-        let last = seen.last().map(|request| format!("{} {}", request.verb, request.resource)).unwrap_or_default();
+        let last = seen
+            .last()
+            .map(|request| format!("{} {}", request.verb, request.resource))
+            .unwrap_or_default();
         shown.insert(format!("after {} of {number}: {last}", seen.len()));
         let successor = lab.broker(&format!("crash-{number}-next")).await;
         lab.until_ready(&namespace, &name).await;
@@ -64,7 +77,11 @@ async fn a_broker_killed_after_any_request_leaves_one_claim() {
     }
     let names: Vec<String> = lab.claim_names(&namespace).await;
     let (composites, machines) = made(&lab, &namespace).await;
-    assert_eq!((names.len(), composites.len(), machines.len()), (survived, survived, survived), "{composites:?} {machines:?}");
+    assert_eq!(
+        (names.len(), composites.len(), machines.len()),
+        (survived, survived, survived),
+        "{composites:?} {machines:?}"
+    );
     assert!(survived >= 4, "a creation has more requests: {shown:?}");
     eprintln!("crash: {shown:?}");
     lab.clean(&namespace).await;
@@ -85,13 +102,29 @@ async fn a_crossplane_that_is_down_is_told_of_and_caught_up_with() {
     })
     .await;
     let told = lab
-        .until_within(Duration::from_secs(150), &namespace, "shop-orders", "it says who is silent", |status| {
-            problem(status, reason::CROSSPLANE_SILENT).is_some()
-        })
+        .until_within(
+            Duration::from_secs(150),
+            &namespace,
+            "shop-orders",
+            "it says who is silent",
+            |status| problem(status, reason::CROSSPLANE_SILENT).is_some(),
+        )
         .await;
-    assert!(condition(&told.status.unwrap(), "Synced").unwrap().is_true(), "the claim is made all the same");
-    let before = lab.bindings(&namespace).get("shop-before").await.unwrap().status.unwrap();
-    assert!(before.problems.is_empty(), "what works does not notice: {before:#?}");
+    assert!(
+        condition(&told.status.unwrap(), "Synced").unwrap().is_true(),
+        "the claim is made all the same"
+    );
+    let before = lab
+        .bindings(&namespace)
+        .get("shop-before")
+        .await
+        .unwrap()
+        .status
+        .unwrap();
+    assert!(
+        before.problems.is_empty(),
+        "what works does not notice: {before:#?}"
+    );
     start_component(&lab.test.cluster, "crossplane").await.unwrap();
     let ready = lab.until_ready(&namespace, "shop-orders").await;
     assert!(ready.status.unwrap().problems.is_empty());
@@ -108,19 +141,36 @@ async fn the_broker_asks_for_nothing_that_it_may_not() {
     let broker = lab.broker_with("rights", &[]).await;
     lab.bind(&binding(&namespace, &class, "shop", "orders")).await;
     lab.until_ready(&namespace, "shop-orders").await;
-    lab.patch_binding(&namespace, "shop-orders", json!({ "spec": { "released": true },
-        "metadata": { "annotations": { "idp.dev/delete-data": "shop-orders" } } })).await.unwrap();
+    lab.patch_binding(
+        &namespace,
+        "shop-orders",
+        json!({ "spec": { "released": true },
+        "metadata": { "annotations": { "idp.dev/delete-data": "shop-orders" } } }),
+    )
+    .await
+    .unwrap();
     eventually("the data go", || async {
-        ensure!(lab.claims(&namespace).get_opt("shop-orders").await?.is_none(), "there");
+        ensure!(
+            lab.claims(&namespace).get_opt("shop-orders").await?.is_none(),
+            "there"
+        );
         Ok(())
     })
     .await;
     assert!(broker.controller.stop().await.unwrap(), "it ends well");
     let requests = audit.requests().unwrap();
-    let ours = requests.iter().filter(|request| request.user.ends_with(":idp-claim-broker"));
+    let ours = requests
+        .iter()
+        .filter(|request| request.user.ends_with(":idp-claim-broker"));
     let refused: Vec<_> = ours.clone().filter(|request| !request.allowed).collect();
     assert!(refused.is_empty(), "{refused:?}");
-    assert!(!ours.clone().any(|request| request.resource == "secrets"), "it never asks for a Secret");
-    assert!(ours.clone().any(|request| request.verb == "delete"), "what it may delete, it deleted");
+    assert!(
+        !ours.clone().any(|request| request.resource == "secrets"),
+        "it never asks for a Secret"
+    );
+    assert!(
+        ours.clone().any(|request| request.verb == "delete"),
+        "what it may delete, it deleted"
+    );
     lab.clean(&namespace).await;
 }

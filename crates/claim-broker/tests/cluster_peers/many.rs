@@ -17,15 +17,27 @@ const QUIET: Duration = Duration::from_secs(60);
 const SETTLING: Duration = Duration::from_secs(10);
 
 fn is_synced(binding: &ClaimBinding) -> bool {
-    binding.status.as_ref().is_some_and(|status| condition(status, SYNCED).is_some_and(|synced| synced.is_true()))
+    binding
+        .status
+        .as_ref()
+        .is_some_and(|status| condition(status, SYNCED).is_some_and(|synced| synced.is_true()))
 }
 
 fn works(binding: &ClaimBinding) -> bool {
-    binding.status.as_ref().is_some_and(|status| is_ready(status) && status.version.is_some())
+    binding
+        .status
+        .as_ref()
+        .is_some_and(|status| is_ready(status) && status.version.is_some())
 }
 
 /// How long it takes until so many bindings are as wanted.
-async fn time(lab: &Lab, namespace: &str, count: usize, since: Instant, wanted: fn(&ClaimBinding) -> bool) -> Duration {
+async fn time(
+    lab: &Lab,
+    namespace: &str,
+    count: usize,
+    since: Instant,
+    wanted: fn(&ClaimBinding) -> bool,
+) -> Duration {
     eventually_within(LONG, "all are", || async {
         let all = lab.bindings(namespace).list(&ListParams::default()).await?;
         let done = all.iter().filter(|binding| wanted(binding)).count();
@@ -46,7 +58,11 @@ async fn settled(lab: &Lab) {
         if work(&requests).is_empty() {
             return;
         }
-        assert!(began.elapsed() < LONG, "never quiet: {:?}", work(&requests).last());
+        assert!(
+            began.elapsed() < LONG,
+            "never quiet: {:?}",
+            work(&requests).last()
+        );
     }
 }
 
@@ -66,8 +82,16 @@ async fn three_hundred_at_once_are_soon_there_and_then_quiet() {
     let bindings = lab.bindings(&namespace);
     stream::iter(1..COUNT)
         .map(|number| {
-            let (bindings, binding) = (bindings.clone(), binding(&namespace, &class, &format!("app{number}"), "db"));
-            async move { bindings.create(&PostParams::default(), &binding).await.map(|_| ()) }
+            let (bindings, binding) = (
+                bindings.clone(),
+                binding(&namespace, &class, &format!("app{number}"), "db"),
+            );
+            async move {
+                bindings
+                    .create(&PostParams::default(), &binding)
+                    .await
+                    .map(|_| ())
+            }
         })
         .buffer_unordered(16)
         .try_collect::<()>()
@@ -91,16 +115,27 @@ async fn three_hundred_at_once_are_soon_there_and_then_quiet() {
     let audit = lab.audit();
     tokio::time::sleep(QUIET).await;
     let requests = audit.requests().unwrap();
-    assert!(work(&requests).is_empty(), "a quiet minute: {:?}", work(&requests));
+    assert!(
+        work(&requests).is_empty(),
+        "a quiet minute: {:?}",
+        work(&requests)
+    );
 
     let audit = lab.audit();
     drop(broker);
     let broker = lab.broker("many-again").await;
     settled(&lab).await;
     let requests = audit.requests().unwrap();
-    let writes: Vec<_> = work(&requests).into_iter().filter(|request| request.verb != "list").collect();
+    let writes: Vec<_> = work(&requests)
+        .into_iter()
+        .filter(|request| request.verb != "list")
+        .collect();
     assert!(writes.is_empty(), "after a restart: {writes:?}");
-    eprintln!("restart: {} requests, none a write; {} MiB", requests.len(), broker.controller.resident_bytes().unwrap() >> 20);
+    eprintln!(
+        "restart: {} requests, none a write; {} MiB",
+        requests.len(),
+        broker.controller.resident_bytes().unwrap() >> 20
+    );
     drop(broker);
     lab.clean(&namespace).await;
 }

@@ -24,26 +24,48 @@ async fn the_contract_is_the_same_without_connection_secrets_of_crossplane() {
     assert!(is_ready(&status) && status.problems.is_empty(), "{status:#?}");
     let secrets = Api::<Secret>::namespaced(lab.client(), &namespace);
     let name = status.secret.clone().unwrap();
-    let secret = eventually("the Secret is composed under the agreed name", || secrets.get(&name)).await;
+    let secret = eventually("the Secret is composed under the agreed name", || {
+        secrets.get(&name)
+    })
+    .await;
     assert_eq!(secret.data.unwrap()["host"].0, b"db.cloud.test");
     let resource = lab.claims(&namespace).get("shop-orders").await.unwrap();
-    assert_eq!(resource.data["spec"]["crossplane"]["compositionSelector"]["matchLabels"]["provider"], "test");
+    assert_eq!(
+        resource.data["spec"]["crossplane"]["compositionSelector"]["matchLabels"]["provider"],
+        "test"
+    );
     assert_eq!(resource.metadata.owner_references, None);
 
     // The Secret changes: a new version, so that pods are restarted.
     let version = eventually("the version is that of the Secret", || async {
         let resource = lab.claims(&namespace).get("shop-orders").await?;
-        let published = resource.data["status"]["connection"]["version"].as_str().unwrap_or_default().to_owned();
+        let published = resource.data["status"]["connection"]["version"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         ensure!(!published.is_empty(), "{}", resource.data["status"]);
         Ok(published)
     })
     .await;
-    let before = lab.until(&namespace, "shop-orders", "it has a version", |status| status.version.is_some()).await;
+    let before = lab
+        .until(&namespace, "shop-orders", "it has a version", |status| {
+            status.version.is_some()
+        })
+        .await;
     let patch = json!({ "metadata": { "annotations": { "test.idp.dev/rotated": "yes" } } });
-    secrets.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+    secrets
+        .patch(&name, &PatchParams::default(), &Patch::Merge(&patch))
+        .await
+        .unwrap();
     let before = before.status.unwrap().version;
-    lab.until(&namespace, "shop-orders", "a new version", |status| status.version.is_some() && status.version != before).await;
-    assert_ne!(secrets.get(&name).await.unwrap().resource_version(), Some(version));
+    lab.until(&namespace, "shop-orders", "a new version", |status| {
+        status.version.is_some() && status.version != before
+    })
+    .await;
+    assert_ne!(
+        secrets.get(&name).await.unwrap().resource_version(),
+        Some(version)
+    );
     drop(broker);
     lab.clean(&namespace).await;
 }
@@ -58,16 +80,31 @@ async fn errors_are_shown_with_their_cause() {
     refused.spec.version = Some("99".into());
     lab.bind(&refused).await;
     let status = lab
-        .until(&namespace, "shop-refused", "the cloud's error shows", |status| problem(status, reason::RESOURCE_FAILED).is_some())
+        .until(&namespace, "shop-refused", "the cloud's error shows", |status| {
+            problem(status, reason::RESOURCE_FAILED).is_some()
+        })
         .await
         .status
         .unwrap();
     let said = problem(&status, reason::RESOURCE_FAILED).unwrap();
-    assert!(said.message.ends_with("InvalidParameterCombination: Cannot find version 99 for postgres"), "{said:?}");
-    lab.class(&namespace, json!({ "compositionSelector": { "provider": "nobody" } })).await;
+    assert!(
+        said.message
+            .ends_with("InvalidParameterCombination: Cannot find version 99 for postgres"),
+        "{said:?}"
+    );
+    lab.class(
+        &namespace,
+        json!({ "compositionSelector": { "provider": "nobody" } }),
+    )
+    .await;
     lab.bind(&binding(&namespace, &class, "shop", "homeless")).await;
     let status = lab
-        .until(&namespace, "shop-homeless", "Crossplane's error shows", |status| problem(status, reason::COMPOSITION_FAILED).is_some())
+        .until(
+            &namespace,
+            "shop-homeless",
+            "Crossplane's error shows",
+            |status| problem(status, reason::COMPOSITION_FAILED).is_some(),
+        )
         .await
         .status
         .unwrap();
@@ -86,20 +123,45 @@ async fn data_outlive_mistakes() {
     lab.bind(&wish).await;
     lab.until_ready(&namespace, "shop-orders").await;
     let first = lab.claims(&namespace).get("shop-orders").await.unwrap().uid();
-    assert!(err(lab.claims(&namespace).delete("shop-orders", &DeleteParams::default()).await).contains("holds data"));
-    lab.bindings(&namespace).delete("shop-orders", &DeleteParams::background()).await.unwrap();
+    assert!(
+        err(lab
+            .claims(&namespace)
+            .delete("shop-orders", &DeleteParams::default())
+            .await)
+        .contains("holds data")
+    );
+    lab.bindings(&namespace)
+        .delete("shop-orders", &DeleteParams::background())
+        .await
+        .unwrap();
     eventually("the binding goes", || async {
-        ensure!(lab.bindings(&namespace).get_opt("shop-orders").await?.is_none(), "there");
+        ensure!(
+            lab.bindings(&namespace).get_opt("shop-orders").await?.is_none(),
+            "there"
+        );
         Ok(())
     })
     .await;
     lab.bind(&wish).await;
     lab.until_ready(&namespace, "shop-orders").await;
-    assert_eq!(lab.claims(&namespace).get("shop-orders").await.unwrap().uid(), first);
-    lab.patch_binding(&namespace, "shop-orders", json!({ "spec": { "released": true } })).await.unwrap();
-    lab.until(&namespace, "shop-orders", "it is released", |status| status.tombstone.is_some()).await;
-    data::delete(&lab.client(), &kinds::CLAIMS, &namespace, "shop-orders").await.unwrap();
-    lab.until(&namespace, "shop-orders", "the data are deleted", |status| status.phase == Some(ClaimPhase::Deleted)).await;
+    assert_eq!(
+        lab.claims(&namespace).get("shop-orders").await.unwrap().uid(),
+        first
+    );
+    lab.patch_binding(&namespace, "shop-orders", json!({ "spec": { "released": true } }))
+        .await
+        .unwrap();
+    lab.until(&namespace, "shop-orders", "it is released", |status| {
+        status.tombstone.is_some()
+    })
+    .await;
+    data::delete(&lab.client(), &kinds::CLAIMS, &namespace, "shop-orders")
+        .await
+        .unwrap();
+    lab.until(&namespace, "shop-orders", "the data are deleted", |status| {
+        status.phase == Some(ClaimPhase::Deleted)
+    })
+    .await;
     drop(broker);
     lab.clean(&namespace).await;
 }

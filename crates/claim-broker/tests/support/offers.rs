@@ -21,28 +21,155 @@ use super::{Lab, documents};
 
 /// `spec.forProvider` of the kinds that we compose, as the providers publish it: those fields that we use or might.
 const FIELDS: [(&str, &[&str]); 13] = [
-    ("rds Instance", &["allocatedStorage", "applyImmediately", "autoGeneratePassword", "autoMinorVersionUpgrade",
-        "backupRetentionPeriod", "backupWindow", "copyTagsToSnapshot", "dbName", "dbSubnetGroupName", "deletionProtection", "engine",
-        "engineVersion", "finalSnapshotIdentifier", "instanceClass", "kmsKeyId", "maintenanceWindow", "maxAllocatedStorage", "multiAz",
-        "parameterGroupName", "passwordSecretRef", "publiclyAccessible", "region", "skipFinalSnapshot", "storageEncrypted", "storageType",
-        "tags", "username", "vpcSecurityGroupIds"]),
-    ("elasticache ReplicationGroup", &["applyImmediately", "atRestEncryptionEnabled", "authTokenSecretRef", "autoGenerateAuthToken",
-        "automaticFailoverEnabled", "description", "engine", "engineVersion", "kmsKeyId", "maintenanceWindow", "multiAzEnabled", "nodeType",
-        "numCacheClusters", "parameterGroupName", "port", "region", "securityGroupIds", "snapshotRetentionLimit", "subnetGroupName", "tags",
-        "transitEncryptionEnabled"]),
-    ("sqs Queue", &["contentBasedDeduplication", "delaySeconds", "fifoQueue", "kmsMasterKeyId", "maxMessageSize", "messageRetentionSeconds",
-        "name", "policy", "receiveWaitTimeSeconds", "redriveAllowPolicy", "redrivePolicy", "region", "sqsManagedSseEnabled", "tags",
-        "visibilityTimeoutSeconds"]),
-    ("s3 Bucket", &["forceDestroy", "objectLockEnabled", "region", "tags"]),
-    ("s3 BucketVersioning", &["bucket", "bucketRef", "bucketSelector", "expectedBucketOwner", "region", "versioningConfiguration"]),
-    ("s3 BucketLifecycleConfiguration", &["bucket", "bucketRef", "bucketSelector", "expectedBucketOwner", "region", "rule"]),
-    ("s3 BucketServerSideEncryptionConfiguration", &["bucket", "bucketRef", "bucketSelector", "expectedBucketOwner", "region", "rule"]),
-    ("s3 BucketPublicAccessBlock", &["blockPublicAcls", "blockPublicPolicy", "bucket", "bucketRef", "bucketSelector", "ignorePublicAcls",
-        "region", "restrictPublicBuckets"]),
-    ("iam User", &["forceDestroy", "path", "permissionsBoundary", "tags"]),
+    (
+        "rds Instance",
+        &[
+            "allocatedStorage",
+            "applyImmediately",
+            "autoGeneratePassword",
+            "autoMinorVersionUpgrade",
+            "backupRetentionPeriod",
+            "backupWindow",
+            "copyTagsToSnapshot",
+            "dbName",
+            "dbSubnetGroupName",
+            "deletionProtection",
+            "engine",
+            "engineVersion",
+            "finalSnapshotIdentifier",
+            "instanceClass",
+            "kmsKeyId",
+            "maintenanceWindow",
+            "maxAllocatedStorage",
+            "multiAz",
+            "parameterGroupName",
+            "passwordSecretRef",
+            "publiclyAccessible",
+            "region",
+            "skipFinalSnapshot",
+            "storageEncrypted",
+            "storageType",
+            "tags",
+            "username",
+            "vpcSecurityGroupIds",
+        ],
+    ),
+    (
+        "elasticache ReplicationGroup",
+        &[
+            "applyImmediately",
+            "atRestEncryptionEnabled",
+            "authTokenSecretRef",
+            "autoGenerateAuthToken",
+            "automaticFailoverEnabled",
+            "description",
+            "engine",
+            "engineVersion",
+            "kmsKeyId",
+            "maintenanceWindow",
+            "multiAzEnabled",
+            "nodeType",
+            "numCacheClusters",
+            "parameterGroupName",
+            "port",
+            "region",
+            "securityGroupIds",
+            "snapshotRetentionLimit",
+            "subnetGroupName",
+            "tags",
+            "transitEncryptionEnabled",
+        ],
+    ),
+    (
+        "sqs Queue",
+        &[
+            "contentBasedDeduplication",
+            "delaySeconds",
+            "fifoQueue",
+            "kmsMasterKeyId",
+            "maxMessageSize",
+            "messageRetentionSeconds",
+            "name",
+            "policy",
+            "receiveWaitTimeSeconds",
+            "redriveAllowPolicy",
+            "redrivePolicy",
+            "region",
+            "sqsManagedSseEnabled",
+            "tags",
+            "visibilityTimeoutSeconds",
+        ],
+    ),
+    (
+        "s3 Bucket",
+        &["forceDestroy", "objectLockEnabled", "region", "tags"],
+    ),
+    (
+        "s3 BucketVersioning",
+        &[
+            "bucket",
+            "bucketRef",
+            "bucketSelector",
+            "expectedBucketOwner",
+            "region",
+            "versioningConfiguration",
+        ],
+    ),
+    (
+        "s3 BucketLifecycleConfiguration",
+        &[
+            "bucket",
+            "bucketRef",
+            "bucketSelector",
+            "expectedBucketOwner",
+            "region",
+            "rule",
+        ],
+    ),
+    (
+        "s3 BucketServerSideEncryptionConfiguration",
+        &[
+            "bucket",
+            "bucketRef",
+            "bucketSelector",
+            "expectedBucketOwner",
+            "region",
+            "rule",
+        ],
+    ),
+    (
+        "s3 BucketPublicAccessBlock",
+        &[
+            "blockPublicAcls",
+            "blockPublicPolicy",
+            "bucket",
+            "bucketRef",
+            "bucketSelector",
+            "ignorePublicAcls",
+            "region",
+            "restrictPublicBuckets",
+        ],
+    ),
+    (
+        "iam User",
+        &["forceDestroy", "path", "permissionsBoundary", "tags"],
+    ),
     ("iam Policy", &["description", "path", "policy", "tags"]),
-    ("iam UserPolicyAttachment", &["policyArn", "policyArnRef", "policyArnSelector", "user", "userRef", "userSelector"]),
-    ("iam AccessKey", &["pgpKey", "status", "user", "userRef", "userSelector"]),
+    (
+        "iam UserPolicyAttachment",
+        &[
+            "policyArn",
+            "policyArnRef",
+            "policyArnSelector",
+            "user",
+            "userRef",
+            "userSelector",
+        ],
+    ),
+    (
+        "iam AccessKey",
+        &["pgpKey", "status", "user", "userRef", "userSelector"],
+    ),
     ("kubernetes Object", &["manifest"]),
 ];
 
@@ -59,7 +186,12 @@ pub(crate) async fn every_class_is_composed(lab: &Lab, generation: u8) {
     let kinds: BTreeSet<(String, String)> = compositions
         .iter()
         .flat_map(|composing| &composing.resources)
-        .map(|resource| (text(&resource["base"]["apiVersion"]), text(&resource["base"]["kind"])))
+        .map(|resource| {
+            (
+                text(&resource["base"]["apiVersion"]),
+                text(&resource["base"]["kind"]),
+            )
+        })
         .filter(|(version, _)| version.contains(".io/"))
         .collect();
     for (version, kind) in &kinds {
@@ -68,7 +200,10 @@ pub(crate) async fn every_class_is_composed(lab: &Lab, generation: u8) {
     for composing in &compositions {
         let mut object = composing.object.clone();
         // The embedded stand-in of the function does not compose connection Secrets, which have nothing to do with the rest.
-        if let Some(input) = object.pointer_mut("/spec/pipeline/0/input").and_then(Value::as_object_mut) {
+        if let Some(input) = object
+            .pointer_mut("/spec/pipeline/0/input")
+            .and_then(Value::as_object_mut)
+        {
             input.remove("writeConnectionSecretToRef");
         }
         lab.apply(object).await;
@@ -82,9 +217,12 @@ pub(crate) async fn every_class_is_composed(lab: &Lab, generation: u8) {
     for (claim, provider) in &claims {
         let resources = &compositions.iter().find(|composing| {
             let of = text(&composing.object["spec"]["compositeTypeRef"]["kind"]);
-            composing.object["metadata"]["labels"]["provider"] == **provider && of.trim_start_matches('X') == claim["kind"]
+            composing.object["metadata"]["labels"]["provider"] == **provider
+                && of.trim_start_matches('X') == claim["kind"]
         });
-        let resources = &resources.unwrap_or_else(|| panic!("{provider} has no Composition for {}", claim["kind"])).resources;
+        let resources = &resources
+            .unwrap_or_else(|| panic!("{provider} has no Composition for {}", claim["kind"]))
+            .resources;
         eventually_within(Duration::from_secs(90), "the class is composed", || async {
             play(lab, &kinds).await?;
             composed(lab, claim, &namespace, resources.len(), provider == "aws").await
@@ -96,29 +234,58 @@ pub(crate) async fn every_class_is_composed(lab: &Lab, generation: u8) {
     let known: BTreeMap<&str, &[&str]> = FIELDS.into();
     for (version, kind) in &kinds {
         let group = version.split(['.', '/']).next().unwrap_or_default();
-        let fields = known.get(format!("{group} {kind}").as_str()).unwrap_or_else(|| panic!("{version} {kind} is not known"));
-        for object in api(lab, version, kind, None).list(&ListParams::default()).await.unwrap() {
+        let fields = known
+            .get(format!("{group} {kind}").as_str())
+            .unwrap_or_else(|| panic!("{version} {kind} is not known"));
+        for object in api(lab, version, kind, None)
+            .list(&ListParams::default())
+            .await
+            .unwrap()
+        {
             let set = object.data["spec"]["forProvider"].as_object().unwrap();
-            let wrong: Vec<_> = set.keys().filter(|field| !fields.contains(&field.as_str())).collect();
-            assert!(wrong.is_empty(), "{kind} {} has no fields {wrong:?}", object.name_any());
+            let wrong: Vec<_> = set
+                .keys()
+                .filter(|field| !fields.contains(&field.as_str()))
+                .collect();
+            assert!(
+                wrong.is_empty(),
+                "{kind} {} has no fields {wrong:?}",
+                object.name_any()
+            );
         }
     }
     for (claim, _) in &claims {
-        let claims = api(lab, "platform.idp.dev/v1alpha1", &text(&claim["kind"]), Some(&namespace));
-        let _ = claims.delete(&text(&claim["metadata"]["name"]), &Default::default()).await;
+        let claims = api(
+            lab,
+            "platform.idp.dev/v1alpha1",
+            &text(&claim["kind"]),
+            Some(&namespace),
+        );
+        let _ = claims
+            .delete(&text(&claim["metadata"]["name"]), &Default::default())
+            .await;
     }
     let _ = lab.test.delete_namespace(&namespace).await;
 }
 
 fn compositions(generation: u8) -> Vec<Composing> {
     let folder = format!("infrastructure/crossplane/compositions/crossplane-{generation}");
-    let files = ["aws", "local"].iter().flat_map(|cloud| files(&format!("{folder}/{cloud}")));
+    let files = ["aws", "local"]
+        .iter()
+        .flat_map(|cloud| files(&format!("{folder}/{cloud}")));
     files
         .flat_map(|file| documents(&file))
         .map(|object| {
             let spec = &object["spec"];
-            let resources = if generation == 1 { &spec["resources"] } else { &spec["pipeline"][0]["input"]["resources"] };
-            Composing { resources: resources.as_array().unwrap().clone(), object }
+            let resources = if generation == 1 {
+                &spec["resources"]
+            } else {
+                &spec["pipeline"][0]["input"]["resources"]
+            };
+            Composing {
+                resources: resources.as_array().unwrap().clone(),
+                object,
+            }
         })
         .collect()
 }
@@ -128,7 +295,9 @@ fn claims(generation: u8, namespace: &str) -> Vec<(Value, String)> {
     let classes = files(&format!("platform/claim-classes/crossplane-{generation}"));
     let classes = classes.into_iter().flat_map(|file| {
         let environment = file.file_stem().unwrap().to_string_lossy().into_owned();
-        documents(&file).into_iter().map(move |class| (environment.clone(), class))
+        documents(&file)
+            .into_iter()
+            .map(move |class| (environment.clone(), class))
     });
     let mut claims = Vec::new();
     for (environment, class) in classes {
@@ -148,7 +317,8 @@ fn claims(generation: u8, namespace: &str) -> Vec<(Value, String)> {
             ..ClaimBindingSpec::default()
         };
         let inputs = offer::inputs(&class.spec, namespace, &name, &binding);
-        let mut spec = offer::claim_spec(&class.spec, &inputs, binding.secret.as_deref()).expect("it can be filled in");
+        let mut spec =
+            offer::claim_spec(&class.spec, &inputs, binding.secret.as_deref()).expect("it can be filled in");
         drop_nulls(&mut spec);
         let provider = class.spec.composition_selector["provider"].clone();
         let claim = json!({ "apiVersion": class.spec.resource.api_version, "kind": class.spec.resource.kind,
@@ -160,9 +330,7 @@ fn claims(generation: u8, namespace: &str) -> Vec<(Value, String)> {
 
 /// Plays the providers: all that is composed is there at once.
 async fn play(lab: &Lab, kinds: &BTreeSet<(String, String)>) -> Result<()> {
-    let said = |type_: &str| {
-        json!({ "type": type_, "status": "True", "reason": "Test", "lastTransitionTime": "2026-01-01T00:00:00Z" })
-    };
+    let said = |type_: &str| json!({ "type": type_, "status": "True", "reason": "Test", "lastTransitionTime": "2026-01-01T00:00:00Z" });
     let status = json!({ "status": {
         "atProvider": { "arn": "arn:aws:test", "url": "http://queue", "address": "database", "primaryEndpointAddress": "cache",
             "bucketRegionalDomainName": "bucket" },
@@ -173,7 +341,13 @@ async fn play(lab: &Lab, kinds: &BTreeSet<(String, String)>) -> Result<()> {
             if object.data["status"].is_null() {
                 let namespace = object.namespace();
                 let objects = api(lab, version, kind, namespace.as_deref());
-                objects.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(&status)).await?;
+                objects
+                    .patch_status(
+                        &object.name_any(),
+                        &PatchParams::default(),
+                        &Patch::Merge(&status),
+                    )
+                    .await?;
             }
         }
     }
@@ -184,21 +358,38 @@ async fn play(lab: &Lab, kinds: &BTreeSet<(String, String)>) -> Result<()> {
 /// volumes, which fake nodes do not have.
 async fn composed(lab: &Lab, claim: &Value, namespace: &str, count: usize, ready: bool) -> Result<()> {
     let (version, kind) = (text(&claim["apiVersion"]), text(&claim["kind"]));
-    let claim = api(lab, &version, &kind, Some(namespace)).get(&text(&claim["metadata"]["name"])).await?;
+    let claim = api(lab, &version, &kind, Some(namespace))
+        .get(&text(&claim["metadata"]["name"]))
+        .await?;
     let (references, of) = match claim.data["spec"]["resourceRef"]["name"].as_str() {
         Some(composite) => {
-            let composite = api(lab, &version, &format!("X{kind}"), None).get(composite).await?;
+            let composite = api(lab, &version, &format!("X{kind}"), None)
+                .get(composite)
+                .await?;
             (composite.data["spec"]["resourceRefs"].clone(), composite)
         }
-        None => (claim.data["spec"]["crossplane"]["resourceRefs"].clone(), claim.clone()),
+        None => (
+            claim.data["spec"]["crossplane"]["resourceRefs"].clone(),
+            claim.clone(),
+        ),
     };
     let found = references.as_array().map_or(0, Vec::len);
-    ensure!(found == count, "{}: {found} of {count} resources: {}", claim.name_any(), of.data["status"]);
+    ensure!(
+        found == count,
+        "{}: {found} of {count} resources: {}",
+        claim.name_any(),
+        of.data["status"]
+    );
     let is = |type_: &str| {
         let mut conditions = of.data["status"]["conditions"].as_array().into_iter().flatten();
         conditions.any(|condition| condition["type"] == type_ && condition["status"] == "True")
     };
-    ensure!(is("Synced") && (!ready || is("Ready")), "{}: {}", claim.name_any(), of.data["status"]);
+    ensure!(
+        is("Synced") && (!ready || is("Ready")),
+        "{}: {}",
+        claim.name_any(),
+        of.data["status"]
+    );
     Ok(())
 }
 
@@ -218,12 +409,15 @@ fn definition(version: &str, kind: &str, namespaced: bool) -> Value {
 
 fn plural(kind: &str) -> String {
     let kind = kind.to_lowercase();
-    kind.strip_suffix('y').filter(|rest| !rest.ends_with('e')).map_or_else(|| format!("{kind}s"), |rest| format!("{rest}ies"))
+    kind.strip_suffix('y')
+        .filter(|rest| !rest.ends_with('e'))
+        .map_or_else(|| format!("{kind}s"), |rest| format!("{rest}ies"))
 }
 
 fn api(lab: &Lab, version: &str, kind: &str, namespace: Option<&str>) -> Api<DynamicObject> {
     let (group, version) = version.split_once('/').unwrap();
-    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural(kind));
+    let resource =
+        ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural(kind));
     match namespace {
         Some(namespace) => Api::namespaced_with(lab.client(), namespace, &resource),
         None => Api::all_with(lab.client(), &resource),

@@ -9,7 +9,8 @@ use kube::ResourceExt;
 
 use super::{CertificateBindingController, holder};
 use crate::{
-    facts::CertificateFacts,
+    facts::{self, CertificateFacts},
+    kinds::{CERTIFICATE, CERTIFICATE_REQUEST},
     knowledge::{self, Shared},
     rules::{Asker, Policy},
     secret,
@@ -41,8 +42,6 @@ pub struct ObservedHost {
 
 /// How old a denied Certificate must be to be made anew: whatever denies it over and over must not keep us busy.
 const DENIED_BEFORE: SignedDuration = SignedDuration::from_secs(60);
-/// cert-manager's reason of a Certificate whose request an approver denied.
-const DENIED: &str = "Denied";
 
 pub(super) fn observe(
     binding: &Arc<CertificateBinding>,
@@ -59,16 +58,19 @@ pub(super) fn observe(
     let gateway = &binding.spec.secret_namespace;
     let hosts = binding.spec.hosts.iter().map(|bound| {
         let holder = holder(&bound.host, gateway, &own, &policies, view, shared);
-        let certificate = knowledge::certificate(gateway, &secret::name(&bound.host), shared);
+        let name = secret::name(&bound.host);
+        // By our own cache, which knows at once when it is gone.
+        let own_certificate = view.facts(CERTIFICATE, gateway, &name);
+        let own_certificate = own_certificate.and_then(|facts| facts::parse::<CertificateFacts>(&facts));
         ObservedHost {
-            denied_before: certificate
-                .as_ref()
-                .is_some_and(|certificate| denied_before(certificate, now)),
+            denied_before: own_certificate.is_some_and(|certificate| {
+                is_old(&certificate, now) && is_denied(&certificate, gateway, shared)
+            }),
             shared: holder
                 .as_ref()
                 .is_some_and(|holder| same_application(binding, holder, view)),
             holder,
-            certificate,
+            certificate: knowledge::certificate(gateway, &name, shared),
         }
     });
     Ok(Observed {
@@ -78,13 +80,22 @@ pub(super) fn observe(
     })
 }
 
-fn denied_before(certificate: &CertificateFacts, now: Timestamp) -> bool {
-    let denied = certificate
-        .failure
-        .as_ref()
-        .is_some_and(|failure| failure.reason == DENIED);
+fn is_old(certificate: &CertificateFacts, now: Timestamp) -> bool {
     let created = certificate.created.parse::<Timestamp>();
-    denied && created.is_ok_and(|created| now.duration_since(created) > DENIED_BEFORE)
+    created.is_ok_and(|created| now.duration_since(created) > DENIED_BEFORE)
+}
+
+/// Whether its last attempt failed because its request was denied: of the Certificate itself that cannot be told.
+fn is_denied(certificate: &CertificateFacts, namespace: &str, shared: &Shared) -> bool {
+    certificate.failure.is_some()
+        && shared
+            .all_facts(CERTIFICATE_REQUEST)
+            .iter()
+            .any(|(key, request)| {
+                key.namespace == namespace
+                    && request["certificateUid"] == certificate.uid.as_str()
+                    && request["denied"] == true
+            })
 }
 
 fn same_application(

@@ -173,16 +173,7 @@ async fn renewal_is_visible_and_changes_no_version() {
         .await
         .status
         .unwrap();
-    // As `cmctl renew` does.
-    let name = secret::name(&host);
-    let condition = json!({"status": {"conditions": [{
-        "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "by hand",
-        "lastTransitionTime": "2026-01-01T00:00:00Z",
-    }]}});
-    lab.certificates(&lab.gateway)
-        .patch_status(&name, &PatchParams::default(), &Patch::Merge(&condition))
-        .await
-        .unwrap();
+    lab.renew(&secret::name(&host)).await;
     let renewed = lab
         .binding_becomes(&lab.ns, "shop", LONG, "it is renewed", |binding| {
             is_ready(binding) && revisions(binding, 2)
@@ -191,6 +182,42 @@ async fn renewal_is_visible_and_changes_no_version() {
         .status
         .unwrap();
     assert_eq!(renewed.version, first.version);
+    lab.clean().await;
+}
+
+#[tokio::test]
+async fn a_renewal_that_was_denied_is_tried_again_at_once_when_policies_allow_it() {
+    let lab = Lab::enter().await;
+    lab.policy(json!({})).await;
+    let host = lab.host("shop");
+    lab.bind(&lab.ns, "shop", &[&host]).await;
+    lab.binding_becomes(&lab.ns, "shop", LONG, "it is issued", is_ready)
+        .await;
+    let name = secret::name(&host);
+    let first = lab.certificates(&lab.gateway).get(&name).await.unwrap();
+    let issued = lab.issued(&lab.gateway, &name, SOON).await;
+    lab.policy(json!({"names": {"dns": {"exact": ["elsewhere.test"]}}}))
+        .await;
+    lab.binding_becomes(&lab.ns, "shop", SOON, "it is told", |binding| {
+        reasons(binding) == ["NotAllowedAnyMore"]
+    })
+    .await;
+    lab.renew(&name).await;
+    lab.binding_becomes(&lab.ns, "shop", LONG, "its renewal is denied", |binding| {
+        is_ready(binding) && reasons(binding) == ["NotAllowedAnyMore", "NotRenewed"]
+    })
+    .await;
+    // A Certificate must have been there for a minute to be made anew.
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    lab.policy(json!({})).await;
+    lab.binding_becomes(&lab.ns, "shop", LONG, "it is as if nothing had been", |binding| {
+        is_ready(binding) && reasons(binding).is_empty()
+    })
+    .await;
+    let second = lab.certificates(&lab.gateway).get(&name).await.unwrap();
+    assert_ne!(first.metadata.uid, second.metadata.uid);
+    // Its Secret was there all the time.
+    assert_eq!(lab.issued(&lab.gateway, &name, SOON).await, issued);
     lab.clean().await;
 }
 

@@ -9,7 +9,7 @@ use idp_certificate_policy::request::CertificateRequest;
 use idp_testkit::eventually_within;
 use kube::{
     Api, ResourceExt,
-    api::{DynamicObject, PostParams},
+    api::{DynamicObject, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
 
@@ -40,6 +40,18 @@ impl Lab {
             Ok(())
         })
         .await;
+    }
+
+    /// Has a Certificate beside the gateway renewed, as `cmctl renew` does.
+    pub(crate) async fn renew(&self, name: &str) {
+        let condition = json!({"status": {"conditions": [{
+            "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "by hand",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }]}});
+        self.certificates(&self.gateway)
+            .patch_status(name, &PatchParams::default(), &Patch::Merge(&condition))
+            .await
+            .unwrap();
     }
 
     /// A Certificate as somebody would write it, changed by `more`.

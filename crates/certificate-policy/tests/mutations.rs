@@ -1,6 +1,8 @@
 //! Mutated requests: none makes the reader panic, or takes it long, and none of them gets a name that a policy
 //! forbids. `IDP_MUTATIONS` says how many (1000000 is what is promised, and takes half a minute).
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
+
 use std::time::{Duration, Instant};
 
 use idp_certificate_policy::csr;

@@ -1,6 +1,7 @@
 //! What the sections `databases` and `storage` of an application become: bindings, environment variables, mounts and
 //! problems. Pure: the same answer for the controller, the command line and admission.
 
+mod inputs;
 mod items;
 mod kept;
 #[cfg(test)]

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use idp_api::{ClaimBindingSpec, ClaimClassSpec, claim_class::ClaimInput};
+use idp_api::{ClaimBindingSpec, ClaimClassSpec, claim_class::ClaimType};
 use idp_core::{
     Problem,
     capability::{EnvSource, Mount, MountSource, SectionRequest},
 };
 
-use super::{Known, items::Item};
+use super::{
+    Known,
+    inputs::{cannot_change, immutable, size, version},
+    items::Item,
+};
 use crate::{offer, reason};
 
 /// What one thing becomes.
@@ -169,7 +173,7 @@ fn class<'a>(item: &Item, name: &str, known: &'a Known) -> Result<&'a ClaimClass
         ))
         .at(engine_path(item)));
     }
-    let volume = class.resource.type_ == idp_api::claim_class::ClaimType::PersistentVolumeClaim;
+    let volume = class.resource.type_ == ClaimType::PersistentVolumeClaim;
     if item.is_volume() && !volume {
         return Err(
             offer::invalid("it serves volumes, so its resource must be a PersistentVolumeClaim")
@@ -240,103 +244,6 @@ pub(crate) fn quota_exceeded(class: &str, quota: usize) -> Problem {
         format!("the namespace may have {quota} of the class {class}, and has them; kept data count too"),
     )
     .hint("remove one, delete data that are kept (`idp-cli data list`), or have the class's quota raised")
-}
-
-fn version(
-    item: &Item,
-    class: &ClaimClassSpec,
-    before: Option<&ClaimBindingSpec>,
-    problems: &mut Vec<Problem>,
-) -> Option<String> {
-    let before = before.and_then(|before| before.version.clone());
-    let Some(version) = &item.version else {
-        // A new default is for new databases: nobody's is upgraded because the class changed.
-        return before.or_else(|| class.default_version.clone());
-    };
-    if !class.versions.contains(version) && before.as_ref() != Some(version) {
-        let choice = choice("versions", class.versions.iter());
-        let message = format!("{} {version} is not offered", item.engine);
-        problems.push(
-            Problem::error(reason::UNKNOWN_VERSION, message)
-                .at(format!("{}.version", item.path))
-                .hint(choice),
-        );
-    }
-    Some(version.clone())
-}
-
-fn size(
-    item: &Item,
-    class: &ClaimClassSpec,
-    before: Option<&ClaimBindingSpec>,
-    problems: &mut Vec<Problem>,
-) -> Option<String> {
-    if item.is_volume() {
-        return item.size.clone();
-    }
-    let before = before.and_then(|before| before.size.clone());
-    let Some(size) = &item.size else {
-        return before.or_else(|| class.default_size.clone());
-    };
-    if !class.sizes.contains_key(size) {
-        let choice = choice("sizes", class.sizes.keys());
-        let message = format!("the size {size} is not offered for {}", item.engine);
-        problems.push(
-            Problem::error(reason::UNKNOWN_SIZE, message)
-                .at(format!("{}.size", item.path))
-                .hint(choice),
-        );
-    }
-    Some(size.clone())
-}
-
-fn choice<'a>(what: &str, offered: impl Iterator<Item = &'a String>) -> String {
-    let offered: Vec<&str> = offered.map(String::as_str).collect();
-    if offered.is_empty() {
-        format!("the class offers no {what}: leave it out")
-    } else {
-        format!("the class offers the {what} {}", offered.join(", "))
-    }
-}
-
-/// Fields that the class says cannot change, and that would.
-fn immutable(
-    item: &Item,
-    class: &ClaimClassSpec,
-    before: &ClaimBindingSpec,
-    now: &ClaimBindingSpec,
-) -> Vec<Problem> {
-    let changed = |input: &ClaimInput| {
-        let (field, before, now) = match input {
-            ClaimInput::Version => ("version", text(&before.version), text(&now.version)),
-            ClaimInput::Size => ("size", text(&before.size), text(&now.size)),
-            ClaimInput::Versioned => (
-                "versioned",
-                before.versioned.to_string(),
-                now.versioned.to_string(),
-            ),
-        };
-        (before != now).then(|| cannot_change(item, field, &before, &now))
-    };
-    class.immutable.iter().filter_map(changed).collect()
-}
-
-fn text(value: &Option<String>) -> String {
-    value.clone().unwrap_or_else(|| "nothing".to_owned())
-}
-
-fn cannot_change(item: &Item, field: &str, before: &str, now: &str) -> Problem {
-    Problem::error(
-        reason::IMMUTABLE_FIELD,
-        format!(
-            "the {field} of {} cannot change from {before} to {now}, because it exists",
-            item.name
-        ),
-    )
-    .at(format!("{}.{field}", item.path))
-    .hint(format!(
-        "add a database of another name with {field} {now}, copy the data, then remove this one"
-    ))
 }
 
 /// Buckets and volumes say by their place what they are.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, future::join_all};
 use idp_rpc::capability;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::timeout};
 use tonic::Code;
 
 use crate::lab::{Lab, WEBAPP, anywhere, eventually, plan};
@@ -133,11 +133,12 @@ async fn drained_servers_answer_what_is_under_way() {
         TcpStream::connect(server.address).await.is_err()
     })
     .await;
-    let ended = std::pin::pin!(watching).next().await.expect("it says why");
+    let ended = timeout(Duration::from_secs(2), std::pin::pin!(watching).next()).await;
+    let ended = ended.expect("the stream ends").expect("it says why");
     assert_eq!(ended.unwrap_err().code(), Code::Unavailable);
     assert!(!server.task.is_finished(), "a call is under way");
     lab.stub.release();
     slow.await.unwrap().unwrap();
-    let ended = tokio::time::timeout(Duration::from_secs(2), server.task).await;
+    let ended = timeout(Duration::from_secs(2), server.task).await;
     ended.expect("it ends after the last call").unwrap().unwrap();
 }

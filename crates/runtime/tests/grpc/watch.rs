@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use idp_rpc::capability;
 use tokio::time::timeout;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::lab::{Lab, WEBAPP, anywhere, eventually};
 
@@ -31,7 +31,8 @@ async fn a_stream_delivers_ends_with_its_server_and_is_opened_again() {
     assert_eq!(next(&mut other).await.unwrap().unwrap(), ["shop", "bank"]);
 
     server.kill();
-    assert!(next(&mut stream).await.is_none_or(|end| end.is_err()));
+    let end = next(&mut stream).await.expect("it says why").unwrap_err();
+    assert_eq!(end.code(), Code::Unavailable, "{end}");
     assert!(peer.open(capability::watch).await.is_err());
     assert!(peer.silent_since().is_some());
 

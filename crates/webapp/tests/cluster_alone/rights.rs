@@ -147,19 +147,18 @@ async fn live(lab: &Lab, namespace: &str) {
     ready(lab, &app).await;
 }
 
-/// An answer with every kind of binding, each with the section in it.
-fn every_binding(request: &SectionRequest) -> SectionPlan {
-    let (application, mark) = (
-        &request.application,
-        request.section["mark"].as_str().unwrap_or_default(),
-    );
+/// An answer with every kind of binding but one, each with the section in it.
+fn mail(request: &SectionRequest) -> SectionPlan {
+    let (application, mark) = (&request.application, &request.section["mark"]);
+    let secret =
+        json!({ "name": "x", "path": "spec", "target": "x", "remoteKey": "x", "refreshInterval": "1h" });
     let specs = [
         (
             kinds::SECRET_BINDING,
             json!({
                 "application": application,
                 "store": { "name": mark, "kind": "SecretStore" },
-                "secrets": [{ "name": "x", "path": "spec", "target": "x", "remoteKey": "x", "refreshInterval": "1h" }],
+                "secrets": [secret],
             }),
         ),
         (
@@ -172,33 +171,48 @@ fn every_binding(request: &SectionRequest) -> SectionPlan {
             }),
         ),
         (
-            kinds::CLAIM_BINDING,
-            json!({
-                "application": application, "name": "x", "path": "spec", "engine": "x", "class": mark,
-            }),
-        ),
-        (
             kinds::CAPABILITY_BINDING,
-            json!({
-                "capability": "mail", "application": application, "section": { "mark": mark },
-            }),
+            json!({ "capability": "mail", "application": application, "section": { "mark": mark } }),
         ),
     ];
-    let bindings = specs.map(|(kind, spec)| Binding {
+    answer(specs.map(|(kind, spec)| binding(kind, request, spec)))
+}
+
+/// An answer with a claim for a database, as long as one is wanted.
+fn claims(request: &SectionRequest) -> SectionPlan {
+    let databases = request.section["databases"].as_array();
+    answer(databases.into_iter().flatten().map(|database| {
+        let spec = json!({
+            "application": request.application, "name": database["name"], "path": "spec.databases[0]",
+            "engine": database["engine"], "class": "x", "size": database["size"],
+        });
+        binding(kinds::CLAIM_BINDING, request, spec)
+    }))
+}
+
+fn binding(kind: Kind, request: &SectionRequest, spec: Value) -> Binding {
+    Binding {
         kind: kind.kind.to_owned(),
-        name: application.clone(),
+        name: request.application.clone(),
         spec,
-    });
+    }
+}
+
+fn answer(bindings: impl IntoIterator<Item = Binding>) -> SectionPlan {
     SectionPlan {
-        bindings: bindings.into(),
+        bindings: bindings.into_iter().collect(),
         ..SectionPlan::default()
     }
 }
 
-/// A section of a capability comes, changes and goes. Its bindings are never served: the pods only wait.
+/// Sections of capabilities come, change and go. Their bindings are never served: the pods only wait.
 async fn bindings(lab: &Lab, app: &WebApplication, namespace: &str) {
     for mark in ["one", "two"] {
-        change(lab, app, json!({ "capabilities": { "mail": { "mark": mark } } })).await;
+        let wanted = json!({
+            "capabilities": { "mail": { "mark": mark } },
+            "databases": [{ "name": "x", "engine": "postgres", "size": mark }],
+        });
+        change(lab, app, wanted).await;
         eventually_within(LONG, "the bindings are as asked", || async {
             for kind in kinds::BINDINGS {
                 let name = app.metadata.name.as_deref().unwrap_or_default();
@@ -210,7 +224,7 @@ async fn bindings(lab: &Lab, app: &WebApplication, namespace: &str) {
         })
         .await;
     }
-    change(lab, app, json!({ "capabilities": null })).await;
+    change(lab, app, json!({ "capabilities": null, "databases": null })).await;
     gone(lab, namespace, &kinds::BINDINGS).await;
     ready(lab, app).await;
 }
@@ -241,8 +255,12 @@ async fn every_right_is_used_and_every_request_allowed() {
     let namespace = lab.test.namespace("rights").await.unwrap();
     let audit = lab.audit();
     let address = ([127, 0, 0, 1], 0).into();
-    let stub = Stub::start(&lab.test.cluster, address, "mail", every_binding);
-    let controller = lab.leader_beside("rights", &stub).await;
+    let cluster = &lab.test.cluster;
+    let stubs = [
+        Stub::start(cluster, address, "mail", mail),
+        Stub::start(cluster, address, "claims", claims),
+    ];
+    let controller = lab.leader_beside("rights", &stubs).await;
     live(&lab, &namespace).await;
     assert!(controller.stop().await.unwrap(), "it ends well");
 

@@ -63,14 +63,14 @@ impl Lab {
         controller
     }
 
-    /// The same, beside a capability.
-    pub(crate) async fn leader_beside(&self, log: &str, stub: &Stub) -> Controller {
+    /// The same, beside capabilities.
+    pub(crate) async fn leader_beside(&self, log: &str, stubs: &[Stub]) -> Controller {
         let certificates =
             idp_cluster::controller_certificates(&self.test.cluster, NAME).expect("certificates");
-        let tls = format!("--tls-dir={}", certificates.display());
-        let controller = self
-            .start(log, &[&tls, &format!("--capability={}", stub.peer())])
-            .await;
+        let mut args = vec![format!("--tls-dir={}", certificates.display())];
+        args.extend(stubs.iter().map(|stub| format!("--capability={}", stub.peer())));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let controller = self.start(log, &args).await;
         leads(&controller, Duration::from_secs(60)).await;
         controller
     }

@@ -6,9 +6,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use idp_api::certificate_policy::KeyAlgorithm;
 use serde::Deserialize;
 
+use idp_core::duration;
+
 use crate::{
     content::{Content, DEFAULT_LIFETIME, Flaw, Issuer, Key, MOST_NAMES, Names, check_names},
-    csr, duration,
+    csr,
     request::{CertificateRequestSpec, Text},
     rules,
 };

@@ -13,7 +13,6 @@ pub mod bound;
 pub mod capability;
 pub mod content;
 pub mod csr;
-pub mod duration;
 pub mod facts;
 pub mod kinds;
 pub mod knowledge;

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use idp_claim_broker::{
     capability::ClaimCapability,
     classes::ClaimClassController,
@@ -37,7 +37,7 @@ struct Cli {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Cli::parse()).await {
+    match run(cli()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Not by `return Err`: with RUST_BACKTRACE set, that would bury the reason under a backtrace.
@@ -45,6 +45,13 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The arguments. More is reconciled at a time than by other controllers: Crossplane, with up to a hundred requests under
+/// way, shares the API server, and many claims at once would wait for it.
+fn cli() -> Cli {
+    let command = Cli::command().mut_arg("max_concurrent_reconciles", |arg| arg.default_value("48"));
+    Cli::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {

@@ -64,6 +64,7 @@ const LOCAL_STORE: &[File] = manifests!["secrets/external-secrets/local.yaml"];
 const LOCAL_CERTIFICATES: &[File] = manifests![
     "secrets/cert-manager/local/issuers.yaml",
     "secrets/cert-manager/local/policies.yaml",
+    "platform/admission/certificates.yaml",
     "platform/admission/hosts.yaml",
 ];
 

@@ -32,6 +32,17 @@ pub fn seconds(text: &str) -> Option<u64> {
     Some(total)
 }
 
+/// The same for people, in the largest units: `90d`, `36h`, `90m`.
+pub fn text(seconds: u64) -> String {
+    match seconds {
+        0 => "0s".to_owned(),
+        _ if seconds.is_multiple_of(86_400) && seconds >= 2 * 86_400 => format!("{}d", seconds / 86_400),
+        _ if seconds.is_multiple_of(3600) => format!("{}h", seconds / 3600),
+        _ if seconds.is_multiple_of(60) => format!("{}m", seconds / 60),
+        _ => format!("{seconds}s"),
+    }
+}
+
 /// The same in the one form that Go gives back, such as `1m30s` or `2160h0m0s`. A controller that writes an object as a
 /// whole puts each duration into this form; written so from the start, nothing changes hands.
 pub fn canonical(seconds: u64) -> String {
@@ -66,6 +77,19 @@ mod tests {
             ("9999999999999999999h", None),
         ] {
             assert_eq!(seconds(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn for_people() {
+        for (seconds, expected) in [
+            (7_776_000, "90d"),
+            (86_400, "24h"),
+            (5400, "90m"),
+            (61, "61s"),
+            (0, "0s"),
+        ] {
+            assert_eq!(text(seconds), expected);
         }
     }
 

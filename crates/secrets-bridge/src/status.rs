@@ -6,7 +6,7 @@ use idp_api::{
     web_application::ChildStatus,
 };
 use idp_core::{
-    Applied, ConditionSet, Plan, Problem,
+    ConditionSet, Problem,
     condition::{READY, RECONCILING, STALLED, SYNCED},
     hash,
 };
@@ -118,7 +118,7 @@ pub(crate) fn status(
                 changed: seen.changed.clone(),
             })
             .collect(),
-        children: inventory(plan),
+        children: ChildStatus::inventory(plan),
     }
 }
 
@@ -202,22 +202,6 @@ fn version(seen: &[Seen<'_>]) -> String {
         })
         .collect();
     hash::of(&json!(all))
-}
-
-fn inventory(plan: &Plan<Applied>) -> Vec<ChildStatus> {
-    let mut children: Vec<ChildStatus> = plan
-        .children
-        .iter()
-        .map(|child| ChildStatus {
-            api_version: child.kind.api_version(),
-            kind: child.kind.kind.to_owned(),
-            name: child.name.clone(),
-            uid: child.uid.clone(),
-            held: child.held.clone(),
-        })
-        .collect();
-    children.sort();
-    children
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ pub fn status(
         observed_generation: app.meta().generation,
         conditions,
         problems,
-        children: inventory(plan),
+        children: ChildStatus::inventory(plan),
         // While there is no plan, what ran before keeps running, under the address that it had.
         url: validated.map_or_else(|| previous.url.clone(), url),
         replicas: Some(deployment.as_ref().map_or(0, |facts| facts.replicas)),
@@ -327,22 +327,6 @@ fn rollout_problem(reason: &str, message: &str) -> Problem {
         _ => "kubectl describe deployment says more",
     };
     Problem::error(reason, message.to_owned()).hint(hint)
-}
-
-fn inventory(plan: &Plan<Applied>) -> Vec<ChildStatus> {
-    let mut children: Vec<ChildStatus> = plan
-        .children
-        .iter()
-        .map(|child| ChildStatus {
-            api_version: child.kind.api_version(),
-            kind: child.kind.kind.to_owned(),
-            name: child.name.clone(),
-            uid: child.uid.clone(),
-            held: child.held.clone(),
-        })
-        .collect();
-    children.sort();
-    children
 }
 
 /// A problem in one line of a condition; its hint stands in `problems[]`.

@@ -1,6 +1,6 @@
 //! Status of a `WebApplication`.
 
-use idp_core::{Condition, Problem, StatusView};
+use idp_core::{Applied, Condition, Plan, Problem, StatusView};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,25 @@ pub struct ChildStatus {
     /// Why the plan leaves it as it is, while it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<String>,
+}
+
+impl ChildStatus {
+    /// The objects of a plan, sorted, as a status lists them.
+    pub fn inventory(plan: &Plan<Applied>) -> Vec<Self> {
+        let mut children: Vec<Self> = plan
+            .children
+            .iter()
+            .map(|child| Self {
+                api_version: child.kind.api_version(),
+                kind: child.kind.kind.to_owned(),
+                name: child.name.clone(),
+                uid: child.uid.clone(),
+                held: child.held.clone(),
+            })
+            .collect();
+        children.sort();
+        children
+    }
 }
 
 impl StatusView for WebApplicationStatus {

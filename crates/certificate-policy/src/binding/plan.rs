@@ -1,12 +1,12 @@
 //! [`Validated`] -> the Certificates. Pure.
 
 use idp_api::certificate_policy::KeyAlgorithm;
-use idp_core::{Child, Plan, Prepared, labels};
+use idp_core::{Child, Plan, Prepared, duration, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
 use super::{NAME, ValidHost, Validated};
-use crate::{content::Content, duration, kinds::CERTIFICATE};
+use crate::{content::Content, kinds::CERTIFICATE};
 
 /// One Certificate for each host.
 pub fn plan(validated: &Validated) -> Plan<Prepared> {
@@ -44,8 +44,8 @@ fn spec(content: &Content, host: &str) -> Value {
         "issuerRef": {
             "name": content.issuer.name, "kind": content.issuer.kind, "group": content.issuer.group,
         },
-        "duration": duration::kubernetes(content.lifetime),
-        "renewBefore": content.renew_before.map(duration::kubernetes),
+        "duration": duration::canonical(content.lifetime),
+        "renewBefore": content.renew_before.map(duration::canonical),
         "usages": content.usages,
         // A new key with each certificate: one that leaked is of no use for longer than that.
         "privateKey": {"algorithm": algorithm, "size": size, "rotationPolicy": "Always"},

@@ -101,7 +101,7 @@ pub fn status(
             .clone()
             .or_else(|| issued_once.then(|| ISSUED.to_owned())),
         certificates,
-        children: inventory(plan),
+        children: ChildStatus::inventory(plan),
     }
 }
 
@@ -233,20 +233,4 @@ fn problem(known: &Known<'_>, now: Timestamp) -> Option<Problem> {
 
 fn time(text: Option<&str>) -> Option<Timestamp> {
     text?.parse().ok()
-}
-
-fn inventory(plan: &Plan<Applied>) -> Vec<ChildStatus> {
-    let mut children: Vec<ChildStatus> = plan
-        .children
-        .iter()
-        .map(|child| ChildStatus {
-            api_version: child.kind.api_version(),
-            kind: child.kind.kind.to_owned(),
-            name: child.name.clone(),
-            uid: child.uid.clone(),
-            held: child.held.clone(),
-        })
-        .collect();
-    children.sort();
-    children
 }

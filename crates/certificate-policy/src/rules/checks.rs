@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use idp_api::certificate_policy::KeyAlgorithm;
 
 use super::{Asker, NAMESPACE_NOT_SELECTED, Policy, Violation, policy::Bounds, selector::selects};
+use idp_core::duration;
+
 use crate::{
     content::{Content, Key},
-    duration,
     names::DnsName,
 };
 

@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use idp_api::certificate_policy::{
     AllowedKey, Bounds as Written, CertificatePolicySpec, KeyAlgorithm, NamespaceSelector,
 };
-use idp_core::Problem;
+use idp_core::{Problem, duration};
 use ipnet::IpNet;
 
 use crate::{
     content::{Content, DEFAULT_LIFETIME, Issuer, Key, Names},
-    duration,
     names::{DnsPattern, Malformed, UriPattern},
 };
 

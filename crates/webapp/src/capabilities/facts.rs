@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    fn facts(status: Value) -> BindingFacts {
+    fn facts(status: &Value) -> BindingFacts {
         let object = json!({
             "apiVersion": "idp.dev/v1alpha1", "kind": "SecretBinding",
             "metadata": {"name": "shop", "generation": 2, "annotations": {
@@ -92,19 +92,19 @@ mod tests {
 
     #[test]
     fn pods_wait_for_the_version_of_the_present_plan() {
-        let there = facts(json!({"observedGeneration": 2, "version": "1"}));
+        let there = facts(&json!({"observedGeneration": 2, "version": "1"}));
         assert!(there.serves(&json!({"a": 1})));
         assert!(
             !there.serves(&json!({"a": 2})),
             "another plan is not carried out yet"
         );
-        assert!(!facts(json!({"observedGeneration": 1, "version": "1"})).serves(&json!({"a": 1})));
-        assert!(!facts(json!({"observedGeneration": 2})).serves(&json!({"a": 1})));
+        assert!(!facts(&json!({"observedGeneration": 1, "version": "1"})).serves(&json!({"a": 1})));
+        assert!(!facts(&json!({"observedGeneration": 2})).serves(&json!({"a": 1})));
     }
 
     #[test]
     fn a_passing_failure_keeps_the_version() {
-        let failing = facts(json!({
+        let failing = facts(&json!({
             "observedGeneration": 2, "version": "1",
             "conditions": [{"type": "Ready", "status": "False", "reason": "StoreDown", "message": "no answer"}],
         }));

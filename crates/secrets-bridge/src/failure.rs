@@ -18,6 +18,8 @@ pub(crate) enum Cause {
     KeyMissing,
     /// The key has no such property.
     PropertyMissing(String),
+    /// The key holds something else than properties, and all of them are wanted, or one.
+    NoProperties,
     /// The store does not serve this namespace.
     StoreNotAllowed,
     /// There is no such store.
@@ -44,6 +46,9 @@ pub(crate) fn cause(message: &str) -> Cause {
         "nosecreterror",
     ]) {
         Cause::KeyMissing
+    } else if has(&["unable to unmarshal secret"]) {
+        // What follows quotes the value.
+        Cause::NoProperties
     } else if let Some(property) = missing_property(message) {
         Cause::PropertyMissing(property)
     } else if has(&["is not allowed from namespace", "using cluster store"]) {
@@ -133,6 +138,12 @@ pub(crate) fn problem(secret: &BoundSecret, store: &StoreRef, cause: &Cause, ser
             format!("secret {key} of {store_name} has no property {property}"),
             format!("add {property} to {key}, or take it out of keys"),
         ),
+        Cause::NoProperties => (
+            "RemoteSecretNotJson",
+            "",
+            format!("secret {key} of {store_name} holds no properties: it is no JSON object"),
+            format!(r#"store an object such as {{"password": "…"}} under {key}"#),
+        ),
         Cause::StoreNotAllowed => (
             "StoreNotAllowed",
             "",
@@ -208,6 +219,10 @@ mod tests {
             (
                 "error processing spec.data[0] (key: team-a/shop/db), err: key pw does not exist in secret team-a/shop/db",
                 Cause::PropertyMissing("pw".into()),
+            ),
+            (
+                "error processing spec.dataFrom[0].extract, err: unable to unmarshal secret team-a/shop/db: invalid character 's' looking for beginning of value",
+                Cause::NoProperties,
             ),
             (
                 "error processing spec.dataFrom[0].extract, err: using cluster store \"aws\" is not allowed from namespace \"x\": denied by spec.condition",

@@ -185,6 +185,7 @@ fn kept(secret: &BoundSecret, previous: &SecretBindingStatus) -> Option<Cause> {
     })?;
     match told.reason.as_str() {
         "RemoteKeyMissing" => Some(Cause::KeyMissing),
+        "RemoteSecretNotJson" => Some(Cause::NoProperties),
         "StoreNotAllowed" => Some(Cause::StoreNotAllowed),
         "StoreAccessDenied" => Some(Cause::AccessDenied),
         "StoreDown" => Some(Cause::StoreDown),

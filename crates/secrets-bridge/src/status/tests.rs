@@ -1,4 +1,5 @@
 use idp_api::{SecretBindingSpec, secret_binding::StoreRef};
+use idp_core::Plan;
 
 use super::*;
 

@@ -77,3 +77,34 @@ async fn what_ran_goes_on_when_its_key_is_deleted() {
     );
     lab.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_does_not_work_is_told_as_such() {
+    let lab = lab("template").await;
+    for (name, template) in [
+        ("unclosed", "{{ if .user }}x"),
+        ("unknown", "{{ shout .user }}"),
+        ("fails", "{{ fail .user }}"),
+    ] {
+        lab.put(name, "db", &json!({ "user": "Secret does not exist" }))
+            .await;
+        let secrets = json!([{ "name": "db", "refreshInterval": "2s", "template": { "X": template } }]);
+        lab.create(name, json!({ "secrets": secrets })).await;
+        let problem = lab.problem(name, "TemplateInvalid").await;
+        assert_eq!(
+            problem.path.as_deref(),
+            Some("spec.secrets[0].template"),
+            "{problem}"
+        );
+        assert!(
+            !problem.to_string().contains("does not exist"),
+            "no value is told: {problem}"
+        );
+        let right = json!([{ "name": "db", "refreshInterval": "2s", "template": { "X": "{{ .user }}!" } }]);
+        lab.change(name, json!({ "secrets": right })).await;
+        lab.ready(name).await;
+        let held = lab.secret(&format!("{name}-secret-db")).await.unwrap();
+        assert_eq!(held["X"], "Secret does not exist!");
+    }
+    lab.end().await;
+}

@@ -40,7 +40,10 @@ pub(crate) enum Cause {
 pub(crate) fn cause(message: &str) -> Cause {
     let text = message.to_lowercase();
     let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
-    if has(&[
+    // First, as what follows quotes the template and the values.
+    if has(&["apply template", "execute template", "parse template"]) {
+        Cause::TemplateInvalid
+    } else if has(&[
         "secret does not exist",
         "resourcenotfoundexception",
         "nosecreterror",
@@ -92,8 +95,6 @@ pub(crate) fn cause(message: &str) -> Cause {
         "already exists",
     ]) {
         Cause::TargetTaken
-    } else if has(&["template"]) {
-        Cause::TemplateInvalid
     } else {
         Cause::Other(stable(message))
     }
@@ -219,6 +220,10 @@ mod tests {
             (
                 "error processing spec.data[0] (key: team-a/shop/db), err: key pw does not exist in secret team-a/shop/db",
                 Cause::PropertyMissing("pw".into()),
+            ),
+            (
+                "could not apply template: could not execute template: unable to parse template at key X: template: X:1: unexpected EOF",
+                Cause::TemplateInvalid,
             ),
             (
                 "error processing spec.dataFrom[0].extract, err: unable to unmarshal secret team-a/shop/db: invalid character 's' looking for beginning of value",

@@ -13,6 +13,7 @@ mod alone;
 mod apps;
 mod beside;
 mod lab;
+mod look;
 
 pub use alone::{Alone, BRIDGE, Pair};
 pub use apps::{app, condition, is_ready, why};

@@ -4,6 +4,7 @@ mod cluster;
 mod connect;
 mod data;
 mod image;
+mod offline;
 mod platform;
 mod progress;
 mod render;

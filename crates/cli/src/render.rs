@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use idp_api::{Environment, WebApplication, manifests};
-use idp_core::{
-    Problem,
-    capability::{SectionPlan, SectionRequest},
-};
-use idp_webapp::{capabilities::SECRETS, render::render_with};
+use idp_core::Problem;
+use idp_webapp::render::render_with;
 use kube::ResourceExt;
 use serde_json::Value;
+
+use crate::offline::Offline;
 
 /// The Environment that is used where none is named.
 const LOCAL_ENVIRONMENT: &str = include_str!("../../../platform/environments/local.yaml");
@@ -21,7 +20,7 @@ const LOCAL_ENVIRONMENT: &str = include_str!("../../../platform/environments/loc
 pub(crate) struct RenderArgs {
     /// File with WebApplications (and perhaps an Environment); `-` for standard input.
     file: PathBuf,
-    /// File with the Environment to render for. Default: the one in FILE, else the platform's local one.
+    /// File with the Environment to render for, and the ClaimClasses that it offers. Default: those in FILE, else the local ones.
     #[arg(long, short)]
     environment: Option<PathBuf>,
     /// Form of the output.
@@ -48,11 +47,22 @@ pub(crate) fn run(args: &RenderArgs) -> Result<()> {
             "{source} has no WebApplication; one begins with\n  apiVersion: idp.dev/v1alpha1\n  kind: WebApplication"
         );
     }
+    let mut beside = documents.clone();
+    if let Some(file) = &args.environment {
+        beside.extend(read(file)?);
+    }
+    let offline = Offline::of(&beside).with_context(|| source.clone())?;
     let environment = environment(args.environment.as_deref(), &documents, &source)?;
+    // The local Environment is used where none is named, and with it what it offers.
+    let offline = if environment.name_any() == "local" && !offline.has_classes() {
+        Offline::local()?
+    } else {
+        offline
+    };
     let mut objects = Vec::new();
     let mut failed = 0;
     for app in &apps {
-        match render_with(app, &environment, capability) {
+        match render_with(app, &environment, |name, request| offline.ask(name, request)) {
             Ok(plan) => {
                 tell(app, &plan.problems);
                 objects.extend(plan.children.into_iter().map(|child| child.object));
@@ -81,12 +91,6 @@ pub(crate) fn run(args: &RenderArgs) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// What a capability answers without a cluster: the same function that its controller calls. One whose answer needs
-/// the cluster's own policies or classes does not answer, and counts as not deployed.
-fn capability(name: &str, request: &SectionRequest) -> Option<SectionPlan> {
-    (name == SECRETS).then(|| idp_secrets_bridge::capability::plan(request))
 }
 
 /// Says what does not work, on standard error: standard output is for the objects.

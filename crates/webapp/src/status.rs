@@ -1,8 +1,10 @@
 //! (`Observed`, `Validated`, what was applied) -> status. Pure; only applied objects count.
 
+mod supplies;
+
 use idp_api::{WebApplication, WebApplicationStatus, web_application::ChildStatus};
 use idp_core::{
-    Applied, AppliedChild, ConditionSet, Kind, Plan, Problem,
+    Applied, AppliedChild, ConditionSet, Plan, Problem,
     condition::{READY, RECONCILING, STALLED, SYNCED},
 };
 use idp_runtime::Outcome;
@@ -11,8 +13,7 @@ use kube::{Resource, ResourceExt};
 use serde::Deserialize;
 
 use crate::{
-    capabilities::BindingFacts,
-    kinds::{self, DEPLOYMENT, GATEWAY, VIRTUAL_SERVICE},
+    kinds::{DEPLOYMENT, GATEWAY, VIRTUAL_SERVICE},
     observed::{DeploymentFacts, Observed, PodFailure},
     validated::{ValidRoute, Validated},
 };
@@ -21,14 +22,6 @@ use crate::{
 pub const WORKLOAD_READY: &str = "WorkloadReady";
 /// Condition: the routes are configured.
 pub const ROUTES_READY: &str = "RoutesReady";
-
-/// Conditions of bindings, by their kind: what each capability supplies is there.
-const SUPPLIES_READY: [(Kind, &str); 4] = [
-    (kinds::SECRET_BINDING, "SecretsReady"),
-    (kinds::CERTIFICATE_BINDING, "CertificatesReady"),
-    (kinds::CLAIM_BINDING, "ClaimsReady"),
-    (kinds::CAPABILITY_BINDING, "CapabilitiesReady"),
-];
 
 /// One concern of the application: whether it is all right, and if not, why.
 struct Concern {
@@ -63,7 +56,7 @@ pub fn status(
     };
     let deployment = deployment(&app.name_any(), plan);
     let mut problems: Vec<Problem> = plan.problems.iter().chain(refused).cloned().collect();
-    let supplies = supplies(plan);
+    let supplies = supplies::supplies(plan);
     problems.extend(supplies.iter().flat_map(|supply| supply.problems.clone()));
     problems.extend(observed.pod_failures.iter().map(pod_problem));
     if let Some((reason, message)) = deployment.as_ref().and_then(|facts| facts.failure.clone()) {
@@ -122,56 +115,6 @@ pub fn status(
         selector: Some(selector(&app.name_any())),
         environment: validated.map_or_else(|| previous.environment.clone(), |v| Some(v.environment.clone())),
     }
-}
-
-/// What the bindings of one kind supply.
-struct Supply {
-    condition: &'static str,
-    concern: Concern,
-    /// Whether the application waits for it. What was there once and fails now is told, but the application works.
-    awaited: bool,
-    problems: Vec<Problem>,
-}
-
-fn supplies(plan: &Plan<Applied>) -> Vec<Supply> {
-    let facts = |kind: Kind| -> Vec<BindingFacts> {
-        let children = plan.children.iter().filter(|child| child.kind == kind);
-        children
-            .filter_map(|child| BindingFacts::deserialize(&child.facts).ok())
-            .collect()
-    };
-    SUPPLIES_READY
-        .into_iter()
-        .filter_map(|(kind, condition)| {
-            let bindings = facts(kind);
-            let failing = bindings
-                .iter()
-                .find(|binding| !binding.ready || !binding.observed);
-            let concern = match failing {
-                None => {
-                    let first = bindings.first()?;
-                    Concern::new(true, &first.reason, &first.message)
-                }
-                Some(binding) if binding.reason.is_empty() || !binding.observed => Concern::new(
-                    false,
-                    "Preparing",
-                    format!("{kind} {} is being prepared", binding.name),
-                ),
-                Some(binding) => Concern::new(false, &binding.reason, &binding.message),
-            };
-            Some(Supply {
-                condition,
-                concern,
-                awaited: bindings
-                    .iter()
-                    .any(|binding| binding.version.is_none() || !binding.observed),
-                problems: bindings
-                    .into_iter()
-                    .flat_map(|binding| binding.problems)
-                    .collect(),
-            })
-        })
-        .collect()
 }
 
 fn deployment(name: &str, plan: &Plan<Applied>) -> Option<DeploymentFacts> {

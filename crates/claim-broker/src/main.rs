@@ -1,8 +1,7 @@
 //! `idp-claim-broker`: the claims capability.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
-use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use idp_claim_broker::{
     capability::ClaimCapability,
@@ -12,10 +11,6 @@ use idp_claim_broker::{
 };
 use idp_core::Kind;
 use idp_runtime::Process;
-use kube::{
-    Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
-};
 
 /// Turns what applications want as databases, buckets and volumes into Crossplane claims.
 #[derive(Parser)]
@@ -55,7 +50,8 @@ fn cli() -> Cli {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
-    let client = connect(cli.runtime.kubeconfig.clone()).await?;
+    // Of the marks and deletions of claims, with the same identity as the controllers'.
+    let client = idp_runtime::connect(cli.runtime.kubeconfig.clone()).await?;
     let kinds = Arc::new(Kinds::with(&cli.claims, &cli.composites, &cli.composed));
     let mut process = Process::new(NAME);
     process.controller(ClaimClassController {
@@ -72,19 +68,4 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         idp_rpc::DESCRIPTORS,
     );
     process.run(cli.runtime).await
-}
-
-/// The client of the marks and deletions of claims, with the same identity as the controllers'.
-async fn connect(kubeconfig: Option<PathBuf>) -> anyhow::Result<Client> {
-    let config = match kubeconfig {
-        Some(path) => {
-            let file =
-                Kubeconfig::read_from(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?
-        }
-        None => Config::infer()
-            .await
-            .context("found neither a kubeconfig nor a service account")?,
-    };
-    Client::try_from(config).context("cannot build the Kubernetes client")
 }

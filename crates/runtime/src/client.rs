@@ -20,7 +20,10 @@ use crate::metrics;
 
 /// Connects with a kubeconfig file, or as kubectl and pods do when none is given. There is no rate limit
 /// on our side: the API server's priority and fairness knows better.
-pub(crate) async fn connect(kubeconfig: Option<PathBuf>) -> anyhow::Result<Client> {
+///
+/// # Errors
+/// When there is no configuration, or it cannot be used. Nothing is sent yet.
+pub async fn connect(kubeconfig: Option<PathBuf>) -> anyhow::Result<Client> {
     let mut config = match kubeconfig {
         Some(path) => {
             let file =

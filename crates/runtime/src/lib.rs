@@ -38,6 +38,7 @@ mod view;
 mod watching;
 mod write;
 
+pub use client::connect;
 pub use grpc::{Callers, Peer};
 pub use idp_core::StatusView;
 pub use leader::LeaseLost;

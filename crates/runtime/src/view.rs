@@ -67,6 +67,14 @@ impl<R: Reconcile> View<R> {
         found.map(|(key, record)| (key, record.facts.clone())).collect()
     }
 
+    /// The same of those objects alone that are looked at and are nobody's children: where a kind is watched as both,
+    /// there may be one child for each resource, and few of the others.
+    pub fn related_facts(&self, kind: Kind) -> Vec<(ObjectKey, Arc<Value>)> {
+        let related = self.caches.of_kind(kind).filter(|cache| !cache.is_owned());
+        let found = related.flat_map(|cache| cache.all());
+        found.map(|(key, record)| (key, record.facts.clone())).collect()
+    }
+
     /// Names of objects of `kind` that change from now on: of a watched kind, or of the reconciled one. An empty name
     /// means that any may have changed.
     pub fn changes(&self, kind: Kind) -> BoxStream<'static, ObjectKey> {

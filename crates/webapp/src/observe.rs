@@ -26,10 +26,7 @@ type Caches = View<WebApplicationController>;
 pub async fn observe(app: &WebApplication, view: &Caches, capabilities: &Capabilities) -> Observed {
     let key = ObjectKey::of(app);
     let environments = environments(view);
-    let base_domain = match environments.values().collect::<Vec<_>>()[..] {
-        [environment] => environment.base_domain.as_str(),
-        _ => "",
-    };
+    let base_domain = the_one(&environments).map_or("", |(_, environment)| environment.base_domain.as_str());
     capabilities.found(services(view));
     Observed {
         taken_hosts: taken_hosts(app, base_domain, view),
@@ -59,8 +56,11 @@ pub async fn observe(app: &WebApplication, view: &Caches, capabilities: &Capabil
 /// Applications that use `capability`, in these namespaces (none: all).
 pub fn users(capability: &str, namespaces: &[String], view: &Caches) -> Vec<ObjectKey> {
     let environments = environments(view);
+    let Some((_, environment)) = the_one(&environments) else {
+        return Vec::new();
+    };
     let uses = |app: &WebApplication| {
-        wanted(app, &environments, view)
+        wanted(app, environment, view)
             .iter()
             .any(|section| section.capability == capability)
     };
@@ -80,22 +80,19 @@ fn environments(view: &Caches) -> BTreeMap<String, EnvironmentSpec> {
 }
 
 fn services(view: &Caches) -> Vec<(String, Address)> {
-    parsed(view.all_facts(SERVICE))
+    parsed(view.related_facts(SERVICE))
         .into_iter()
         .map(|(key, address)| (key.namespace, address))
         .collect()
 }
 
-/// The sections of `app`; none without exactly one Environment, as there is nothing to plan for then.
-fn wanted(
-    app: &WebApplication,
-    environments: &BTreeMap<String, EnvironmentSpec>,
-    view: &Caches,
-) -> Vec<Section> {
-    let mut all = environments.values();
-    let (Some(environment), None) = (all.next(), all.next()) else {
-        return Vec::new();
-    };
+/// The Environment, if there is exactly one: otherwise there is nothing to plan for.
+fn the_one(environments: &BTreeMap<String, EnvironmentSpec>) -> Option<(&String, &EnvironmentSpec)> {
+    environments.first_key_value().filter(|_| environments.len() == 1)
+}
+
+/// The sections of `app`.
+fn wanted(app: &WebApplication, environment: &EnvironmentSpec, view: &Caches) -> Vec<Section> {
     let has_claims = !view.facts_of(CLAIM_BINDING, &ObjectKey::of(app)).is_empty();
     sections(app, environment, has_claims)
 }
@@ -107,23 +104,17 @@ async fn answers(
     view: &Caches,
     capabilities: &Capabilities,
 ) -> BTreeMap<String, (Section, Answer)> {
-    let asked = wanted(app, environments, view)
+    let Some((name, environment)) = the_one(environments) else {
+        return BTreeMap::new();
+    };
+    let asked = wanted(app, environment, view)
         .into_iter()
         .map(|section| async move {
-            let request = request(app, environments, &section)?;
+            let request = section_request(app, name, environment, &section);
             let answer = capabilities.ask(&section.capability, &request).await?;
             Some((section.capability.clone(), (section, answer)))
         });
     join_all(asked).await.into_iter().flatten().collect()
-}
-
-fn request(
-    app: &WebApplication,
-    environments: &BTreeMap<String, EnvironmentSpec>,
-    section: &Section,
-) -> Option<SectionRequest> {
-    let (name, environment) = environments.first_key_value()?;
-    Some(section_request(app, name, environment, section))
 }
 
 /// What a capability is asked of a section.

@@ -12,6 +12,7 @@ use idp_core::{
 };
 
 use super::{
+    config_files::RESERVED,
     findings::Findings,
     reason::{CAPABILITY_FAILED, CAPABILITY_MISSING, CAPABILITY_SILENT, MOUNT_CONFLICT, VARIABLE_CONFLICT},
 };
@@ -176,14 +177,13 @@ impl Names {
                     .strip_prefix(other)
                     .is_some_and(|rest| rest.starts_with('/') || other == "/")
         };
-        let reserved = ["/proc", "/sys", "/dev", "/tmp"];
         let conflict = self
             .paths
             .iter()
             .find(|(path, _)| below(path, &mount.path) || below(&mount.path, path))
             .map(|(path, other)| format!("{other} has {path}"));
         let conflict = conflict.or_else(|| {
-            reserved
+            RESERVED
                 .iter()
                 .find(|path| below(&mount.path, path) || below(path, &mount.path))
                 .map(|path| format!("{path} is not the application's to fill"))

@@ -12,7 +12,7 @@ use super::{
 const MOST_BYTES: usize = 1_000_000;
 
 /// Directories of the kernel, and the one that is a volume already.
-const RESERVED: [&str; 4] = ["/proc", "/sys", "/dev", "/tmp"];
+pub(super) const RESERVED: [&str; 4] = ["/proc", "/sys", "/dev", "/tmp"];
 
 /// The files, sorted by path.
 pub(super) fn config_files(written: &[ConfigFile], findings: &mut Findings) -> Vec<ConfigFile> {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::ensure;
-use idp_testkit::{Controller, TestCluster, audit::Audit, eventually_within};
+use idp_testkit::{Controller, TestCluster, audit::Audit, eventually_within, program};
 use idp_webapp::controller::NAME as WEBAPP;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -122,19 +122,6 @@ impl Alone {
 
 fn owned(args: &[&str]) -> Vec<String> {
     args.iter().map(|arg| (*arg).to_owned()).collect()
-}
-
-/// A program of the workspace. Cargo builds it for `cargo test --workspace`, but not for this package alone.
-fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.ancestors().nth(2).unwrap();
-    let program = folder.join(name);
-    assert!(
-        program.exists(),
-        "{} is missing: cargo build -p {WEBAPP} -p {BRIDGE}",
-        program.display()
-    );
-    program
 }
 
 /// Both controllers as processes.

@@ -10,6 +10,26 @@ use std::{
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
+/// A program of the workspace, beside the test that runs.
+///
+/// Cargo builds the programs of the package whose tests it runs, but not those of other packages, nor those of a
+/// package that has no integration tests. `cargo xtask test` builds them all first.
+///
+/// # Panics
+/// When it is not built.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the test's own program");
+    let folder = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
+    let program = folder.join(name);
+    assert!(
+        program.is_file(),
+        "{} is missing; build it first: cargo build --workspace",
+        program.display()
+    );
+    program
+}
+
 /// A running controller. It ends when this is dropped.
 pub struct Controller {
     child: Child,

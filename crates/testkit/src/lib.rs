@@ -20,7 +20,7 @@ pub mod stub;
 mod wait;
 
 pub use cluster::{ALONE, CLUSTER, NAMESPACE, OUTAGES, PEERS, PEERS2, TestCluster, platform_manifests, root};
-pub use controller::Controller;
+pub use controller::{Controller, program};
 pub use idp_cluster::SecretsManager;
 pub use image::{SAMPLE_IMAGE, build_sample, load_sample_image};
 pub use localstack::SECRET_STORE;

@@ -24,15 +24,26 @@ pub(crate) struct TestArgs {
 pub(crate) async fn run(root: &Path, args: &TestArgs) -> Result<()> {
     let cluster = TestCluster::start(&Lines).await?;
     load_sample_image(&cluster.cluster).await?;
-    let mut cargo = build::cargo(root);
-    cargo.arg("test");
-    if args.args.is_empty() {
+    let everything: &[&str] = &["--workspace", "--all-targets"];
+    let whole = args.args.is_empty();
+    if whole {
         // Before the tests, so that none of them waits while the peers' programs are built.
         TestCluster::start_alone(&Lines).await?;
         TestCluster::start_peers(&Lines).await?;
         TestCluster::start_peers2(&Lines).await?;
         TestCluster::start_outages(&Lines).await?;
-        cargo.args(["--workspace", "--all-targets"]);
+    }
+    // Tests start controllers of other packages too, which `cargo test` does not build for them.
+    let built = if whole {
+        everything
+    } else {
+        &["--workspace", "--bins"]
+    };
+    build::run(build::cargo(root).arg("build").args(built))?;
+    let mut cargo = build::cargo(root);
+    cargo.arg("test");
+    if whole {
+        cargo.args(everything);
     }
     // One binary after another is cargo's own habit; within one, more tests than cores mostly wait for the cluster.
     cargo.args(&args.args);

@@ -1,6 +1,6 @@
 //! The whole way: an application names a database, and its pods get it.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Result, anyhow, ensure};
 use idp_api::{Environment, WebApplication, WebApplicationStatus};
@@ -11,6 +11,7 @@ use idp_runtime::{Peer, grpc::Credentials};
 use idp_testkit::{
     Controller, eventually, eventually_within,
     fixtures::{AppFixture, app},
+    program,
 };
 use k8s_openapi::api::{apps::v1::Deployment, batch::v1::Job};
 use kube::{
@@ -21,21 +22,14 @@ use serde_json::{Value, json};
 
 use crate::support::{Broker, Lab, SHORT, shown};
 
-/// The webapp controller, built if need be, with the broker as its capability.
+/// The webapp controller, with the broker as its capability.
 async fn webapp(lab: &Lab, broker: &Broker, log: &str) -> Controller {
-    let program = Path::new(env!("CARGO_BIN_EXE_idp-claim-broker")).with_file_name("idp-webapp");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .current_dir(idp_testkit::root())
-        .args(["build", "--quiet", "-p", "idp-webapp"])
-        .status();
-    assert!(built.unwrap().success());
     let kubeconfig = lab.test.controller_kubeconfig("idp-webapp").await.unwrap();
     let capability = format!("--capability=claims=idp-claim-broker@127.0.0.1:{}", broker.grpc);
     let tls = format!("--tls-dir={}", broker.certificates.join("idp-webapp").display());
     let log = broker.certificates.with_file_name(format!("{log}.log"));
     let controller = Controller::start(
-        &program,
+        &program("idp-webapp"),
         &kubeconfig,
         &log,
         &["--leader-elect=false", &capability, &tls],

@@ -176,6 +176,13 @@ pub fn policy(policy: &CertificatePolicy) -> crate::rules::Policy {
     crate::rules::Policy::read(&policy.name_any(), &policy.spec)
 }
 
+/// Policies, read, by name: of several that allow the same, the first one counts.
+pub fn policies<'a>(policies: impl IntoIterator<Item = &'a CertificatePolicy>) -> Vec<crate::rules::Policy> {
+    let mut policies: Vec<_> = policies.into_iter().map(policy).collect();
+    policies.sort_by(|one, other| one.name.cmp(&other.name));
+    policies
+}
+
 fn split(content: Result<Content, Flaw>) -> (Option<Content>, Option<Flaw>) {
     match content {
         Ok(content) => (Some(content), None),

@@ -19,14 +19,11 @@ pub type Shared = View<PolicyController>;
 
 /// All policies, by name.
 pub fn policies(shared: &Shared) -> Vec<Policy> {
-    let mut policies: Vec<Policy> = shared
-        .resources()
+    let resources = shared.resources();
+    let lasting = resources
         .iter()
-        .filter(|policy| policy.metadata.deletion_timestamp.is_none())
-        .map(|policy| facts::policy(policy))
-        .collect();
-    policies.sort_by(|one, other| one.name.cmp(&other.name));
-    policies
+        .filter(|policy| policy.metadata.deletion_timestamp.is_none());
+    facts::policies(lasting.map(AsRef::as_ref))
 }
 
 /// The issuers whose requests are decided here: those that a policy or the Environment names.
@@ -41,11 +38,15 @@ pub fn issuers(policies: &[Policy], shared: &Shared) -> BTreeSet<Issuer> {
 
 /// A namespace as one who asks; absent while it is not known.
 pub fn asker(namespace: &str, shared: &Shared) -> Option<Asker> {
-    let labels: BTreeMap<String, String> = facts::parse(&*shared.facts(NAMESPACE, "", namespace)?)?;
     Some(Asker {
         namespace: namespace.to_owned(),
-        labels,
+        labels: labels(namespace, shared)?,
     })
+}
+
+/// Labels of a namespace; absent while it is not known.
+pub fn labels(namespace: &str, shared: &Shared) -> Option<BTreeMap<String, String>> {
+    facts::parse(&*shared.facts(NAMESPACE, "", namespace)?)
 }
 
 /// A Certificate.

@@ -2,7 +2,8 @@
 //!
 //! Three controllers and a capability share one process and one view of the policies: `audit` (the policies and what
 //! violates them), `binding` (hosts of applications -> Certificates) and `approver` (requests -> approved or denied);
-//! `admission` tells the API server what policies allow. `names`, `csr`, `content` and `rules` are pure, and decide.
+//! `admission` tells the API server what policies allow. `names`, `csr`, `content`, `rules` and `section` are pure, and
+//! decide.
 
 pub mod admission;
 pub mod approver;
@@ -21,5 +22,6 @@ mod process;
 pub mod request;
 pub mod rules;
 pub mod secret;
+pub mod section;
 
 pub use process::{controllers, process};

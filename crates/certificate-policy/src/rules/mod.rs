@@ -198,4 +198,4 @@ impl Denial {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -29,11 +29,11 @@ fn spec() -> CertificatePolicySpec {
     spec
 }
 
-fn policy() -> Policy {
+pub(crate) fn policy() -> Policy {
     Policy::read("shops", &spec())
 }
 
-fn asker() -> Asker {
+pub(crate) fn asker() -> Asker {
     Asker {
         namespace: "shop".into(),
         labels: [("team".to_owned(), "shop".to_owned())].into(),

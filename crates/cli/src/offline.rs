@@ -2,57 +2,136 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
-use idp_api::{ClaimClass, ClaimClassSpec, manifests};
-use idp_claim_broker::section::{self, Known};
-use idp_core::capability::{SectionPlan, SectionRequest};
-use idp_webapp::capabilities::{CLAIMS, SECRETS};
+use anyhow::{Context, Result};
+use idp_api::{CertificatePolicy, ClaimClass, ClaimClassSpec, manifests};
+use idp_certificate_policy::{
+    facts,
+    rules::{NAMESPACE_NOT_SELECTED, Policy},
+    section::{self as certificates, KnownHost},
+};
+use idp_claim_broker::{reason::CLASS_NOT_ALLOWED, section as claims};
+use idp_core::{
+    Problem,
+    capability::{SectionPlan, SectionRequest},
+};
+use idp_webapp::capabilities::{CERTIFICATES, CLAIMS, SECRETS};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
+use serde::Deserialize;
 use serde_json::Value;
 
 /// What the local Environment offers.
-const LOCAL_CLASSES: &str = include_str!("../../../platform/claim-classes/crossplane-1/local.yaml");
+const LOCAL: [&str; 2] = [
+    include_str!("../../../platform/claim-classes/crossplane-1/local.yaml"),
+    include_str!("../../../secrets/cert-manager/local/policies.yaml"),
+];
+/// The label that every namespace has.
+const NAME: &str = "kubernetes.io/metadata.name";
 
-/// The capabilities that can answer without a cluster.
+type Labels = BTreeMap<String, String>;
+
+/// The capabilities that can answer without a cluster, and what they know.
 pub(crate) struct Offline {
     classes: BTreeMap<String, ClaimClassSpec>,
+    policies: Vec<Policy>,
+    namespaces: BTreeMap<String, Labels>,
 }
 
 impl Offline {
-    /// With the ClaimClasses among these documents.
+    /// With the ClaimClasses and CertificatePolicies among these documents, and the labels of the Namespaces, by which
+    /// these say who may have what.
+    ///
+    /// # Errors
+    /// The first document of these kinds that does not fit.
     pub(crate) fn of(documents: &[Value]) -> Result<Self> {
         let classes: Vec<ClaimClass> = manifests::typed(documents, "ClaimClass")?;
-        let named = classes
-            .into_iter()
-            .map(|class| (class.name_any(), class.spec))
-            .collect();
-        Ok(Self { classes: named })
+        let classes = classes.into_iter();
+        let policies: Vec<CertificatePolicy> = manifests::typed(documents, "CertificatePolicy")?;
+        Ok(Self {
+            classes: classes.map(|class| (class.name_any(), class.spec)).collect(),
+            policies: facts::policies(&policies),
+            namespaces: namespaces(documents)?,
+        })
     }
 
-    /// With those of the local Environment.
-    pub(crate) fn local() -> Result<Self> {
-        Self::of(&manifests::parse(LOCAL_CLASSES)?)
+    /// With what the local Environment offers, where nothing of its kind was given.
+    ///
+    /// # Errors
+    /// None, but for files of the platform that are broken.
+    pub(crate) fn or_local(self) -> Result<Self> {
+        let mut documents = Vec::new();
+        for text in LOCAL {
+            documents.extend(manifests::parse(text)?);
+        }
+        let mut offline = Self::of(&documents)?;
+        if !self.classes.is_empty() {
+            offline.classes = self.classes;
+        }
+        if !self.policies.is_empty() {
+            offline.policies = self.policies;
+        }
+        offline.namespaces = self.namespaces;
+        Ok(offline)
     }
 
-    /// Whether there are ClaimClasses.
-    pub(crate) fn has_classes(&self) -> bool {
-        !self.classes.is_empty()
-    }
-
-    /// What the capability of this name answers. Certificates depend on the policies and on the other applications of a
-    /// cluster, and a platform team's own capabilities are not known here: they count as not deployed.
+    /// What the capability of this name answers; nothing exists yet, and no other application holds a host. Without
+    /// ClaimClasses or CertificatePolicies theirs counts as not deployed, and so do a platform team's own capabilities,
+    /// which are not known here.
     pub(crate) fn ask(&self, name: &str, request: &SectionRequest) -> Option<SectionPlan> {
-        match name {
+        let mut plan = match name {
             SECRETS => Some(idp_secrets_bridge::capability::plan(request)),
-            CLAIMS if self.has_classes() => {
-                let known = Known {
+            CLAIMS if !self.classes.is_empty() => {
+                let known = claims::Known {
                     classes: self.classes.clone(),
-                    ..Known::default()
+                    labels: self.labels(&request.namespace),
+                    ..claims::Known::default()
                 };
-                Some(section::plan(request, &known))
+                Some(claims::plan(request, &known))
+            }
+            CERTIFICATES if !self.policies.is_empty() => {
+                let known = certificates::Known {
+                    policies: self.policies.clone(),
+                    labels: self.labels(&request.namespace),
+                };
+                Some(certificates::plan(request, &known, |_, _| KnownHost::default()))
             }
             _ => None,
+        }?;
+        if !self.namespaces.contains_key(&request.namespace) {
+            plan.problems
+                .iter_mut()
+                .for_each(|problem| doubt(problem, &request.namespace));
         }
+        Some(plan)
+    }
+
+    fn labels(&self, namespace: &str) -> Labels {
+        let mut labels = self.namespaces.get(namespace).cloned().unwrap_or_default();
+        labels.insert(NAME.to_owned(), namespace.to_owned());
+        labels
+    }
+}
+
+fn namespaces(documents: &[Value]) -> Result<BTreeMap<String, Labels>> {
+    let namespaces = documents
+        .iter()
+        .filter(|document| document["apiVersion"] == "v1" && document["kind"] == "Namespace");
+    namespaces
+        .map(|document| {
+            let namespace = Namespace::deserialize(document)
+                .with_context(|| format!("Namespace {}", document["metadata"]["name"]))?;
+            Ok((namespace.name_any(), namespace.labels().clone()))
+        })
+        .collect()
+}
+
+/// A namespace that no file has may have labels all the same: whoever is refused for want of one learns what to add.
+fn doubt(problem: &mut Problem, namespace: &str) {
+    if [NAMESPACE_NOT_SELECTED, CLASS_NOT_ALLOWED].contains(&problem.reason.as_str()) {
+        let known = problem.hint.take().map_or_else(String::new, |hint| hint + "; ");
+        problem.hint = Some(format!(
+            "{known}without a cluster only labels in files count: give Namespace {namespace} too if it has any"
+        ));
     }
 }
 
@@ -62,20 +141,80 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_local_environment_offers_a_database() {
-        let request = SectionRequest {
+    fn request(section: Value) -> SectionRequest {
+        SectionRequest {
             namespace: "sample".into(),
             application: "shop".into(),
             environment: "local".into(),
-            environment_spec: json!({"classes": {"postgres": "local-postgres"}}),
-            section: json!({"databases": [{"name": "orders", "engine": "postgres"}]}),
+            environment_spec: json!({
+                "classes": {"postgres": "local-postgres"},
+                "certificates": {"issuer": "local-ca", "kind": "ClusterIssuer"},
+                "gateway": {"namespace": "istio-system"},
+            }),
+            section,
             path: "spec".into(),
-        };
-        let plan = Offline::local().unwrap().ask(CLAIMS, &request).unwrap();
+        }
+    }
+
+    fn nothing() -> Offline {
+        Offline::of(&[]).unwrap()
+    }
+
+    #[test]
+    fn the_local_environment_offers_a_database() {
+        let request = request(json!({"databases": [{"name": "orders", "engine": "postgres"}]}));
+        let plan = nothing().or_local().unwrap().ask(CLAIMS, &request).unwrap();
         assert_eq!(plan.problems, []);
         assert_eq!(plan.bindings[0].name, "shop-orders");
         assert!(plan.env.iter().any(|variable| variable.name == "ORDERS_HOST"));
-        assert!(Offline::of(&[]).unwrap().ask(CLAIMS, &request).is_none());
+        assert!(nothing().ask(CLAIMS, &request).is_none());
+    }
+
+    fn host(host: &str) -> SectionRequest {
+        request(json!({"hosts": [{"host": host, "path": "spec.routes[0].host"}]}))
+    }
+
+    #[test]
+    fn the_local_environment_lets_its_hosts_have_certificates() {
+        let local = nothing().or_local().unwrap();
+        let plan = local.ask(CERTIFICATES, &host("shop.idp.localhost")).unwrap();
+        assert_eq!(plan.problems, []);
+        assert_eq!(plan.bindings[0].spec["issuer"]["name"], "local-ca");
+        let refused = local.ask(CERTIFICATES, &host("shop.example.org")).unwrap();
+        assert_eq!(refused.problems[0].reason, "NameNotAllowed");
+        assert!(nothing().ask(CERTIFICATES, &host("shop.idp.localhost")).is_none());
+    }
+
+    #[test]
+    fn labels_of_namespaces_count_where_a_file_has_them() {
+        let policy = json!({
+            "apiVersion": "idp.dev/v1alpha1", "kind": "CertificatePolicy", "metadata": {"name": "shops"},
+            "spec": {
+                "namespaces": [{"matchLabels": {"team": "shop"}}],
+                "names": {"dns": {"suffixes": ["example.org"]}},
+                "issuers": [{"name": "local-ca"}],
+            },
+        });
+        let namespace = |labels: Value| {
+            json!({
+                "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "sample", "labels": labels},
+            })
+        };
+        let problems = |documents: &[Value]| {
+            let offline = Offline::of(documents).unwrap().or_local().unwrap();
+            let plan = offline.ask(CERTIFICATES, &host("shop.example.org")).unwrap();
+            plan.problems
+        };
+        assert_eq!(
+            problems(&[policy.clone(), namespace(json!({"team": "shop"}))]),
+            []
+        );
+        let hint = |documents: &[Value]| {
+            let problem = problems(documents).remove(0);
+            assert_eq!(problem.reason, NAMESPACE_NOT_SELECTED);
+            problem.hint.unwrap()
+        };
+        assert!(hint(std::slice::from_ref(&policy)).contains("give Namespace sample too"));
+        assert!(!hint(&[policy, namespace(json!({}))]).contains("give Namespace"));
     }
 }

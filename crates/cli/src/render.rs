@@ -16,13 +16,19 @@ use crate::offline::Offline;
 const LOCAL_ENVIRONMENT: &str = include_str!("../../../platform/environments/local.yaml");
 
 /// Shows the objects that WebApplications become. Needs no cluster; the controller calls the same function.
+///
+/// Secrets, claims and certificates are answered for as well: claims by the ClaimClasses, certificates by the
+/// CertificatePolicies in the files; where there are none, the capability counts as not deployed. What only a cluster
+/// knows is left out: what exists already, quotas that others use up, hosts that another application holds, and the
+/// labels of namespaces that no file has.
 #[derive(Args)]
 pub(crate) struct RenderArgs {
     /// File with WebApplications (and perhaps an Environment); `-` for standard input.
     file: PathBuf,
-    /// File with the Environment to render for, and the ClaimClasses that it offers. Default: those in FILE, else the local ones.
+    /// File with the Environment to render for, or with its ClaimClasses, CertificatePolicies or Namespaces. May be given
+    /// several times. Default: those in FILE, else the local ones.
     #[arg(long, short)]
-    environment: Option<PathBuf>,
+    environment: Vec<PathBuf>,
     /// Form of the output.
     #[arg(long, short, value_enum, default_value_t = Format::Yaml)]
     output: Format,
@@ -47,15 +53,25 @@ pub(crate) fn run(args: &RenderArgs) -> Result<()> {
             "{source} has no WebApplication; one begins with\n  apiVersion: idp.dev/v1alpha1\n  kind: WebApplication"
         );
     }
-    let mut beside = documents.clone();
-    if let Some(file) = &args.environment {
-        beside.extend(read(file)?);
+    let beside = beside(&args.environment)?;
+    let environment = match &beside {
+        Some((source, beside)) => {
+            environment(beside, source)?.with_context(|| format!("{source} has no Environment"))?
+        }
+        None => match environment(&documents, &source)? {
+            Some(environment) => environment,
+            None => local_environment()?,
+        },
+    };
+    let (mut sources, mut known) = (source.clone(), documents);
+    if let Some((names, beside)) = beside {
+        sources = format!("{sources}, {names}");
+        known.extend(beside);
     }
-    let offline = Offline::of(&beside).with_context(|| source.clone())?;
-    let environment = environment(args.environment.as_deref(), &documents, &source)?;
+    let offline = Offline::of(&known).context(sources)?;
     // The local Environment is used where none is named, and with it what it offers.
-    let offline = if environment.name_any() == "local" && !offline.has_classes() {
-        Offline::local()?
+    let offline = if environment.name_any() == "local" {
+        offline.or_local()?
     } else {
         offline
     };
@@ -101,30 +117,29 @@ fn tell(app: &WebApplication, problems: &[Problem]) {
     }
 }
 
-fn environment(file: Option<&Path>, beside: &[Value], source: &str) -> Result<Environment> {
-    let (found, source) = match file {
-        Some(file) => (
-            typed_environments(&read(file)?, &file.display().to_string())?,
-            file.display().to_string(),
-        ),
-        None => (typed_environments(beside, source)?, source.to_owned()),
-    };
-    match <[Environment; 1]>::try_from(found) {
-        Ok([environment]) => Ok(environment),
-        Err(none) if none.is_empty() && file.is_none() => {
-            let local = typed_environments(&manifests::parse(LOCAL_ENVIRONMENT)?, "the local Environment")?;
-            local
-                .into_iter()
-                .next()
-                .context("the local Environment is missing")
-        }
-        Err(none) if none.is_empty() => bail!("{source} has no Environment"),
-        Err(several) => bail!("{source} has {} Environments; a cluster has one", several.len()),
+/// The documents of the files beside that of the application, and where they are from; absent without such files.
+fn beside(files: &[PathBuf]) -> Result<Option<(String, Vec<Value>)>> {
+    let (mut names, mut documents) = (Vec::new(), Vec::new());
+    for file in files {
+        names.push(file.display().to_string());
+        documents.extend(read(file)?);
     }
+    Ok((!files.is_empty()).then(|| (names.join(", "), documents)))
 }
 
-fn typed_environments(documents: &[Value], source: &str) -> Result<Vec<Environment>> {
-    manifests::typed(documents, "Environment").with_context(|| source.to_owned())
+/// The Environment among these documents.
+fn environment(documents: &[Value], source: &str) -> Result<Option<Environment>> {
+    let mut found: Vec<Environment> =
+        manifests::typed(documents, "Environment").with_context(|| source.to_owned())?;
+    if found.len() > 1 {
+        bail!("{source} has {} Environments; a cluster has one", found.len());
+    }
+    Ok(found.pop())
+}
+
+fn local_environment() -> Result<Environment> {
+    let local = environment(&manifests::parse(LOCAL_ENVIRONMENT)?, "the local Environment")?;
+    local.context("the local Environment is missing")
 }
 
 /// The YAML documents of a file; `-` is standard input.

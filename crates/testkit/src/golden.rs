@@ -1,41 +1,100 @@
-//! The golden cases of the repository, `tests/golden/cases/NAME.yaml`.
+//! The golden cases of the repository. Adding one is adding a file; `IDP_UPDATE_GOLDEN=1` has a test write what it
+//! makes of the cases, to be read before it is committed.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use idp_api::{Environment, WebApplication, manifests};
 
-/// The folder with the cases, and what is expected of them.
+/// The folder with the cases of the WebApplication controller alone, and what is expected of them.
 pub fn folder() -> PathBuf {
     crate::root().join("tests/golden")
 }
 
-/// Name, application and Environment of each case; one that brings no Environment gets the common one.
+/// Name, application and Environment of each case of [`folder`]; one that brings no Environment gets the common one.
 ///
 /// # Panics
 /// When a file is missing or does not fit: that is a broken case.
 pub fn cases() -> Vec<(String, WebApplication, Environment)> {
     let common: Environment = load(&folder().join("environment.yaml"), "Environment").remove(0);
-    let entries = std::fs::read_dir(folder().join("cases")).expect("there are cases");
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("a case can be read").path())
-        .collect();
-    files.sort();
+    let files = files(&folder()).into_iter();
     files
-        .iter()
-        .map(|file| {
-            let name = file
-                .file_stem()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            let environment = load(file, "Environment").pop().unwrap_or_else(|| common.clone());
-            (name, load(file, "WebApplication").remove(0), environment)
+        .map(|(name, file)| {
+            let environment = load(&file, "Environment").pop().unwrap_or_else(|| common.clone());
+            (name, load(&file, "WebApplication").remove(0), environment)
         })
         .collect()
 }
 
-fn load<T: serde::de::DeserializeOwned>(file: &Path, kind: &str) -> Vec<T> {
+/// Name and file of each case, `cases/NAME.yaml` of `folder`, by name.
+///
+/// # Panics
+/// When the folder cannot be read.
+pub fn files(folder: &Path) -> Vec<(String, PathBuf)> {
+    let folder = folder.join("cases");
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("a case can be read").path())
+        .collect();
+    files.sort();
+    files.into_iter().map(|file| (stem(&file), file)).collect()
+}
+
+/// The documents of one of our kinds in a file.
+///
+/// # Panics
+/// When the file is missing or one does not fit.
+pub fn load<T: serde::de::DeserializeOwned>(file: &Path, kind: &str) -> Vec<T> {
     let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let documents = manifests::parse(&text).and_then(|documents| manifests::typed(&documents, kind));
     documents.unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+/// Compares what the cases became, each a name and a text, with `expected/NAME.yaml` of `folder`; says how many there
+/// were.
+///
+/// # Panics
+/// When one differs, or when something is expected that no case becomes.
+pub fn check(folder: &Path, became: impl IntoIterator<Item = (String, String)>) -> usize {
+    let update = std::env::var_os("IDP_UPDATE_GOLDEN").is_some();
+    let expected = folder.join("expected");
+    let (mut seen, mut wrong) = (BTreeSet::new(), Vec::new());
+    for (name, text) in became {
+        let file = expected.join(format!("{name}.yaml"));
+        if update {
+            std::fs::create_dir_all(&expected).expect("the folder can be made");
+            std::fs::write(&file, &text).expect("what is expected can be written");
+        }
+        let before = std::fs::read_to_string(&file).unwrap_or_default();
+        if text != before {
+            let differs = text
+                .lines()
+                .zip(before.lines())
+                .position(|(one, other)| one != other);
+            let line = differs.unwrap_or_else(|| text.lines().count().min(before.lines().count())) + 1;
+            wrong.push(format!("{name}: differs from line {line}"));
+        }
+        seen.insert(name);
+    }
+    for entry in std::fs::read_dir(&expected).expect("something is expected") {
+        let name = stem(&entry.expect("what is expected can be read").path());
+        if !seen.contains(&name) {
+            wrong.push(format!("{}/{name}.yaml has no case", expected.display()));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{}\nIDP_UPDATE_GOLDEN=1 writes what is rendered now",
+        wrong.join("\n")
+    );
+    seen.len()
+}
+
+fn stem(file: &Path) -> String {
+    file.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }

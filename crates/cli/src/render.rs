@@ -53,28 +53,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<()> {
             "{source} has no WebApplication; one begins with\n  apiVersion: idp.dev/v1alpha1\n  kind: WebApplication"
         );
     }
-    let beside = beside(&args.environment)?;
-    let environment = match &beside {
-        Some((source, beside)) => {
-            environment(beside, source)?.with_context(|| format!("{source} has no Environment"))?
-        }
-        None => match environment(&documents, &source)? {
-            Some(environment) => environment,
-            None => local_environment()?,
-        },
-    };
-    let (mut sources, mut known) = (source.clone(), documents);
-    if let Some((names, beside)) = beside {
-        sources = format!("{sources}, {names}");
-        known.extend(beside);
-    }
-    let offline = Offline::of(&known).context(sources)?;
-    // The local Environment is used where none is named, and with it what it offers.
-    let offline = if environment.name_any() == "local" {
-        offline.or_local()?
-    } else {
-        offline
-    };
+    let (environment, offline) = target(&args.environment, documents, source.clone())?;
     let mut objects = Vec::new();
     let mut failed = 0;
     for app in &apps {
@@ -115,6 +94,31 @@ fn tell(app: &WebApplication, problems: &[Problem]) {
         let severity = if problem.is_error() { "error" } else { "warning" };
         eprintln!("{}: {severity}: {problem}", app.name_any());
     }
+}
+
+/// What is rendered for, by the documents of the application's file and of the files beside it: the Environment, and the
+/// capabilities with what it offers.
+fn target(files: &[PathBuf], documents: Vec<Value>, source: String) -> Result<(Environment, Offline)> {
+    let beside = beside(files)?;
+    let environment = match &beside {
+        Some((source, beside)) => environment(beside, source)?
+            .with_context(|| format!("{source} has no Environment: name the file that has it with -e too"))?,
+        None => match environment(&documents, &source)? {
+            Some(environment) => environment,
+            None => local_environment()?,
+        },
+    };
+    let (mut sources, mut known) = (source, documents);
+    if let Some((names, beside)) = beside {
+        sources = format!("{sources}, {names}");
+        known.extend(beside);
+    }
+    let offline = Offline::of(&known).context(sources)?;
+    // The local Environment is used where none is named, and with it what it offers.
+    if environment.name_any() == "local" {
+        return Ok((environment, offline.or_local()?));
+    }
+    Ok((environment, offline))
 }
 
 /// The documents of the files beside that of the application, and where they are from; absent without such files.

@@ -164,6 +164,49 @@ pub struct Connection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 255))]
     pub mount_path: Option<String>,
+    /// Where the application's pods may connect to for it: an application reaches nothing that nobody declares. None:
+    /// whatever it reaches, its own `access.outbound` says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub egress: Vec<ConnectionEgress>,
+}
+
+/// Where pods may connect to. Exactly one of `pods`, `host` and `range`.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.pods), has(self.host), has(self.range)].filter(given, given).size() == 1")
+    .message("write exactly one of pods, host and range"))]
+pub struct ConnectionEgress {
+    /// Pods of the cluster: a server that a Composition makes there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pods: Option<ConnectionPods>,
+    /// A host outside the cluster with public addresses, such as `sqs.eu-central-1.amazonaws.com`; `*.example.com` for
+    /// all below it. One with private addresses needs a `range`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$')").message("write a complete host name in small letters, such as api.example.com or *.example.com"))]
+    pub host: Option<String>,
+    /// A range of addresses, such as `10.1.0.0/16`: the subnets of the databases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 43))]
+    #[x_kube(validation = Rule::new("isCIDR(self) && cidr(self) == cidr(self).masked()").message("write a range such as 10.1.0.0/16 or 2001:db8::/32, without bits beyond its length"))]
+    pub range: Option<String>,
+    /// TCP ports.
+    #[schemars(length(min = 1, max = 16), inner(range(min = 1, max = 65535)))]
+    pub ports: Vec<u16>,
+}
+
+/// Pods of the cluster.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionPods {
+    /// Their namespace. Default: the application's own. Inputs in braces are those of the template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub namespace: Option<String>,
+    /// Labels that they have, all of them; in values, inputs in braces are those of the template.
+    #[schemars(length(min = 1, max = 16))]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A key of the connection Secret.

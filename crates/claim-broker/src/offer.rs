@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use idp_api::{ClaimBindingSpec, ClaimClassSpec, claim_class::ClaimType};
 use idp_core::{
     Problem,
-    capability::{EnvSource, KeyRef, Mount, MountSource, ValueFrom},
+    capability::{Egress, EgressPeer, EnvSource, KeyRef, Mount, MountSource, ValueFrom},
     hash,
 };
 use kube::core::{Selector, SelectorExt};
@@ -208,6 +208,50 @@ pub fn files(
     }))
 }
 
+/// Where the application's pods may connect to.
+///
+/// # Errors
+/// When a namespace or label cannot be filled in, or an entry does not say where to.
+pub fn egress(class: &ClaimClassSpec, namespace: &str, inputs: &Inputs) -> Result<Vec<Egress>, Problem> {
+    let entries = class.connection.egress.iter().enumerate();
+    entries
+        .map(|(index, entry)| {
+            let place = |field: &str| format!("connection.egress[{index}]{field}");
+            let to = match (&entry.pods, &entry.host, &entry.range) {
+                (Some(pods), None, None) => {
+                    let fill = |field: &str, text: &str| {
+                        template::fill_text(text, inputs)
+                            .map_err(|error| invalid(&format!("{}{error}", place(field))))
+                    };
+                    let labels = pods.labels.iter().map(|(key, value)| {
+                        let value = fill(&format!(".pods.labels[{key}]"), value)?;
+                        Ok((key.clone(), value))
+                    });
+                    EgressPeer::Pods {
+                        labels: labels.collect::<Result<_, Problem>>()?,
+                        namespace: pods
+                            .namespace
+                            .as_ref()
+                            .map_or_else(|| Ok(namespace.to_owned()), |text| fill(".pods.namespace", text))?,
+                    }
+                }
+                (None, Some(host), None) => EgressPeer::Host(host.clone()),
+                (None, None, Some(range)) => EgressPeer::Range(range.clone()),
+                _ => {
+                    return Err(invalid(&format!(
+                        "{} says not exactly one of pods, host and range",
+                        place("")
+                    )));
+                }
+            };
+            Ok(Egress {
+                to,
+                ports: entry.ports.clone(),
+            })
+        })
+        .collect()
+}
+
 /// Whether a namespace with these labels may use the class.
 pub fn allows(class: &ClaimClassSpec, labels: &BTreeMap<String, String>) -> Result<bool, Problem> {
     let Some(selector) = &class.namespaces else {
@@ -247,6 +291,7 @@ pub fn check(class: &ClaimClassSpec) -> Vec<Problem> {
         }
         problems.extend(env(class, &binding, &inputs).err());
         problems.extend(files(class, &binding, "name", &inputs).err());
+        problems.extend(egress(class, "namespace", &inputs).err());
     }
     problems.extend(allows(class, &BTreeMap::new()).err());
     problems.sort();

@@ -34,6 +34,8 @@ pub struct SectionPlan {
     pub env_from: Vec<EnvFrom>,
     /// Volumes of every pod.
     pub mounts: Vec<Mount>,
+    /// Connections that the application's pods may open for it: everything that nobody names is denied.
+    pub egress: Vec<Egress>,
     /// What is wrong.
     pub problems: Vec<Problem>,
     /// What the section's owner needs to know besides, by keys that the capability documents.
@@ -130,6 +132,32 @@ pub enum MountSource {
     ConfigMap(String),
     /// A PersistentVolumeClaim.
     Claim(String),
+}
+
+/// Connections that an application's pods may open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Egress {
+    /// To where.
+    pub to: EgressPeer,
+    /// TCP ports; never empty.
+    pub ports: Vec<u16>,
+}
+
+/// To where a connection goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EgressPeer {
+    /// Pods of a namespace of the cluster, by their labels; never all pods.
+    Pods {
+        /// The namespace.
+        namespace: String,
+        /// Labels that the pods have, all of them.
+        labels: BTreeMap<String, String>,
+    },
+    /// A host outside the cluster with public addresses, such as `sqs.eu-central-1.amazonaws.com`; `*.example.com` for
+    /// all below it.
+    Host(String),
+    /// A range of addresses, such as `10.1.0.0/16`.
+    Range(String),
 }
 
 /// A controller that serves sections of applications.

@@ -41,6 +41,13 @@ fn good_plan() -> wire::PlanResponse {
             source: Some(wire::mount::Source::Secret("a".into())),
             read_only: true,
         }],
+        egress: vec![wire::Egress {
+            to: Some(wire::egress::To::Pods(wire::PodSet {
+                namespace: "shop".into(),
+                labels: [("a".to_owned(), "b".to_owned())].into(),
+            })),
+            ports: vec![5432],
+        }],
         ..wire::PlanResponse::default()
     }
 }
@@ -56,7 +63,8 @@ fn names<M, T: TryFrom<M, Error = Malformed> + std::fmt::Debug>(
     let error = T::try_from(message).unwrap_err().to_string();
     assert!(
         error.starts_with(&format!("{field} is missing"))
-            || error.starts_with(&format!("{field} is not JSON: ")),
+            || error.starts_with(&format!("{field} is not JSON: "))
+            || error.starts_with(&format!("{field} is 65536, which is no port")),
         "{field}: {error}"
     );
 }
@@ -103,6 +111,14 @@ fn malformed_plans_name_the_field() {
     names("mounts[0].name", |plan| plan.mounts[0].name.clear());
     names("mounts[0].path", |plan| plan.mounts[0].path.clear());
     names("mounts[0].source", |plan| plan.mounts[0].source = None);
+    names("egress[0].to", |plan| plan.egress[0].to = None);
+    names("egress[0].ports", |plan| plan.egress[0].ports.clear());
+    names("egress[0].ports[1]", |plan| plan.egress[0].ports.push(65536));
+    names("egress[0].pods.labels", |plan| {
+        if let Some(wire::egress::To::Pods(pods)) = &mut plan.egress[0].to {
+            pods.labels.clear();
+        }
+    });
 }
 
 #[test]

@@ -5,8 +5,8 @@
 use idp_core::{
     Problem, Severity,
     capability::{
-        Binding, Description, EnvFrom, EnvSource, KeyRef, Mount, MountSource, SectionPlan, SectionRequest,
-        ValueFrom,
+        Binding, Description, Egress, EgressPeer, EnvFrom, EnvSource, KeyRef, Mount, MountSource,
+        SectionPlan, SectionRequest, ValueFrom,
     },
 };
 use idp_rpc::proto::capability as wire;
@@ -78,6 +78,16 @@ fn mount() -> impl Strategy<Value = Mount> {
     })
 }
 
+fn egress() -> impl Strategy<Value = Egress> {
+    let to = prop_oneof![
+        (name(), btree_map(text(), text(), 1..4))
+            .prop_map(|(namespace, labels)| EgressPeer::Pods { namespace, labels }),
+        name().prop_map(EgressPeer::Host),
+        name().prop_map(EgressPeer::Range),
+    ];
+    (to, vec(1..=u16::MAX, 1..4)).prop_map(|(to, ports)| Egress { to, ports })
+}
+
 fn problem() -> impl Strategy<Value = Problem> {
     let severity = prop_oneof![Just(Severity::Warning), Just(Severity::Error)];
     // An empty path or hint is none, on the wire and to people.
@@ -100,15 +110,17 @@ fn plan() -> impl Strategy<Value = SectionPlan> {
         vec(variable(), 0..4),
         vec(env_from, 0..4),
         vec(mount(), 0..4),
+        vec(egress(), 0..4),
         vec(problem(), 0..4),
         btree_map(text(), text(), 0..4),
     )
         .prop_map(
-            |(bindings, env, env_from, mounts, problems, outputs)| SectionPlan {
+            |(bindings, env, env_from, mounts, egress, problems, outputs)| SectionPlan {
                 bindings,
                 env,
                 env_from,
                 mounts,
+                egress,
                 problems,
                 outputs,
             },

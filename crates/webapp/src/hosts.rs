@@ -11,9 +11,20 @@ pub fn complete_host(host: &str, base_domain: &str) -> String {
     }
 }
 
+/// Whether it is a host name as `access.outbound` takes it: at least two labels of small letters, digits and `-`, with
+/// or without `*.` before them.
+pub fn is_complete_host(host: &str) -> bool {
+    let name = host.strip_prefix("*.").unwrap_or(host);
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_label = |part: &str| {
+        !part.is_empty() && part.bytes().all(inside) && !part.starts_with('-') && !part.ends_with('-')
+    };
+    name.len() <= 253 && name.contains('.') && name.split('.').all(is_label)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::complete_host;
+    use super::*;
 
     #[test]
     fn names_without_dots_are_completed() {
@@ -23,5 +34,17 @@ mod tests {
             complete_host("shop.example.org", "example.com"),
             "shop.example.org"
         );
+    }
+
+    #[test]
+    fn what_the_mesh_would_refuse_is_no_host() {
+        for host in ["api.example.com", "*.example.com", "1.x-y.z"] {
+            assert!(is_complete_host(host), "{host}");
+        }
+        for host in [
+            "", "api", "*", "*.", "a..b", "A.b", "-a.b", "a-.b", "a.b/c", "a.*.b", "a.b.",
+        ] {
+            assert!(!is_complete_host(host), "{host}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use idp_api::{
 };
 use idp_core::{
     Kind, Problem,
-    capability::{EnvFrom, EnvSource, Mount},
+    capability::{Egress, EgressPeer, EnvFrom, EnvSource, Mount},
 };
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta};
 use serde_json::Value;
@@ -111,6 +111,18 @@ impl Validated {
         self.mesh.mode != MeshMode::None
     }
 
+    /// Hosts outside the cluster that the application may call, each with a port: those that it names itself, and those
+    /// that its capabilities need.
+    pub fn external_hosts(&self) -> impl Iterator<Item = (&str, i32)> {
+        let own = self.outbound.iter().filter_map(|to| to.external.as_ref());
+        let supplied = self.supplies.egress.iter().filter_map(|egress| match &egress.to {
+            EgressPeer::Host(host) => Some((host.as_str(), &egress.ports)),
+            EgressPeer::Pods { .. } | EgressPeer::Range(_) => None,
+        });
+        own.map(|external| (external.host.as_str(), external.port))
+            .chain(supplied.flat_map(|(host, ports)| ports.iter().map(move |port| (host, i32::from(*port)))))
+    }
+
     /// Host name of the application's Service.
     pub fn service_host(&self) -> String {
         format!("{}.{}.svc.cluster.local", self.name, self.namespace)
@@ -128,6 +140,8 @@ pub struct Supplies {
     pub env_from: Vec<EnvFrom>,
     /// Volumes.
     pub mounts: Vec<Mount>,
+    /// Connections that pods may open for them.
+    pub egress: Vec<Egress>,
     /// Name of the Secret of each host's certificate; `None` where nobody orders certificates.
     pub certificates: Option<BTreeMap<String, String>>,
 }

@@ -85,6 +85,44 @@ fn a_class_is_checked_for_each_size() {
 }
 
 #[test]
+fn what_may_be_reached_is_filled_in() {
+    let mut class = class();
+    class.connection.egress = serde_json::from_value(json!([
+        { "pods": { "labels": { "app.kubernetes.io/instance": "{name}-postgres" } }, "ports": [5432] },
+        { "pods": { "namespace": "databases", "labels": { "team": "{namespace}" } }, "ports": [5432] },
+        { "host": "*.example.com", "ports": [443, 8443] },
+        { "range": "10.0.0.0/16", "ports": [5432] },
+    ]))
+    .unwrap();
+    let inputs = inputs(&class, "team", "shop-order-book", &binding());
+    let pods = |namespace: &str, key: &str, value: &str| EgressPeer::Pods {
+        namespace: namespace.into(),
+        labels: [(key.to_owned(), value.to_owned())].into(),
+    };
+    let found = egress(&class, "team", &inputs).unwrap();
+    let to: Vec<EgressPeer> = found.iter().map(|egress| egress.to.clone()).collect();
+    assert_eq!(
+        to,
+        [
+            pods("team", "app.kubernetes.io/instance", "shop-order-book-postgres"),
+            pods("databases", "team", "team"),
+            EgressPeer::Host("*.example.com".into()),
+            EgressPeer::Range("10.0.0.0/16".into()),
+        ]
+    );
+    assert_eq!(found[2].ports, [443, 8443]);
+    assert_eq!(check(&class), []);
+    class.connection.egress[0].pods.as_mut().unwrap().namespace = Some("{nobody}".into());
+    class.connection.egress[2].range = Some("10.0.0.0/16".into());
+    let told: Vec<String> = check(&class).into_iter().map(|problem| problem.message).collect();
+    assert!(
+        told.iter()
+            .any(|message| message.contains("connection.egress[0].pods.namespace")),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn selectors_decide_which_namespaces_may_use_it() {
     let mut class = class();
     assert!(allows(&class, &BTreeMap::new()).unwrap());

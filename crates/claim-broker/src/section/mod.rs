@@ -78,6 +78,7 @@ pub fn plan(request: &SectionRequest, known: &Known) -> SectionPlan {
                 plan.bindings.push(binding(&item.binding, &wanted.spec));
                 plan.env.extend(wanted.env);
                 plan.mounts.extend(wanted.mount);
+                plan.egress.extend(wanted.egress);
                 plan.problems.extend(wanted.warnings);
             }
             Err(problems) => plan.problems.extend(problems),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use idp_api::{ClaimBindingSpec, ClaimClassSpec, claim_class::ClaimType};
 use idp_core::{
     Problem,
-    capability::{EnvSource, Mount, MountSource, SectionRequest},
+    capability::{Egress, EnvSource, Mount, MountSource, SectionRequest},
 };
 
 use super::{
@@ -20,6 +20,7 @@ pub(super) struct Wanted {
     pub(super) spec: ClaimBindingSpec,
     pub(super) env: Vec<EnvSource>,
     pub(super) mount: Option<Mount>,
+    pub(super) egress: Vec<Egress>,
     pub(super) warnings: Vec<Problem>,
 }
 
@@ -81,25 +82,19 @@ pub(super) fn wanted(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let (env, mount) =
-        gets(item, class, &spec, request).map_err(|problem| one(problem.at(item.path.clone())))?;
-    Ok(Wanted {
-        spec,
-        env,
-        mount,
-        warnings,
-    })
+    let wanted = gets(item, class, spec, request).map_err(|problem| one(problem.at(item.path.clone())))?;
+    Ok(Wanted { warnings, ..wanted })
 }
 
-/// The environment variables and the mount that the application gets.
+/// What the application gets: environment variables, a mount, and the connections that it may open.
 fn gets(
     item: &Item,
     class: &ClaimClassSpec,
-    spec: &ClaimBindingSpec,
+    spec: ClaimBindingSpec,
     request: &SectionRequest,
-) -> Result<(Vec<EnvSource>, Option<Mount>), Problem> {
-    let inputs = offer::inputs(class, &request.namespace, &item.binding, spec);
-    let env = offer::env(class, spec, &inputs)?;
+) -> Result<Wanted, Problem> {
+    let inputs = offer::inputs(class, &request.namespace, &item.binding, &spec);
+    let env = offer::env(class, &spec, &inputs)?;
     let mount = match &item.mount_path {
         Some(path) => Some(Mount {
             name: item.binding.clone(),
@@ -107,9 +102,15 @@ fn gets(
             source: MountSource::Claim(item.binding.clone()),
             read_only: false,
         }),
-        None => offer::files(class, spec, &item.binding, &inputs)?,
+        None => offer::files(class, &spec, &item.binding, &inputs)?,
     };
-    Ok((env, mount))
+    Ok(Wanted {
+        env,
+        mount,
+        egress: offer::egress(class, &request.namespace, &inputs)?,
+        spec,
+        warnings: Vec::new(),
+    })
 }
 
 /// What the thing was until now: the spec of its binding, or of a claim that was kept from an earlier application of

@@ -13,7 +13,7 @@ use idp_testkit::{
     fixtures::{AppFixture, app},
     program,
 };
-use k8s_openapi::api::{apps::v1::Deployment, batch::v1::Job};
+use k8s_openapi::api::{apps::v1::Deployment, batch::v1::Job, networking::v1::NetworkPolicy};
 use kube::{
     Api,
     api::{ListParams, Patch, PatchParams, PostParams},
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use crate::support::{Broker, Lab, SHORT, shown};
 
 /// The webapp controller, with the broker as its capability.
-async fn webapp(lab: &Lab, broker: &Broker, log: &str) -> Controller {
+pub(crate) async fn webapp(lab: &Lab, broker: &Broker, log: &str) -> Controller {
     let kubeconfig = lab.test.controller_kubeconfig("idp-webapp").await.unwrap();
     let capability = format!("--capability=claims=idp-claim-broker@127.0.0.1:{}", broker.grpc);
     let tls = format!("--tls-dir={}", broker.certificates.join("idp-webapp").display());
@@ -43,19 +43,19 @@ async fn webapp(lab: &Lab, broker: &Broker, log: &str) -> Controller {
     controller
 }
 
-/// Has the cluster's Environment serve postgres by this class.
-async fn serve(lab: &Lab, class: &str) {
+/// Has the cluster's Environment serve `engine` by this class.
+pub(crate) async fn serve(lab: &Lab, engine: &str, class: &str) {
     let environments = Api::<Environment>::all(lab.client());
     let all = environments.list(&ListParams::default()).await.unwrap();
     let name = all.items[0].metadata.name.clone().unwrap();
-    let patch = json!({ "spec": { "classes": { "postgres": class } } });
+    let patch = json!({ "spec": { "classes": { engine: class } } });
     environments
         .patch(&name, &PatchParams::default(), &Patch::Merge(&patch))
         .await
         .unwrap();
 }
 
-async fn until(
+pub(crate) async fn until(
     lab: &Lab,
     namespace: &str,
     what: &str,
@@ -94,7 +94,7 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application() {
     let class = lab
         .class(&namespace, json!({ "quota": { "perNamespace": 1 } }))
         .await;
-    serve(&lab, &class).await;
+    serve(&lab, "postgres", &class).await;
     let broker = lab.broker("app").await;
     let webapp = webapp(&lab, &broker, "webapp").await;
     let apps = Api::<WebApplication>::namespaced(lab.client(), &namespace);
@@ -167,6 +167,18 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application() {
         of("ORDERS_URL")["value"],
         "postgres://$(ORDERS_HOST):$(ORDERS_PORT)/orders"
     );
+
+    let policies = Api::<NetworkPolicy>::namespaced(lab.client(), &namespace);
+    let policy = serde_json::to_value(policies.get("shop").await.unwrap()).unwrap();
+    let reach = json!({
+        "to": [{
+            "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } },
+            "podSelector": { "matchLabels": { "database": "shop-orders" } },
+        }],
+        "ports": [{ "protocol": "TCP", "port": 5432 }],
+    });
+    let egress = policy["spec"]["egress"].as_array().unwrap();
+    assert!(egress.contains(&reach), "its pods may connect to it: {egress:#?}");
 
     // One more is over the quota: nothing is changed, and it says so.
     patch(json!({ "databases": [{ "name": "orders", "engine": "postgres", "version": "16" }, { "name": "users", "engine": "postgres" }] })).await;

@@ -13,3 +13,4 @@ mod data;
 mod life;
 mod many;
 mod rules;
+mod volume;

@@ -128,6 +128,7 @@ impl Lab {
             "template": { "parameters": { "storageGB": "{size.gb}", "version": "{version}", "connectionSecret": "{secret}" } },
             "connection": {
                 "keys": [{ "key": "host", "env": "HOST" }, { "key": "port", "env": "PORT" }],
+                "egress": [{ "pods": { "labels": { "database": "{name}" } }, "ports": [5432] }],
                 "variables": [{ "env": "URL", "value": "postgres://$(HOST):$(PORT)/{database}" }],
             },
         });

@@ -3,8 +3,8 @@
 use idp_core::{
     Problem, Severity,
     capability::{
-        Binding, Description, EnvFrom, EnvSource, KeyRef, Mount, MountSource, SectionPlan, SectionRequest,
-        ValueFrom,
+        Binding, Description, Egress, EgressPeer, EnvFrom, EnvSource, KeyRef, Mount, MountSource,
+        SectionPlan, SectionRequest, ValueFrom,
     },
 };
 
@@ -56,6 +56,7 @@ impl From<SectionPlan> for wire::PlanResponse {
             mounts: plan.mounts.into_iter().map(Into::into).collect(),
             problems: plan.problems.into_iter().map(Into::into).collect(),
             outputs: plan.outputs,
+            egress: plan.egress.into_iter().map(Into::into).collect(),
         }
     }
 }
@@ -69,6 +70,7 @@ impl TryFrom<wire::PlanResponse> for SectionPlan {
             env: all("env", answer.env)?,
             env_from: all("env_from", answer.env_from)?,
             mounts: all("mounts", answer.mounts)?,
+            egress: all("egress", answer.egress)?,
             problems: answer.problems.into_iter().map(Into::into).collect(),
             outputs: answer.outputs,
         })
@@ -199,6 +201,57 @@ impl TryFrom<wire::Mount> for Mount {
             read_only: mount.read_only,
         })
     }
+}
+
+impl From<Egress> for wire::Egress {
+    fn from(egress: Egress) -> Self {
+        use wire::egress::To;
+        Self {
+            to: Some(match egress.to {
+                EgressPeer::Pods { namespace, labels } => To::Pods(wire::PodSet { namespace, labels }),
+                EgressPeer::Host(host) => To::Host(host),
+                EgressPeer::Range(range) => To::Range(range),
+            }),
+            ports: egress.ports.into_iter().map(u32::from).collect(),
+        }
+    }
+}
+
+impl TryFrom<wire::Egress> for Egress {
+    type Error = Malformed;
+
+    /// What would open more than it says is refused: no ports would mean all of them, and no labels all pods.
+    fn try_from(egress: wire::Egress) -> Result<Self, Malformed> {
+        use wire::egress::To;
+        if egress.ports.is_empty() {
+            return Err(Malformed::missing("ports"));
+        }
+        Ok(Self {
+            to: match egress.to.ok_or_else(|| Malformed::missing("to"))? {
+                To::Pods(pods) if pods.labels.is_empty() => return Err(Malformed::missing("pods.labels")),
+                To::Pods(pods) => EgressPeer::Pods {
+                    namespace: some("pods.namespace", pods.namespace)?,
+                    labels: pods.labels,
+                },
+                To::Host(host) => EgressPeer::Host(some("host", host)?),
+                To::Range(range) => EgressPeer::Range(some("range", range)?),
+            },
+            ports: ports(egress.ports)?,
+        })
+    }
+}
+
+fn ports(numbers: Vec<u32>) -> Result<Vec<u16>, Malformed> {
+    let numbers = numbers.into_iter().enumerate();
+    numbers
+        .map(|(index, port)| {
+            let number = u16::try_from(port).ok().filter(|number| *number > 0);
+            number.ok_or_else(|| Malformed::NoPort {
+                field: format!("ports[{index}]"),
+                port,
+            })
+        })
+        .collect()
 }
 
 impl From<Problem> for wire::Problem {

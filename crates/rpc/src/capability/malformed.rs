@@ -8,6 +8,14 @@ pub enum Malformed {
     /// A field that must be there is not.
     #[error("{0} is missing")]
     Missing(String),
+    /// A number that is no TCP port.
+    #[error("{field} is {port}, which is no port: 1 to 65535 are")]
+    NoPort {
+        /// The field.
+        field: String,
+        /// The number.
+        port: u32,
+    },
     /// A field that holds JSON does not parse.
     #[error("{field} is not JSON: {error}")]
     NotJson {
@@ -28,6 +36,10 @@ impl Malformed {
         let field = |field: String| format!("{list}[{index}].{field}");
         match self {
             Self::Missing(inner) => Self::Missing(field(inner)),
+            Self::NoPort { field: inner, port } => Self::NoPort {
+                field: field(inner),
+                port,
+            },
             Self::NotJson { field: inner, error } => Self::NotJson {
                 field: field(inner),
                 error,

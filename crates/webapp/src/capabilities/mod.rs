@@ -11,7 +11,9 @@ pub use directory::{Address, CAPABILITY, Capabilities, service};
 pub use facts::{BindingFacts, binding};
 pub use sections::{Section, sections};
 
-use idp_core::capability::SectionPlan;
+use idp_core::{Kind, capability::SectionPlan};
+
+use crate::kinds;
 
 /// Serves `spec.secrets`.
 pub const SECRETS: &str = "secrets";
@@ -19,6 +21,17 @@ pub const SECRETS: &str = "secrets";
 pub const CLAIMS: &str = "claims";
 /// Serves the certificates of `spec.routes`.
 pub const CERTIFICATES: &str = "certificates";
+
+/// The only kind of binding that a capability may answer with. Each keeps to its own, so that the word of a platform
+/// team's capability reads no secret store, gets no certificate and holds no data.
+pub fn binding_kind(capability: &str) -> Kind {
+    match capability {
+        SECRETS => kinds::SECRET_BINDING,
+        CERTIFICATES => kinds::CERTIFICATE_BINDING,
+        CLAIMS => kinds::CLAIM_BINDING,
+        _ => kinds::CAPABILITY_BINDING,
+    }
+}
 
 /// What a capability says of a section.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,8 +15,8 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
         return Vec::new();
     }
     let mut hosts: BTreeMap<&str, BTreeSet<i32>> = BTreeMap::new();
-    for external in app.outbound.iter().filter_map(|to| to.external.as_ref()) {
-        hosts.entry(&external.host).or_default().insert(external.port);
+    for (host, port) in app.external_hosts() {
+        hosts.entry(host).or_default().insert(port);
     }
     hosts
         .iter()
@@ -70,6 +70,7 @@ fn protocol(number: i32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use idp_api::environment::MeshMode;
+    use idp_core::capability::{Egress, EgressPeer};
 
     use super::*;
     use crate::plan::fixture::{app, external, only_spec};
@@ -89,6 +90,16 @@ mod tests {
                 {"number": 443, "name": "tls-443", "protocol": "TLS"},
             ])
         );
+    }
+
+    #[test]
+    fn hosts_of_capabilities_too() {
+        let mut app = app();
+        app.supplies.egress = vec![Egress {
+            to: EgressPeer::Host("sqs.example.com".into()),
+            ports: vec![443],
+        }];
+        assert_eq!(only_spec(&children(&app))["hosts"], json!(["sqs.example.com"]));
     }
 
     #[test]

@@ -8,8 +8,9 @@ use idp_api::{
 };
 use idp_core::{
     Problem,
-    capability::{Mount, SectionPlan},
+    capability::{EgressPeer, Mount, SectionPlan},
 };
+use ipnet::IpNet;
 
 use super::{
     config_files::RESERVED,
@@ -17,7 +18,8 @@ use super::{
     reason::{CAPABILITY_FAILED, CAPABILITY_MISSING, CAPABILITY_SILENT, MOUNT_CONFLICT, VARIABLE_CONFLICT},
 };
 use crate::{
-    capabilities::{Answer, CERTIFICATES, CLAIMS, Section, sections},
+    capabilities::{Answer, CERTIFICATES, CLAIMS, Section, binding_kind, sections},
+    hosts::is_complete_host,
     kinds,
     observed::Observed,
     validated::{Supplies, ValidBinding},
@@ -38,6 +40,10 @@ pub(super) fn capabilities(
     let mut supplies = Supplies::default();
     let mut names = Names::of(&app.spec.env, &app.spec.config_files);
     for section in sections(app, environment, has_claims) {
+        if section.capability == CERTIFICATES && observed.answers.contains_key(CERTIFICATES) {
+            // There is somebody, even where the answer is no: `routes` must not say that there is nobody.
+            supplies.certificates = Some(BTreeMap::new());
+        }
         match observed.answers.get(&section.capability) {
             // Without the capability somebody makes the certificates by hand: `routes` says so.
             None if section.capability == CERTIFICATES => {}
@@ -208,21 +214,15 @@ impl Names {
 
 impl Supplies {
     fn add(&mut self, section: &Section, plan: &SectionPlan, observed: &Observed, findings: &mut Findings) {
+        let kind = binding_kind(&section.capability);
         for binding in &plan.bindings {
-            let Some(kind) = kinds::BINDINGS.into_iter().find(|kind| kind.kind == binding.kind) else {
-                findings.add(
-                    Problem::error(
-                        CAPABILITY_FAILED,
-                        format!(
-                            "the capability {} answers with a {}, which is no binding",
-                            section.capability, binding.kind
-                        ),
-                    )
-                    .at(&section.path)
-                    .hint("the platform team mends the capability: it may answer with CapabilityBindings"),
-                );
+            if binding.kind != kind.kind {
+                findings.add(wrong_answer(
+                    section,
+                    &format!("a {}, and may answer with {}s only", binding.kind, kind.kind),
+                ));
                 continue;
-            };
+            }
             let facts = observed
                 .bindings
                 .iter()
@@ -239,8 +239,39 @@ impl Supplies {
         self.env.extend(plan.env.iter().cloned());
         self.env_from.extend(plan.env_from.iter().cloned());
         self.mounts.extend(plan.mounts.iter().cloned());
+        for egress in &plan.egress {
+            match unusable(&egress.to) {
+                Some(what) => findings.add(wrong_answer(section, &what)),
+                None => self.egress.push(egress.clone()),
+            }
+        }
         if section.capability == CERTIFICATES {
             self.certificates = Some(plan.outputs.clone());
         }
     }
+}
+
+/// What is wrong with a target of connections, if anything.
+fn unusable(to: &EgressPeer) -> Option<String> {
+    match to {
+        EgressPeer::Range(range) => {
+            let valid = range
+                .parse::<IpNet>()
+                .is_ok_and(|parsed| parsed.trunc() == parsed);
+            (!valid).then(|| format!("{range:?}, which is not a range of addresses"))
+        }
+        EgressPeer::Host(host) => {
+            (!is_complete_host(host)).then(|| format!("{host:?}, which is not a host name"))
+        }
+        EgressPeer::Pods { .. } => None,
+    }
+}
+
+fn wrong_answer(section: &Section, what: &str) -> Problem {
+    Problem::error(
+        CAPABILITY_FAILED,
+        format!("the capability {} answers with {what}", section.capability),
+    )
+    .at(&section.path)
+    .hint("the platform team mends the capability; what ran before keeps running")
 }

@@ -6,10 +6,13 @@ use idp_api::{
     environment::MeshMode,
     web_application::{Cidr, Peer},
 };
-use idp_core::labels;
+use idp_core::{
+    capability::{Egress, EgressPeer},
+    labels,
+};
 use k8s_openapi::api::networking::v1::{NetworkPolicyEgressRule, NetworkPolicyPeer};
 
-use super::{addresses, once, pods, port, tcp};
+use super::{HBONE, addresses, once, pods, port, tcp};
 use crate::validated::Validated;
 
 /// Port of istiod: configuration and certificates of sidecars.
@@ -34,12 +37,18 @@ pub(super) fn rules(app: &Validated) -> Vec<NetworkPolicyEgressRule> {
         .filter_map(|to| to.application.as_ref())
         .map(|peer| called(app, peer));
     let ranges = app.outbound.iter().filter_map(|to| to.cidr.as_ref()).map(range);
+    let supplied = app
+        .supplies
+        .egress
+        .iter()
+        .filter_map(|egress| supplied(app, egress));
     once(
         [dns(app)]
             .into_iter()
             .chain(istiod(app))
             .chain(applications)
             .chain(ranges)
+            .chain(supplied)
             .chain(outside(app)),
     )
 }
@@ -82,16 +91,27 @@ fn range(cidr: &Cidr) -> NetworkPolicyEgressRule {
     )
 }
 
+/// What a capability's section needs: the databases of the application. Hosts are among [`outside`].
+fn supplied(app: &Validated, egress: &Egress) -> Option<NetworkPolicyEgressRule> {
+    let mut ports: BTreeSet<i32> = egress.ports.iter().copied().map(i32::from).collect();
+    let to = match &egress.to {
+        EgressPeer::Pods { namespace, labels } => {
+            if app.mesh.mode == MeshMode::Ambient {
+                ports.insert(HBONE);
+            }
+            pods(Some(namespace), Some(labels.clone()))
+        }
+        EgressPeer::Range(range) => addresses(range, &[]),
+        EgressPeer::Host(_) => return None,
+    };
+    Some(rule(vec![to], ports))
+}
+
 /// Hosts outside the cluster. A NetworkPolicy knows addresses only, and those of a host change: so it opens the
 /// port to every public address, and the host is the mesh's business (see the ServiceEntry). A host with a
 /// private address is not "outside": `cidr` is for those.
 fn outside(app: &Validated) -> Option<NetworkPolicyEgressRule> {
-    let ports: BTreeSet<i32> = app
-        .outbound
-        .iter()
-        .filter_map(|to| to.external.as_ref())
-        .map(|host| host.port)
-        .collect();
+    let ports: BTreeSet<i32> = app.external_hosts().map(|(_, port)| port).collect();
     let everywhere = vec![addresses("0.0.0.0/0", &INSIDE_V4), addresses("::/0", &INSIDE_V6)];
     (!ports.is_empty()).then(|| rule(everywhere, ports))
 }
@@ -137,6 +157,43 @@ mod tests {
                 ],
                 "ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 8443}],
             })
+        );
+    }
+
+    #[test]
+    fn what_capabilities_need_and_no_more() {
+        let mut app = app();
+        app.mesh.mode = MeshMode::None;
+        let to = |to, port| Egress {
+            to,
+            ports: vec![port],
+        };
+        let database = EgressPeer::Pods {
+            namespace: "team-a".into(),
+            labels: [("role".to_owned(), "db".to_owned())].into(),
+        };
+        app.supplies.egress = vec![
+            to(database, 5432),
+            to(EgressPeer::Range("10.1.0.0/16".into()), 6379),
+            to(EgressPeer::Host("sqs.example.com".into()), 443),
+        ];
+        let pods = json!([{
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "team-a"}},
+            "podSelector": {"matchLabels": {"role": "db"}},
+        }]);
+        let tcp = |port| json!({"protocol": "TCP", "port": port});
+        let rules = as_json(&app);
+        assert_eq!(rules[1], json!({"to": pods, "ports": [tcp(5432)]}));
+        assert_eq!(
+            rules[2],
+            json!({"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}], "ports": [tcp(6379)]})
+        );
+        assert_eq!(rules[3]["ports"], json!([tcp(443)]));
+        app.mesh.mode = MeshMode::Ambient;
+        assert_eq!(
+            as_json(&app)[1]["ports"],
+            json!([tcp(5432), tcp(HBONE)]),
+            "between pods of an ambient mesh everything goes through the tunnel"
         );
     }
 

@@ -109,9 +109,17 @@ impl Controller {
     ///
     /// # Errors
     /// When it does not run any more.
-    pub async fn stop(mut self) -> Result<bool> {
+    pub async fn stop(self) -> Result<bool> {
         let pid = i32::try_from(self.child.id())?;
         kill_process(Pid::from_raw(pid).context("no process")?, Signal::TERM)?;
+        self.ends().await
+    }
+
+    /// Waits until it has ended by itself; whether it ended well.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub async fn ends(mut self) -> Result<bool> {
         loop {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status.success());

@@ -15,7 +15,7 @@ use idp_core::{
 };
 use idp_rpc::capability as rpc;
 use idp_runtime::{Peer, grpc::Credentials};
-use idp_testkit::eventually_within;
+use idp_testkit::{Controller, eventually_within};
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 
@@ -56,9 +56,14 @@ pub(crate) fn certificates() -> PathBuf {
     folder
 }
 
-/// The controller as the peer called `name` reaches it.
+/// The lab's controller as the peer called `name` reaches it.
 fn peer(lab: &Lab, name: &str) -> Peer {
-    let log = lab.running().controller.log();
+    peer_of(&lab.running().controller, &lab.running().tls.join(name))
+}
+
+/// A controller as the peer with the certificates in `folder` reaches it.
+pub(crate) fn peer_of(controller: &Controller, folder: &Path) -> Peer {
+    let log = controller.log();
     let line = log.lines().find(|line| line.contains("serves gRPC")).unwrap();
     let port: String = line
         .rsplit("127.0.0.1:")
@@ -67,7 +72,7 @@ fn peer(lab: &Lab, name: &str) -> Peer {
         .chars()
         .take_while(char::is_ascii_digit)
         .collect();
-    let credentials = Credentials::load(&lab.running().tls.join(name)).unwrap();
+    let credentials = Credentials::load(folder).unwrap();
     let server = "idp-certificate-policy";
     Peer::new(server, &format!("127.0.0.1:{port}"), server, &credentials).unwrap()
 }

@@ -6,6 +6,7 @@ mod admission;
 mod attacks;
 mod audit;
 mod bindings;
+mod bootstrap;
 mod capability;
 mod denials;
 mod lab;

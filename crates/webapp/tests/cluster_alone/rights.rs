@@ -147,35 +147,42 @@ async fn live(lab: &Lab, namespace: &str) {
     ready(lab, &app).await;
 }
 
-/// An answer with every kind of binding but one, each with the section in it.
 fn mail(request: &SectionRequest) -> SectionPlan {
-    let (application, mark) = (&request.application, &request.section["mark"]);
-    let secret =
-        json!({ "name": "x", "path": "spec", "target": "x", "remoteKey": "x", "refreshInterval": "1h" });
-    let specs = [
-        (
-            kinds::SECRET_BINDING,
-            json!({
-                "application": application,
-                "store": { "name": mark, "kind": "SecretStore" },
-                "secrets": [secret],
-            }),
-        ),
-        (
-            kinds::CERTIFICATE_BINDING,
-            json!({
-                "application": application,
-                "issuer": { "name": mark, "kind": "Issuer" },
-                "secretNamespace": "x",
-                "hosts": [{ "host": "x.example.com", "path": "spec" }],
-            }),
-        ),
-        (
-            kinds::CAPABILITY_BINDING,
-            json!({ "capability": "mail", "application": application, "section": { "mark": mark } }),
-        ),
-    ];
-    answer(specs.map(|(kind, spec)| binding(kind, request, spec)))
+    let spec =
+        json!({ "capability": "mail", "application": request.application, "section": request.section });
+    answer([binding(kinds::CAPABILITY_BINDING, request, spec)])
+}
+
+fn secrets(request: &SectionRequest) -> SectionPlan {
+    let name = &request.section[0]["name"];
+    let spec = json!({
+        "application": request.application,
+        "store": { "name": "x", "kind": "SecretStore" },
+        "secrets": [{ "name": name, "path": "spec", "target": "x", "remoteKey": "x", "refreshInterval": "1h" }],
+    });
+    answer([binding(kinds::SECRET_BINDING, request, spec)])
+}
+
+/// An answer with a binding for the hosts that `bindings` asks for. Those of the other steps have their certificates: a
+/// binding that nobody serves would keep the application from getting ready.
+fn certificates(request: &SectionRequest) -> SectionPlan {
+    let asked: Vec<&Value> = request.section["hosts"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .collect();
+    let host = |asked: &Value| asked["host"].as_str().unwrap_or_default().to_owned();
+    let spec = json!({
+        "application": request.application,
+        "issuer": { "name": "x", "kind": "Issuer" },
+        "secretNamespace": "x",
+        "hosts": asked,
+    });
+    let wanted = asked.iter().any(|asked| host(asked).starts_with("certified-"));
+    SectionPlan {
+        outputs: asked.iter().map(|asked| (host(asked), "x".to_owned())).collect(),
+        ..answer(wanted.then(|| binding(kinds::CERTIFICATE_BINDING, request, spec)))
+    }
 }
 
 /// An answer with a claim for a database, as long as one is wanted.
@@ -211,6 +218,8 @@ async fn bindings(lab: &Lab, app: &WebApplication, namespace: &str) {
         let wanted = json!({
             "capabilities": { "mail": { "mark": mark } },
             "databases": [{ "name": "x", "engine": "postgres", "size": mark }],
+            "secrets": [{ "name": mark }],
+            "routes": [{ "host": format!("certified-{mark}-{namespace}") }],
         });
         change(lab, app, wanted).await;
         eventually_within(LONG, "the bindings are as asked", || async {
@@ -224,7 +233,9 @@ async fn bindings(lab: &Lab, app: &WebApplication, namespace: &str) {
         })
         .await;
     }
-    change(lab, app, json!({ "capabilities": null, "databases": null })).await;
+    let routes = json!(app.spec.routes);
+    let back = json!({ "capabilities": null, "databases": null, "secrets": null, "routes": routes });
+    change(lab, app, back).await;
     gone(lab, namespace, &kinds::BINDINGS).await;
     ready(lab, app).await;
 }
@@ -259,6 +270,8 @@ async fn every_right_is_used_and_every_request_allowed() {
     let stubs = [
         Stub::start(cluster, address, "mail", mail),
         Stub::start(cluster, address, "claims", claims),
+        Stub::start(cluster, address, "secrets", secrets),
+        Stub::start(cluster, address, "certificates", certificates),
     ];
     let controller = lab.leader_beside("rights", &stubs).await;
     live(&lab, &namespace).await;

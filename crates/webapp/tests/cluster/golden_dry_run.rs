@@ -1,17 +1,49 @@
 //! Every golden case passes the API server's own checks: its WebApplication the schema, its children their kinds.
 
 use futures::{StreamExt, stream};
-use idp_testkit::golden::cases;
-use idp_webapp::render::render;
+use idp_api::manifests;
+use idp_testkit::golden::{cases, folder};
+use idp_webapp::{kinds, render::render};
 use kube::{
     ResourceExt,
     api::{Patch, PatchParams, PostParams, ValidationDirective},
 };
+use serde_json::Value;
 
 use crate::lab::Lab;
 
 /// The cases that the schema itself refuses.
 const REFUSED_BY_THE_SCHEMA: [&str; 1] = ["refused-canary"];
+
+/// What the API server refuses of these children, each with the name of its case.
+async fn refused(lab: &Lab, children: &[(String, Value)]) -> Vec<String> {
+    let params = PatchParams {
+        dry_run: true,
+        field_validation: Some(ValidationDirective::Strict),
+        ..PatchParams::apply("golden").force()
+    };
+    stream::iter(children)
+        .map(|(case, child)| {
+            let params = &params;
+            async move {
+                let name = child["metadata"]["name"].as_str().unwrap_or_default();
+                let (api, kind) = (&child["apiVersion"], &child["kind"]);
+                let mut known = kinds::CHILDREN.into_iter().chain(kinds::BINDINGS);
+                let Some(known) = known.find(|known| known.kind == kind && &known.api_version() == api) else {
+                    return Some(format!("{case}: {api} {kind} is no kind of a child"));
+                };
+                let answer = lab
+                    .objects(known)
+                    .patch(name, params, &Patch::Apply(child))
+                    .await;
+                Some(format!("{case}: {known} {name}: {}", answer.err()?))
+            }
+        })
+        .buffered(8)
+        .filter_map(|refused| async { refused })
+        .collect()
+        .await
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_children_of_every_case_pass_a_dry_run() {
@@ -20,31 +52,30 @@ async fn the_children_of_every_case_pass_a_dry_run() {
     for (case, mut app, environment) in cases() {
         app.metadata.namespace = Some(lab.ns.clone());
         if let Ok(plan) = render(&app, &environment) {
-            children.extend(plan.children.into_iter().map(|child| (case.clone(), child)));
+            children.extend(plan.children.into_iter().map(|child| (case.clone(), child.object)));
         }
     }
     assert!(children.len() > 300, "only {} children", children.len());
-    let params = PatchParams {
-        dry_run: true,
-        field_validation: Some(ValidationDirective::Strict),
-        ..PatchParams::apply("golden").force()
-    };
-    let refused = stream::iter(&children)
-        .map(|(case, child)| {
-            let (lab, params) = (&lab, &params);
-            async move {
-                let objects = lab.objects(child.kind);
-                let answer = objects
-                    .patch(&child.name, params, &Patch::Apply(&child.object))
-                    .await;
-                let error = answer.err()?;
-                Some(format!("{case}: {} {}: {error}", child.kind, child.name))
-            }
-        })
-        .buffered(8)
-        .filter_map(|refused| async { refused })
-        .collect::<Vec<String>>()
-        .await;
+    let refused = refused(&lab, &children).await;
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+    lab.end().await;
+}
+
+/// As the command line renders them, since it plans with the capabilities too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_capabilities_supply_passes_a_dry_run() {
+    let lab = Lab::new("golden").await;
+    let mut children = Vec::new();
+    for entry in std::fs::read_dir(folder().join("supplied/expected")).unwrap() {
+        let file = entry.unwrap().path();
+        let text = std::fs::read_to_string(&file).unwrap();
+        for mut child in manifests::parse(&text).unwrap() {
+            child["metadata"]["namespace"] = lab.ns.clone().into();
+            children.push((file.display().to_string(), child));
+        }
+    }
+    assert!(children.len() > 150, "only {} children", children.len());
+    let refused = refused(&lab, &children).await;
     assert!(refused.is_empty(), "{}", refused.join("\n"));
     lab.end().await;
 }

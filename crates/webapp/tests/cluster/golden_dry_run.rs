@@ -29,13 +29,11 @@ async fn refused(lab: &Lab, children: &[(String, Value)]) -> Vec<String> {
                 let name = child["metadata"]["name"].as_str().unwrap_or_default();
                 let (api, kind) = (&child["apiVersion"], &child["kind"]);
                 let mut known = kinds::CHILDREN.into_iter().chain(kinds::BINDINGS);
-                let Some(known) = known.find(|known| known.kind == kind && &known.api_version() == api) else {
+                let Some(known) = known.find(|known| known.kind == kind && &known.api_version() == api)
+                else {
                     return Some(format!("{case}: {api} {kind} is no kind of a child"));
                 };
-                let answer = lab
-                    .objects(known)
-                    .patch(name, params, &Patch::Apply(child))
-                    .await;
+                let answer = lab.objects(known).patch(name, params, &Patch::Apply(child)).await;
                 Some(format!("{case}: {known} {name}: {}", answer.err()?))
             }
         })
@@ -52,7 +50,11 @@ async fn the_children_of_every_case_pass_a_dry_run() {
     for (case, mut app, environment) in cases() {
         app.metadata.namespace = Some(lab.ns.clone());
         if let Ok(plan) = render(&app, &environment) {
-            children.extend(plan.children.into_iter().map(|child| (case.clone(), child.object)));
+            children.extend(
+                plan.children
+                    .into_iter()
+                    .map(|child| (case.clone(), child.object)),
+            );
         }
     }
     assert!(children.len() > 300, "only {} children", children.len());

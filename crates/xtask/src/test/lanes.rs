@@ -1,93 +1,128 @@
-//! Which test binaries may run side by side: those of one cluster run one after the other, because they stop its peers,
-//! change its Environment and count its requests; those of different clusters do not know of each other.
-
-use std::collections::VecDeque;
+//! Which test binaries may run side by side: those that share something that one of them stops, changes or counts run one
+//! after the other; the others do not know of each other.
 
 use anyhow::{Result, bail};
-use idp_testkit::{ALONE, CLUSTER, OUTAGES, PEERS, PEERS2};
 
 use super::binaries::Binary;
 
-/// The clusters, the one whose tests take longest first, and the names of the test targets that use each.
-const LANES: [(&str, &[&str]); 5] = [
+/// What tests share: a cluster, or a part of the cluster `peers`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shared {
+    /// The cluster `test`, and what the machine has of real nodes: `cluster_lifecycle` counts that.
+    Test,
+    /// The cluster `alone`.
+    Alone,
+    /// The cluster `peers2`.
+    Peers2,
+    /// The cluster `outages`.
+    Outages,
+    /// cert-manager on the cluster `peers`, which some stop, and the certificate policy beside it.
+    CertManager,
+    /// Crossplane on the cluster `peers`, which some stop, and the claim broker beside it.
+    Crossplane,
+    /// The WebApplication controller on the cluster `peers`: two of them would not agree.
+    WebApplications,
+}
+
+/// What the tests that use a cluster share: folder of the package, target, and what. Those that take longest come first,
+/// so that none of them is left over at the end.
+const USES: [(&str, &str, &[Shared]); 12] = [
+    ("tests", "cluster_secrets_faults", &[Shared::Outages]),
     (
-        PEERS,
-        &[
-            "cluster_peers",
-            "cluster_secrets",
-            "cluster_certificates",
-            "cluster_capabilities",
-        ],
+        "claim-broker",
+        "cluster_peers",
+        &[Shared::Crossplane, Shared::WebApplications],
     ),
-    (OUTAGES, &["cluster_secrets_faults"]),
-    (ALONE, &["cluster_alone"]),
-    // The last counts what the machine has before and after a cluster, which other real nodes would change.
-    (CLUSTER, &["cluster", "cluster_driver", "cluster_lifecycle"]),
-    (PEERS2, &["cluster_peers2"]),
+    ("certificate-policy", "cluster_peers", &[Shared::CertManager]),
+    ("webapp", "cluster_alone", &[Shared::Alone]),
+    ("webapp", "cluster", &[Shared::Test]),
+    ("tests", "cluster_capabilities", &[Shared::WebApplications]),
+    ("claim-broker", "cluster_peers2", &[Shared::Peers2]),
+    ("tests", "cluster_secrets", &[Shared::WebApplications]),
+    (
+        "tests",
+        "cluster_certificates",
+        &[Shared::CertManager, Shared::WebApplications],
+    ),
+    ("runtime", "cluster_driver", &[Shared::Test]),
+    ("testkit", "cluster_lifecycle", &[Shared::Test]),
+    (
+        "testkit",
+        "cluster_peers",
+        &[Shared::CertManager, Shared::Crossplane, Shared::Peers2],
+    ),
 ];
 
-/// Binaries that are still to be run, by the cluster that they use.
+/// Binaries that wait for their turn.
 pub(crate) struct Lanes {
-    lanes: Vec<Lane>,
+    waiting: Vec<Waiting>,
+    busy: Vec<Shared>,
 }
 
-#[derive(Default)]
-struct Lane {
-    waiting: VecDeque<Binary>,
-    busy: bool,
+struct Waiting {
+    binary: Binary,
+    uses: &'static [Shared],
 }
 
-/// A binary whose turn it is. Its lane is closed until it is done.
+/// A binary whose turn it is. What it uses is closed to others until it is done.
 pub(crate) struct Turn {
     /// What is to be run.
     pub(crate) binary: Binary,
-    lane: usize,
+    uses: &'static [Shared],
 }
 
 impl Lanes {
-    /// Sorts binaries into lanes; those that use no cluster come last.
+    /// Puts binaries in order: those that use a cluster as listed, then the others.
     ///
     /// # Errors
-    /// When a target has the name of a cluster's test and no lane.
+    /// When a target has the name of a test that uses a cluster, and is not listed.
     pub(crate) fn of(binaries: Vec<Binary>) -> Result<Self> {
-        let mut lanes = Self {
-            lanes: LANES.iter().map(|_| Lane::default()).collect(),
-        };
+        let mut listed = Vec::new();
         let mut free = Vec::new();
         for binary in binaries {
-            let target = binary.target.as_str();
-            match LANES.iter().position(|(_, targets)| targets.contains(&target)) {
-                Some(lane) => lanes.lanes[lane].waiting.push_back(binary),
-                None if target.starts_with("cluster") => bail!(
-                    "which cluster does the test {target} use? Say so in LANES of crates/xtask/src/test/lanes.rs"
+            let package = binary.folder.file_name().unwrap_or_default();
+            let place = USES
+                .iter()
+                .position(|(folder, target, _)| package == *folder && binary.target == *target);
+            match place {
+                Some(place) => listed.push((place, binary)),
+                None if binary.target.starts_with("cluster") => bail!(
+                    "what does the test {} of {} share with others? Say so in USES of \
+                     crates/xtask/src/test/lanes.rs",
+                    binary.target,
+                    package.display()
                 ),
-                None => free.push(binary),
+                None => free.push(Waiting { binary, uses: &[] }),
             }
         }
-        // Each a lane of its own: they wait for nobody.
-        lanes.lanes.extend(free.into_iter().map(|binary| Lane {
-            waiting: [binary].into(),
-            busy: false,
-        }));
-        Ok(lanes)
-    }
-
-    /// The next binary that may run. None: whoever is busy takes what is left.
-    pub(crate) fn take(&mut self) -> Option<Turn> {
-        let mut lanes = self.lanes.iter_mut().enumerate();
-        lanes.find_map(|(index, lane)| {
-            if lane.busy {
-                return None;
-            }
-            let binary = lane.waiting.pop_front()?;
-            lane.busy = true;
-            Some(Turn { binary, lane: index })
+        listed.sort_by_key(|(place, _)| *place);
+        let waiting = listed.into_iter().map(|(place, binary)| Waiting {
+            binary,
+            uses: USES[place].2,
+        });
+        Ok(Self {
+            waiting: waiting.chain(free).collect(),
+            busy: Vec::new(),
         })
     }
 
-    /// Opens the lane of a binary that has ended.
+    /// The next binary that may run now.
+    pub(crate) fn take(&mut self) -> Option<Turn> {
+        let may_run = |waiting: &Waiting| !waiting.uses.iter().any(|used| self.busy.contains(used));
+        let place = self.waiting.iter().position(may_run)?;
+        let Waiting { binary, uses } = self.waiting.remove(place);
+        self.busy.extend(uses);
+        Some(Turn { binary, uses })
+    }
+
+    /// Whether all have had their turn.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Opens what a binary that has ended had used.
     pub(crate) fn done(&mut self, turn: &Turn) {
-        self.lanes[turn.lane].busy = false;
+        self.busy.retain(|used| !turn.uses.contains(used));
     }
 }
 
@@ -95,32 +130,44 @@ impl Lanes {
 mod tests {
     use super::*;
 
-    fn lanes(targets: &[&str]) -> Result<Lanes> {
-        let binary = |target: &&str| Binary {
+    fn lanes(binaries: &[(&str, &str)]) -> Result<Lanes> {
+        let binary = |(package, target): &(&str, &str)| Binary {
             target: (*target).to_owned(),
-            folder: "x".into(),
+            folder: format!("/w/crates/{package}").into(),
             program: "x".into(),
         };
-        Lanes::of(targets.iter().map(binary).collect())
+        Lanes::of(binaries.iter().map(binary).collect())
+    }
+
+    fn take(lanes: &mut Lanes) -> Option<(String, Turn)> {
+        lanes.take().map(|turn| (turn.binary.target.clone(), turn))
     }
 
     #[test]
-    fn tests_of_one_cluster_wait_for_each_other() {
-        let mut lanes = lanes(&["idp_core", "cluster_secrets", "cluster_peers", "cluster_alone"]).unwrap();
-        let take = |lanes: &mut Lanes| lanes.take().map(|turn| (turn.binary.target.clone(), turn));
+    fn tests_that_share_something_wait_for_each_other() {
+        let mut lanes = lanes(&[
+            ("core", "idp_core"),
+            ("tests", "cluster_certificates"),
+            ("certificate-policy", "cluster_peers"),
+            ("webapp", "cluster_alone"),
+        ])
+        .unwrap();
         let (first, turn) = take(&mut lanes).unwrap();
-        assert_eq!(first, "cluster_secrets");
+        assert_eq!(first, "cluster_peers");
         assert_eq!(take(&mut lanes).unwrap().0, "cluster_alone");
         assert_eq!(take(&mut lanes).unwrap().0, "idp_core");
-        assert!(take(&mut lanes).is_none(), "its cluster is busy");
+        assert!(
+            take(&mut lanes).is_none() && !lanes.is_empty(),
+            "cert-manager is in use"
+        );
         lanes.done(&turn);
-        assert_eq!(take(&mut lanes).unwrap().0, "cluster_peers");
-        assert!(take(&mut lanes).is_none());
+        assert_eq!(take(&mut lanes).unwrap().0, "cluster_certificates");
+        assert!(lanes.is_empty());
     }
 
     #[test]
-    fn a_cluster_that_nobody_named_is_asked_for() {
-        let error = lanes(&["cluster_new"]).err().unwrap().to_string();
-        assert!(error.contains("cluster_new"), "{error}");
+    fn what_a_new_test_shares_is_asked_for() {
+        let error = lanes(&[("webapp", "cluster_new")]).err().unwrap().to_string();
+        assert!(error.contains("cluster_new of webapp"), "{error}");
     }
 }

@@ -3,13 +3,16 @@
 mod binaries;
 mod lanes;
 
-use std::{path::Path, process::Stdio, sync::Arc, time::Instant};
+use std::{path::Path, process::Stdio, time::Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use idp_cluster::Purge;
 use idp_testkit::{ALONE, CLUSTER, OUTAGES, PEERS, PEERS2, TestCluster, load_sample_image};
-use tokio::{process::Command, sync::Mutex};
+use tokio::{
+    process::Command,
+    sync::{Mutex, Notify},
+};
 
 use crate::{build, progress::Lines};
 use binaries::Binary;
@@ -49,7 +52,7 @@ fn some(root: &Path, args: &[String]) -> Result<()> {
     build::run(build::cargo(root).arg("test").args(args))
 }
 
-/// Every test of the workspace, those of different clusters side by side: they mostly wait.
+/// Every test of the workspace, one more at a time than there are cores: they mostly wait.
 async fn all(root: &Path) -> Result<()> {
     // Before the tests, so that none of them waits while the peers' programs are built.
     TestCluster::start_alone(&Lines).await?;
@@ -58,9 +61,9 @@ async fn all(root: &Path) -> Result<()> {
     TestCluster::start_outages(&Lines).await?;
     let binaries = binaries::build(root)?;
     let count = binaries.len();
-    let lanes = Arc::new(Mutex::new(Lanes::of(binaries)?));
-    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = (0..at_once).map(|_| worker(root, Arc::clone(&lanes)));
+    let (lanes, ended) = (Mutex::new(Lanes::of(binaries)?), Notify::new());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = (0..=cores).map(|_| worker(root, &lanes, &ended));
     let failed: Vec<String> = futures::future::try_join_all(workers).await?.concat();
     if !failed.is_empty() {
         bail!(
@@ -73,17 +76,28 @@ async fn all(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs binaries as long as there are some for it; gives the names of those that failed.
-async fn worker(root: &Path, lanes: Arc<Mutex<Lanes>>) -> Result<Vec<String>> {
+/// Runs binaries as long as there are some; gives the names of those that failed.
+async fn worker(root: &Path, lanes: &Mutex<Lanes>, ended: &Notify) -> Result<Vec<String>> {
     let mut failed = Vec::new();
     loop {
-        let Some(turn) = lanes.lock().await.take() else {
-            return Ok(failed);
+        // Before the look, so that nothing that ends after it is missed.
+        let next = ended.notified();
+        let turn = {
+            let mut lanes = lanes.lock().await;
+            match lanes.take() {
+                None if lanes.is_empty() => return Ok(failed),
+                turn => turn,
+            }
+        };
+        let Some(turn) = turn else {
+            next.await;
+            continue;
         };
         if !passes(root, &turn.binary).await? {
             failed.push(name(root, &turn.binary));
         }
         lanes.lock().await.done(&turn);
+        ended.notify_waiters();
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod answers;
 mod bindings;
+mod discovery;
 mod silence;
 
 use idp_tests::{Beside, Lab};

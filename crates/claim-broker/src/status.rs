@@ -220,6 +220,7 @@ fn inventory(plan: &Plan<Applied>, claim: Option<&ClaimFacts>) -> Vec<ChildStatu
             api_version: claim.api_version.clone(),
             kind: claim.kind.clone(),
             name: claim.name.clone(),
+            namespace: None,
             uid: claim.uid.clone(),
             held,
         })

@@ -9,6 +9,7 @@ mod platform;
 mod progress;
 mod render;
 mod show;
+mod tree;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -88,6 +89,6 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Image(command) => image::run(name, &command).await,
         Command::Render(args) => render::run(&args),
         Command::Data(command) => data::run(cli.connect.client().await?, &command).await,
-        Command::Tree(args) => show::tree(cli.connect.client().await?, &args).await,
+        Command::Tree(args) => tree::tree(cli.connect.client().await?, &args).await,
     }
 }

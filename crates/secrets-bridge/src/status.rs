@@ -118,7 +118,7 @@ pub(crate) fn status(
                 changed: seen.changed.clone(),
             })
             .collect(),
-        children: ChildStatus::inventory(plan),
+        children: ChildStatus::inventory(plan, binding.metadata.namespace.as_deref()),
     }
 }
 

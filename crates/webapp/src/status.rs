@@ -107,7 +107,7 @@ pub fn status(
         observed_generation: app.meta().generation,
         conditions,
         problems,
-        children: ChildStatus::inventory(plan),
+        children: ChildStatus::inventory(plan, app.meta().namespace.as_deref()),
         // While there is no plan, what ran before keeps running, under the address that it had.
         url: validated.map_or_else(|| previous.url.clone(), url),
         replicas: Some(deployment.as_ref().map_or(0, |facts| facts.replicas)),

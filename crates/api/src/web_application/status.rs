@@ -47,8 +47,11 @@ pub struct ChildStatus {
     pub api_version: String,
     /// Its kind.
     pub kind: String,
-    /// Its name; it is in the application's namespace.
+    /// Its name.
     pub name: String,
+    /// Its namespace, where that is another than its owner's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// Its UID: what proves later that an object of this name is still the same one.
     pub uid: String,
     /// Why the plan leaves it as it is, while it does.
@@ -57,8 +60,8 @@ pub struct ChildStatus {
 }
 
 impl ChildStatus {
-    /// The objects of a plan, sorted, as a status lists them.
-    pub fn inventory(plan: &Plan<Applied>) -> Vec<Self> {
+    /// The objects of a plan, sorted, as the status of their owner in `namespace` lists them.
+    pub fn inventory(plan: &Plan<Applied>, namespace: Option<&str>) -> Vec<Self> {
         let mut children: Vec<Self> = plan
             .children
             .iter()
@@ -66,6 +69,10 @@ impl ChildStatus {
                 api_version: child.kind.api_version(),
                 kind: child.kind.kind.to_owned(),
                 name: child.name.clone(),
+                namespace: child
+                    .namespace
+                    .clone()
+                    .filter(|other| Some(other.as_str()) != namespace),
                 uid: child.uid.clone(),
                 held: child.held.clone(),
             })

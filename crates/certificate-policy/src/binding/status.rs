@@ -101,7 +101,7 @@ pub fn status(
             .clone()
             .or_else(|| issued_once.then(|| ISSUED.to_owned())),
         certificates,
-        children: ChildStatus::inventory(plan),
+        children: ChildStatus::inventory(plan, binding.metadata.namespace.as_deref()),
     }
 }
 

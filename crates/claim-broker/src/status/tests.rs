@@ -160,7 +160,7 @@ fn the_inventory_names_the_claim() {
         kind: "PostgresInstance".into(),
         name: "shop-orders".into(),
         uid: "u1".into(),
-        held: None,
+        ..ChildStatus::default()
     };
     assert_eq!(status.children, [wanted]);
 }

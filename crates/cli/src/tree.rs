@@ -1,0 +1,226 @@
+//! `idp-cli tree`: what an application consists of, down to what its bindings are made of.
+
+use std::fmt::Write as _;
+
+use anyhow::Result;
+use idp_api::{binding::BindingStatus, web_application::ChildStatus};
+use idp_core::{Kind, Problem, condition};
+use idp_webapp::kinds;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DynamicObject, ListParams},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::show::{ApplicationArgs, emit, get, heading};
+
+/// An object of the application.
+struct Branch {
+    name: String,
+    state: String,
+    /// Name and state of what it consists of.
+    twigs: Vec<(String, String)>,
+}
+
+/// Prints the application and all that belongs to it.
+pub(crate) async fn tree(client: Client, args: &ApplicationArgs) -> Result<()> {
+    let app = get(&client, args).await?;
+    let namespace = app.namespace().unwrap_or_default();
+    let status = app.status.clone().unwrap_or_default();
+    let pods: Vec<Pod> = Api::namespaced(client.clone(), &namespace)
+        .list(&ListParams::default().labels(&format!("{}={}", idp_core::labels::APPLICATION, app.name_any())))
+        .await?
+        .items;
+    let mut branches = Vec::new();
+    for child in &status.children {
+        let mut branch = branch(&client, &namespace, child).await;
+        if child.kind == kinds::DEPLOYMENT.kind {
+            branch
+                .twigs
+                .extend(pods.iter().filter(|pod| is_of_deployment(pod)).map(pod_twig));
+        }
+        branches.push(branch);
+    }
+    emit(&format!("{}{}", heading(&app, &status), draw(&branches)))
+}
+
+/// A child, and a word or two on it from its live object.
+async fn branch(client: &Client, namespace: &str, child: &ChildStatus) -> Branch {
+    let mut branch = Branch {
+        name: format!("{}/{}", child.kind, child.name),
+        state: String::new(),
+        twigs: Vec::new(),
+    };
+    let mut known = kinds::CHILDREN.into_iter().chain(kinds::BINDINGS);
+    let kind = known.find(|kind| kind.kind == child.kind && kind.api_version() == child.api_version);
+    let Some(kind) = kind else { return branch };
+    let api = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &kind.api_resource());
+    match api.get_opt(&child.name).await {
+        Ok(Some(object)) if kinds::BINDINGS.contains(&kind) => {
+            let status = BindingStatus::deserialize(&object.data["status"]).unwrap_or_default();
+            branch.state = binding_state(&status);
+            branch.twigs = status.children.iter().map(twig).collect();
+        }
+        Ok(Some(object)) => branch.state = describe(&kind, &object.data),
+        Ok(None) => branch.state = "missing".to_owned(),
+        Err(error) => branch.state = format!("unknown: {error}"),
+    }
+    if let Some(held) = &child.held {
+        branch.state = held.clone();
+    }
+    branch
+}
+
+/// Whether a binding is ready; if not, why.
+fn binding_state(status: &BindingStatus) -> String {
+    let ready = status
+        .conditions
+        .iter()
+        .find(|found| found.type_ == condition::READY);
+    match (
+        ready,
+        status.problems.iter().find(|problem| Problem::is_error(problem)),
+    ) {
+        (None, _) => "not seen by its controller yet".to_owned(),
+        (Some(ready), _) if ready.is_true() => "Ready".to_owned(),
+        (Some(_), Some(problem)) => format!("{}: {}", problem.reason, problem.message),
+        (Some(ready), None) => format!("{}: {}", ready.reason, ready.message),
+    }
+}
+
+/// What a binding consists of. Its state is told by the binding, in the platform's words.
+fn twig(child: &ChildStatus) -> (String, String) {
+    let place = child.namespace.as_ref();
+    let state = place.map_or_else(String::new, |namespace| format!("in {namespace}"));
+    (format!("{}/{}", child.kind, child.name), state)
+}
+
+fn describe(kind: &Kind, object: &Value) -> String {
+    let (spec, status) = (&object["spec"], &object["status"]);
+    let number = |value: &Value| value.as_i64().unwrap_or_default();
+    match *kind {
+        kinds::DEPLOYMENT => {
+            format!(
+                "{} of {} pods available",
+                number(&status["availableReplicas"]),
+                number(&spec["replicas"])
+            )
+        }
+        kinds::AUTOSCALER => format!(
+            "{} to {} pods",
+            number(&spec["minReplicas"]),
+            number(&spec["maxReplicas"])
+        ),
+        kinds::SERVICE => spec["clusterIP"].as_str().unwrap_or_default().to_owned(),
+        kinds::JOB if number(&status["succeeded"]) > 0 => "succeeded".to_owned(),
+        kinds::JOB => format!(
+            "{} failed, {} active",
+            number(&status["failed"]),
+            number(&status["active"])
+        ),
+        kinds::CRON_JOB if spec["suspend"] == true => "started by hand".to_owned(),
+        kinds::CRON_JOB => spec["schedule"].as_str().unwrap_or_default().to_owned(),
+        kinds::VIRTUAL_SERVICE => {
+            let hosts = spec["hosts"].as_array().into_iter().flatten();
+            hosts.filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        }
+        _ => String::new(),
+    }
+}
+
+fn is_of_deployment(pod: &Pod) -> bool {
+    pod.owner_references()
+        .iter()
+        .any(|owner| owner.kind == "ReplicaSet")
+}
+
+fn pod_twig(pod: &Pod) -> (String, String) {
+    let status = pod.status.as_ref();
+    let ready = status
+        .and_then(|s| s.conditions.as_ref())
+        .is_some_and(|conditions| {
+            conditions
+                .iter()
+                .any(|condition| condition.type_ == "Ready" && condition.status == "True")
+        });
+    let phase = status.and_then(|s| s.phase.clone()).unwrap_or_default();
+    let state = if ready { "Ready".to_owned() } else { phase };
+    (format!("Pod/{}", pod.name_any()), state)
+}
+
+/// Lines with lines before them that show what belongs to what, and the states in one column.
+fn draw(branches: &[Branch]) -> String {
+    let mut lines: Vec<(String, &str)> = Vec::new();
+    for (index, branch) in branches.iter().enumerate() {
+        let last = index + 1 == branches.len();
+        let lead = if last { "└─ " } else { "├─ " };
+        lines.push((format!("{lead}{}", branch.name), &branch.state));
+        let trunk = if last { "   " } else { "│  " };
+        for (index, (name, state)) in branch.twigs.iter().enumerate() {
+            let last = index + 1 == branch.twigs.len();
+            let lead = if last { "└─ " } else { "├─ " };
+            lines.push((format!("{trunk}{lead}{name}"), state));
+        }
+    }
+    let width = lines.iter().map(|(line, _)| line.chars().count()).max();
+    let width = width.unwrap_or_default();
+    let mut text = String::new();
+    for (line, state) in lines {
+        let _ = writeln!(text, "{}", format!("{line:<width$}   {state}").trim_end());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_core::Condition;
+
+    use super::*;
+
+    #[test]
+    fn the_tree_closes_its_branches() {
+        let branch = |name: &str, twigs: &[&str]| Branch {
+            name: name.to_owned(),
+            state: "x".to_owned(),
+            twigs: twigs
+                .iter()
+                .map(|twig| ((*twig).to_owned(), "y".to_owned()))
+                .collect(),
+        };
+        let branches = [
+            branch("Binding/a", &["Claim/a"]),
+            branch("Service/a", &[]),
+            branch("Deployment/a", &["Pod/a-1", "Pod/a-2"]),
+        ];
+        let expected = "\
+├─ Binding/a      x
+│  └─ Claim/a     y
+├─ Service/a      x
+└─ Deployment/a   x
+   ├─ Pod/a-1     y
+   └─ Pod/a-2     y
+";
+        assert_eq!(draw(&branches), expected);
+    }
+
+    #[test]
+    fn a_binding_says_why_it_is_not_ready() {
+        let mut status = BindingStatus::default();
+        assert_eq!(binding_state(&status), "not seen by its controller yet");
+        status.conditions = vec![Condition {
+            type_: condition::READY.to_owned(),
+            status: "False".to_owned(),
+            reason: "Issuing".to_owned(),
+            message: "0 of 1 certificates are valid".to_owned(),
+            last_transition_time: String::new(),
+            observed_generation: None,
+        }];
+        assert_eq!(binding_state(&status), "Issuing: 0 of 1 certificates are valid");
+        status.problems = vec![Problem::error("IssuerSilent", "nobody signs")];
+        assert_eq!(binding_state(&status), "IssuerSilent: nobody signs");
+        status.conditions[0].status = "True".to_owned();
+        assert_eq!(binding_state(&status), "Ready");
+    }
+}

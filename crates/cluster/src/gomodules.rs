@@ -106,3 +106,12 @@ pub(crate) const FUNCTION: GoModule = GoModule {
     kubernetes_version: false,
     assets: &[],
 };
+
+/// Charts into manifests.
+pub(crate) const HELM: GoModule = GoModule {
+    name: "helm",
+    files: &[source!("helm", "go.mod"), source!("helm", "go.sum")],
+    package: "helm.sh/helm/v3/cmd/helm",
+    kubernetes_version: false,
+    assets: &[],
+};

@@ -55,6 +55,7 @@ fn some(root: &Path, args: &[String]) -> Result<()> {
 /// Every test of the workspace, one more at a time than there are cores: they mostly wait.
 async fn all(root: &Path) -> Result<()> {
     // Before the tests, so that none of them waits while the peers' programs are built.
+    idp_cluster::helm(&Lines).await?;
     TestCluster::start_alone(&Lines).await?;
     TestCluster::start_peers(&Lines).await?;
     TestCluster::start_peers2(&Lines).await?;

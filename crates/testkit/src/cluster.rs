@@ -261,7 +261,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Progress as lines of the test's output.
-struct Lines;
+pub(crate) struct Lines;
 
 impl Progress for Lines {
     fn report(&self, event: Event<'_>) {

@@ -8,6 +8,7 @@
 //! count what is asked beside peers, have a fifth, `outages`.
 
 pub mod audit;
+pub mod chart;
 mod cluster;
 pub mod compare;
 mod controller;

@@ -1,17 +1,132 @@
-//! `cargo xtask generate`: files that are made from code.
+//! `cargo xtask generate`: files that are made from code, or from other files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 
-/// Writes `platform/crds/`.
+/// The charts of controllers, each with the definitions that it brings. Each definition is in one chart, or two releases
+/// would claim it.
+const CHARTS: [(&str, &[&str]); 4] = [
+    (
+        "idp-webapp",
+        &["webapplications", "environments", "capabilitybindings"],
+    ),
+    ("idp-secrets-bridge", &["secretbindings"]),
+    (
+        "idp-certificate-policy",
+        &["certificatebindings", "certificatepolicies", "allowedhosts"],
+    ),
+    ("idp-claim-broker", &["claimbindings", "claimclasses"]),
+];
+/// The schema of what may be set in a controller's chart, within the library's.
+const SCHEMA: &str = "values.schema.json";
+
+/// Writes `platform/crds/`, and what charts need of it and of `platform/operators/`.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    let folder = root.join("platform/crds");
-    std::fs::create_dir_all(&folder)?;
-    for (name, content) in idp_api::generated::files().map_err(|error| anyhow!("{error}"))? {
-        let path = folder.join(name);
-        std::fs::write(&path, content).with_context(|| format!("{} cannot be written", path.display()))?;
-        println!("wrote {}", path.strip_prefix(root).unwrap_or(&path).display());
+    for (path, content) in files(root)? {
+        let full = root.join(&path);
+        if let Some(folder) = full.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(&full, content).with_context(|| format!("{} cannot be written", full.display()))?;
+        println!("wrote {}", path.display());
     }
     Ok(())
+}
+
+/// All generated files: path within the repository, and content.
+fn files(root: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let mut files = Vec::new();
+    for (name, content) in idp_api::generated::files().map_err(|error| anyhow!("{error}"))? {
+        let charts = CHARTS
+            .iter()
+            .filter(|(_, kinds)| kinds.iter().any(|kind| name == format!("{kind}.idp.dev.yaml")));
+        let charts: Vec<_> = charts.map(|(chart, _)| *chart).collect();
+        ensure!(
+            charts.len() == 1,
+            "{name} belongs into one chart, and CHARTS of crates/xtask/src/generate.rs has {charts:?}"
+        );
+        files.push((
+            Path::new("charts").join(charts[0]).join("crds").join(&name),
+            content.clone(),
+        ));
+        files.push((Path::new("platform/crds").join(name), content));
+    }
+    for (chart, _) in CHARTS {
+        files.extend(copies(root, chart)?);
+    }
+    Ok(files)
+}
+
+/// What a chart repeats, since Helm reads nothing outside of a chart's folder.
+fn copies(root: &Path, chart: &str) -> Result<Vec<(PathBuf, String)>> {
+    let (operator, folder) = (
+        Path::new("platform/operators").join(chart),
+        Path::new("charts").join(chart),
+    );
+    let mut copies = vec![
+        (operator.join("rbac.yaml"), folder.join("files/rbac.yaml")),
+        (
+            Path::new("charts/idp-library/files").join(SCHEMA),
+            folder.join(SCHEMA),
+        ),
+    ];
+    let alerts = operator.join("alerts.yaml");
+    if root.join(&alerts).exists() {
+        copies.push((alerts, folder.join("files/alerts.yaml")));
+    }
+    let read = |(from, to): (PathBuf, PathBuf)| {
+        let content =
+            std::fs::read_to_string(root.join(&from)).with_context(|| from.display().to_string())?;
+        Ok((to, content))
+    };
+    copies.into_iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn root() -> &'static Path {
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+    }
+
+    #[test]
+    fn files_are_current() {
+        for (path, expected) in files(root()).unwrap() {
+            let found = std::fs::read_to_string(root().join(&path)).unwrap_or_default();
+            let path = path.display();
+            assert!(
+                found == expected,
+                "{path} is not current: run `cargo xtask generate`"
+            );
+        }
+    }
+
+    #[test]
+    fn charts_have_nothing_that_nobody_generates() {
+        let known: BTreeSet<_> = files(root()).unwrap().into_iter().map(|(path, _)| path).collect();
+        for (chart, _) in CHARTS {
+            for folder in ["crds", "files"] {
+                let folder = Path::new("charts").join(chart).join(folder);
+                for entry in std::fs::read_dir(root().join(&folder)).unwrap() {
+                    let path = folder.join(entry.unwrap().file_name());
+                    assert!(known.contains(&path), "nobody generates {}", path.display());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_controller_with_rules_has_a_chart() {
+        for entry in std::fs::read_dir(root().join("platform/operators")).unwrap() {
+            let name = entry.unwrap().file_name();
+            assert!(
+                CHARTS.iter().any(|(chart, _)| name == *chart),
+                "{name:?} has no chart"
+            );
+        }
+    }
 }

@@ -1,0 +1,29 @@
+{{/*
+Who the controller is over gRPC. Its policy and its issuer: secrets/cert-manager/grpc.
+*/}}
+{{- define "idp-library.certificate" -}}
+{{- $name := .root.Chart.Name -}}
+{{- $namespace := .root.Release.Namespace -}}
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata:
+  {{- include "idp-library.metadata" . | nindent 2 }}
+spec:
+  dnsNames:
+    - {{ $name }}
+    - {{ $name }}.{{ $namespace }}.svc
+  uris:
+    - spiffe://idp.dev/ns/{{ $namespace }}/sa/{{ $name }}
+  secretName: {{ $name }}-tls
+  # A day: controllers read a new one while they run, and one that leaks is soon worth nothing.
+  duration: 24h
+  renewBefore: 8h
+  # A controller is called, and calls others.
+  usages: [digital signature, server auth, client auth]
+  privateKey:
+    algorithm: ECDSA
+    size: 256
+    rotationPolicy: Always
+  issuerRef:
+    {{- toYaml .root.Values.certificate.issuerRef | nindent 4 }}
+{{- end }}

@@ -12,7 +12,7 @@ use kube::{Api, api::DeleteParams};
 
 use crate::{
     capability::peer_of,
-    lab::{self, LONG, Lab, files},
+    lab::{self, LONG, Lab, files, own_certificates},
 };
 
 /// Name of the Secret of a controller's certificates.
@@ -38,9 +38,9 @@ async fn mount(secrets: &Api<Secret>, name: &str, folder: &Path) {
 async fn it_comes_up_without_its_certificate_and_again_with_it() {
     let mut lab = Lab::alone().await;
     lab.kill();
-    apply_manifests(&lab.client, &files(&["secrets/cert-manager/grpc"]))
-        .await
-        .unwrap();
+    let mut manifests = files(&["secrets/cert-manager/grpc"]);
+    manifests.extend(own_certificates().await);
+    apply_manifests(&lab.client, &manifests).await.unwrap();
     let secrets: Api<Secret> = Api::namespaced(lab.client.clone(), "idp-system");
     let callers = "idp-webapp";
     // As in a new cluster. Nobody approves meanwhile, so that they do not come back by themselves.

@@ -6,17 +6,14 @@ use idp_cluster::apply_manifests;
 use idp_testkit::{eventually_within, root};
 use serde_json::Value;
 
-use crate::lab::{LONG, Lab, dynamic, files};
+use crate::lab::{LONG, Lab, dynamic, files, own_certificates};
 
 #[tokio::test]
 async fn the_local_ca_and_our_own_certificates_come_up_by_themselves() {
     let lab = Lab::enter().await;
-    apply_manifests(
-        &lab.client,
-        &files(&["secrets/cert-manager/local", "secrets/cert-manager/grpc"]),
-    )
-    .await
-    .unwrap();
+    let mut manifests = files(&["secrets/cert-manager/local", "secrets/cert-manager/grpc"]);
+    manifests.extend(own_certificates().await);
+    apply_manifests(&lab.client, &manifests).await.unwrap();
     let wanted = [
         ("cert-manager", "local-ca"),
         ("idp-system", "idp-grpc-ca"),
@@ -24,7 +21,6 @@ async fn the_local_ca_and_our_own_certificates_come_up_by_themselves() {
         ("idp-system", "idp-secrets-bridge"),
         ("idp-system", "idp-certificate-policy"),
         ("idp-system", "idp-claim-broker"),
-        ("idp-system", "idp-device-config"),
     ];
     for (namespace, name) in wanted {
         eventually_within(LONG, &format!("{namespace}/{name} is issued"), || async {

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use start::{cluster_issuers, issuer, running};
-pub(crate) use start::{files, start};
+pub(crate) use start::{files, own_certificates, start};
 
 /// For whatever passes several controllers, on two busy cores.
 pub(crate) const LONG: Duration = Duration::from_secs(240);

@@ -9,7 +9,11 @@ use anyhow::ensure;
 use idp_certificate_policy::binding::NAME;
 use idp_cluster::{Manifest, apply_manifests};
 use idp_core::Kind;
-use idp_testkit::{Controller, TestCluster, eventually_within, root};
+use idp_testkit::{
+    Controller, TestCluster,
+    chart::{CHARTS, Chart},
+    eventually_within, root,
+};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client,
@@ -110,4 +114,17 @@ pub(crate) fn files(folders: &[&str]) -> Vec<Manifest> {
             source: file.display().to_string(),
         })
         .collect()
+}
+
+/// The certificates of our own controllers, as their charts order them.
+pub(crate) async fn own_certificates() -> Vec<Manifest> {
+    let mut manifests = Vec::new();
+    for name in CHARTS {
+        let certificates = Chart::of(name).of_kind("Certificate").await.unwrap();
+        manifests.extend(certificates.iter().map(|certificate| Manifest {
+            text: certificate.to_string(),
+            source: format!("charts/{name}"),
+        }));
+    }
+    manifests
 }

@@ -1,10 +1,15 @@
 //! `idp-cli`: the platform on the command line.
 
 mod cluster;
+mod compare;
 mod connect;
 mod data;
 mod image;
+mod knowledge;
+mod manifest;
 mod offline;
+mod online;
+mod plan;
 mod platform;
 mod progress;
 mod render;
@@ -41,6 +46,7 @@ enum Command {
     #[command(subcommand)]
     Image(image::ImageCommand),
     Render(render::RenderArgs),
+    Plan(plan::PlanArgs),
     /// What is kept of databases, buckets and volumes, and the act that lets it go.
     #[command(subcommand)]
     Data(data::DataCommand),
@@ -88,6 +94,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Kubectl(args) => cluster::kubectl(name, &args),
         Command::Image(command) => image::run(name, &command).await,
         Command::Render(args) => render::run(&args),
+        Command::Plan(args) => plan::run(cli.connect.client().await?, &args).await,
         Command::Data(command) => data::run(cli.connect.client().await?, &command).await,
         Command::Tree(args) => tree::tree(cli.connect.client().await?, &args).await,
     }

@@ -7,18 +7,19 @@ use idp_api::{CertificatePolicy, ClaimClass, ClaimClassSpec, manifests};
 use idp_certificate_policy::{
     facts,
     rules::{NAMESPACE_NOT_SELECTED, Policy},
-    section::{self as certificates, KnownHost},
+    section as certificates,
 };
 use idp_claim_broker::{reason::CLASS_NOT_ALLOWED, section as claims};
 use idp_core::{
     Problem,
     capability::{SectionPlan, SectionRequest},
 };
-use idp_webapp::capabilities::{CERTIFICATES, CLAIMS, SECRETS};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::knowledge::Knowledge;
 
 /// What the local Environment offers.
 const LOCAL: [&str; 2] = [
@@ -78,25 +79,20 @@ impl Offline {
     /// ClaimClasses or CertificatePolicies theirs counts as not deployed, and so do a platform team's own capabilities,
     /// which are not known here.
     pub(crate) fn ask(&self, name: &str, request: &SectionRequest) -> Option<SectionPlan> {
-        let mut plan = match name {
-            SECRETS => Some(idp_secrets_bridge::capability::plan(request)),
-            CLAIMS if !self.classes.is_empty() => {
-                let known = claims::Known {
-                    classes: self.classes.clone(),
-                    labels: self.labels(&request.namespace),
-                    ..claims::Known::default()
-                };
-                Some(claims::plan(request, &known))
-            }
-            CERTIFICATES if !self.policies.is_empty() => {
-                let known = certificates::Known {
-                    policies: self.policies.clone(),
-                    labels: self.labels(&request.namespace),
-                };
-                Some(certificates::plan(request, &known, |_, _| KnownHost::default()))
-            }
-            _ => None,
-        }?;
+        let labels = self.labels(&request.namespace);
+        let knowledge = Knowledge {
+            claims: (!self.classes.is_empty()).then(|| claims::Known {
+                classes: self.classes.clone(),
+                labels: labels.clone(),
+                ..claims::Known::default()
+            }),
+            certificates: (!self.policies.is_empty()).then(|| certificates::Known {
+                policies: self.policies.clone(),
+                labels,
+            }),
+            ..Knowledge::default()
+        };
+        let mut plan = knowledge.ask(name, request)?;
         if !self.namespaces.contains_key(&request.namespace) {
             plan.problems
                 .iter_mut()
@@ -137,6 +133,7 @@ fn doubt(problem: &mut Problem, namespace: &str) {
 
 #[cfg(test)]
 mod tests {
+    use idp_webapp::capabilities::{CERTIFICATES, CLAIMS};
     use serde_json::json;
 
     use super::*;

@@ -1,16 +1,18 @@
 //! `idp-cli render`: what an application becomes, without a cluster.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use idp_api::{Environment, WebApplication, manifests};
-use idp_core::Problem;
+use idp_api::{Environment, manifests};
 use idp_webapp::render::render_with;
 use kube::ResourceExt;
 use serde_json::Value;
 
-use crate::offline::Offline;
+use crate::{
+    manifest::{applications, read, tell},
+    offline::Offline,
+};
 
 /// The Environment that is used where none is named.
 const LOCAL_ENVIRONMENT: &str = include_str!("../../../platform/environments/local.yaml");
@@ -47,12 +49,7 @@ enum Format {
 pub(crate) fn run(args: &RenderArgs) -> Result<()> {
     let source = args.file.display().to_string();
     let documents = read(&args.file)?;
-    let apps: Vec<WebApplication> = manifests::typed(&documents, "WebApplication").context(source.clone())?;
-    if apps.is_empty() {
-        bail!(
-            "{source} has no WebApplication; one begins with\n  apiVersion: idp.dev/v1alpha1\n  kind: WebApplication"
-        );
-    }
+    let apps = applications(&documents, &source)?;
     let (environment, offline) = target(&args.environment, documents, source.clone())?;
     let mut objects = Vec::new();
     let mut failed = 0;
@@ -86,14 +83,6 @@ pub(crate) fn run(args: &RenderArgs) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Says what does not work, on standard error: standard output is for the objects.
-fn tell(app: &WebApplication, problems: &[Problem]) {
-    for problem in problems {
-        let severity = if problem.is_error() { "error" } else { "warning" };
-        eprintln!("{}: {severity}: {problem}", app.name_any());
-    }
 }
 
 /// What is rendered for, by the documents of the application's file and of the files beside it: the Environment, and the
@@ -144,14 +133,4 @@ fn environment(documents: &[Value], source: &str) -> Result<Option<Environment>>
 fn local_environment() -> Result<Environment> {
     let local = environment(&manifests::parse(LOCAL_ENVIRONMENT)?, "the local Environment")?;
     local.context("the local Environment is missing")
-}
-
-/// The YAML documents of a file; `-` is standard input.
-fn read(path: &Path) -> Result<Vec<Value>> {
-    let text = if path == Path::new("-") {
-        std::io::read_to_string(std::io::stdin()).context("standard input cannot be read")?
-    } else {
-        std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?
-    };
-    manifests::parse(&text).with_context(|| path.display().to_string())
 }

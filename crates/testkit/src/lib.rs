@@ -9,6 +9,7 @@
 
 pub mod audit;
 pub mod chart;
+pub mod cli;
 mod cluster;
 pub mod compare;
 mod controller;

@@ -29,7 +29,12 @@ pub async fn observe(app: &WebApplication, view: &Caches, capabilities: &Capabil
     let base_domain = the_one(&environments).map_or("", |(_, environment)| environment.base_domain.as_str());
     capabilities.found(services(view));
     Observed {
-        taken_hosts: taken_hosts(app, base_domain, view),
+        taken_hosts: taken_hosts(
+            app,
+            base_domain,
+            view.resources().iter().map(AsRef::as_ref),
+            |app| held_hosts(app, view),
+        ),
         migrations: parsed(view.facts_of(JOB, &key))
             .into_iter()
             .map(|(key, state)| (key.name, state))
@@ -136,22 +141,29 @@ pub fn section_request(
 
 /// Hosts of `app` that another application holds: the first to hold a host keeps it, and of two that
 /// want a free one at the same time the older gets it.
-fn taken_hosts(app: &WebApplication, base_domain: &str, view: &Caches) -> BTreeMap<String, String> {
+///
+/// `all` are the applications of the cluster; `held` says for which hosts one has a VirtualService.
+pub fn taken_hosts<'a>(
+    app: &WebApplication,
+    base_domain: &str,
+    all: impl IntoIterator<Item = &'a WebApplication>,
+    held: impl Fn(&WebApplication) -> BTreeSet<String>,
+) -> BTreeMap<String, String> {
     let wanted: BTreeSet<String> = hosts(app, base_domain).collect();
     let mut taken = BTreeMap::new();
     if wanted.is_empty() {
         return taken;
     }
-    let own = held_hosts(app, view);
-    for other in view.resources() {
-        if ObjectKey::of(other.as_ref()) == ObjectKey::of(app) {
+    let own = held(app);
+    for other in all {
+        if ObjectKey::of(other) == ObjectKey::of(app) {
             continue;
         }
-        for host in hosts(&other, base_domain).filter(|host| wanted.contains(host)) {
-            let other_holds = held_hosts(&other, view).contains(&host);
-            let other_is_first = !own.contains(&host) && seniority(&other) < seniority(app);
+        for host in hosts(other, base_domain).filter(|host| wanted.contains(host)) {
+            let other_holds = held(other).contains(&host);
+            let other_is_first = !own.contains(&host) && seniority(other) < seniority(app);
             if (other_holds && !own.contains(&host)) || other_is_first {
-                let holder = ObjectKey::of(other.as_ref());
+                let holder = ObjectKey::of(other);
                 taken
                     .entry(host)
                     .or_insert_with(|| format!("{}/{}", holder.namespace, holder.name));
@@ -176,12 +188,11 @@ fn held_hosts(app: &WebApplication, view: &Caches) -> BTreeSet<String> {
         .collect()
 }
 
-/// Sorts older applications first; the name decides between those of the same second.
-fn seniority(app: &WebApplication) -> (Option<String>, ObjectKey) {
-    (
-        app.creation_timestamp().map(|time| time.0.to_string()),
-        ObjectKey::of(app),
-    )
+/// Sorts older applications first; the name decides between those of the same second. One that is not created yet comes
+/// last.
+fn seniority(app: &WebApplication) -> (bool, Option<String>, ObjectKey) {
+    let created = app.creation_timestamp().map(|time| time.0.to_string());
+    (created.is_none(), created, ObjectKey::of(app))
 }
 
 fn parsed<T: DeserializeOwned>(

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use idp_api::EnvironmentSpec;
 
-use crate::capabilities::{Answer, BindingFacts, Section};
+use crate::{
+    capabilities::{Answer, BindingFacts, Section},
+    kinds::CLAIM_BINDING,
+};
 
 /// The facts that `validate` and `plan` work on. `idp-cli render` makes one without a cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +30,14 @@ pub struct Observed {
     pub bindings: Vec<BindingFacts>,
     /// Whether migration and bindings are taken as done: for `render`, which shows the final state.
     pub assume_settled: bool,
+}
+
+impl Observed {
+    /// Whether claims of the application exist, which their capability must go on naming.
+    pub fn has_claims(&self) -> bool {
+        let mut bindings = self.bindings.iter();
+        bindings.any(|binding| binding.kind == CLAIM_BINDING.kind)
+    }
 }
 
 /// State of a Job.

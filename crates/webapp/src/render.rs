@@ -8,7 +8,7 @@ use idp_core::{
 use kube::ResourceExt;
 
 use crate::{
-    capabilities::{Answer, sections},
+    capabilities::{Answer, Section, sections},
     observe::section_request,
     observed::Observed,
     plan::plan,
@@ -27,20 +27,31 @@ pub fn render_with(
     environment: &Environment,
     ask: impl Fn(&str, &SectionRequest) -> Option<SectionPlan>,
 ) -> Result<Plan<Prepared>, Vec<Problem>> {
+    render_in(app, environment, Observed::default(), ask)
+}
+
+/// The same where more is known: hosts that others hold, and the application's own objects as they are. What `observed`
+/// says of environments and answers is not used.
+pub fn render_in(
+    app: &WebApplication,
+    environment: &Environment,
+    observed: Observed,
+    ask: impl Fn(&str, &SectionRequest) -> Option<SectionPlan>,
+) -> Result<Plan<Prepared>, Vec<Problem>> {
     let (name, spec) = (environment.name_any(), &environment.spec);
-    let answer = |section: crate::capabilities::Section| {
+    let answer = |section: Section| {
         let request = section_request(app, &name, spec, &section);
         let plan = ask(&section.capability, &request)?;
         Some((section.capability.clone(), (section, Answer::Plan(plan))))
     };
     let observed = Observed {
-        answers: sections(app, spec, false)
+        answers: sections(app, spec, observed.has_claims())
             .into_iter()
             .filter_map(answer)
             .collect(),
         environments: [(name.clone(), spec.clone())].into(),
         assume_settled: true,
-        ..Observed::default()
+        ..observed
     };
     plan(&validate(app, &observed)?)
 }

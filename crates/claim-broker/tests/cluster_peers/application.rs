@@ -9,7 +9,9 @@ use idp_core::capability::SectionRequest;
 use idp_rpc::capability as rpc;
 use idp_runtime::{Peer, grpc::Credentials};
 use idp_testkit::{
-    Controller, eventually, eventually_within,
+    Controller,
+    cli::idp_cli,
+    eventually, eventually_within,
     fixtures::{AppFixture, app},
     program,
 };
@@ -180,7 +182,22 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application() {
     let egress = policy["spec"]["egress"].as_array().unwrap();
     assert!(egress.contains(&reach), "its pods may connect to it: {egress:#?}");
 
-    // One more is over the quota: nothing is changed, and it says so.
+    // One more is over the quota. The command line says so before anything is applied; then nothing is changed, and the
+    // application says so.
+    let mut more = shop.clone();
+    more.spec.migration = None;
+    more.spec.databases = serde_json::from_value(json!([
+        { "name": "orders", "engine": "postgres", "version": "16" },
+        { "name": "users", "engine": "postgres" },
+    ]))
+    .unwrap();
+    let input = serde_json::to_string(&more).unwrap();
+    let planned = idp_cli(&lab.test.cluster, &["plan", "-"], &input).await.unwrap();
+    assert!(
+        !planned.well && planned.errors.contains("spec.databases[1]"),
+        "{planned:?}"
+    );
+    assert!(planned.errors.contains(reason::QUOTA_EXCEEDED), "{planned:?}");
     patch(json!({ "databases": [{ "name": "orders", "engine": "postgres", "version": "16" }, { "name": "users", "engine": "postgres" }] })).await;
     let status = until(&lab, &namespace, "the quota is told", |status| {
         status

@@ -20,7 +20,6 @@ use super::{
 use crate::{
     capabilities::{Answer, CERTIFICATES, CLAIMS, Section, binding_kind, sections},
     hosts::is_complete_host,
-    kinds,
     observed::Observed,
     validated::{Supplies, ValidBinding},
 };
@@ -33,13 +32,9 @@ pub(super) fn capabilities(
     observed: &Observed,
     findings: &mut Findings,
 ) -> Supplies {
-    let has_claims = observed
-        .bindings
-        .iter()
-        .any(|binding| binding.kind == kinds::CLAIM_BINDING.kind);
     let mut supplies = Supplies::default();
     let mut names = Names::of(&app.spec.env, &app.spec.config_files);
-    for section in sections(app, environment, has_claims) {
+    for section in sections(app, environment, observed.has_claims()) {
         if section.capability == CERTIFICATES && observed.answers.contains_key(CERTIFICATES) {
             // There is somebody, even where the answer is no: `routes` must not say that there is nobody.
             supplies.certificates = Some(BTreeMap::new());

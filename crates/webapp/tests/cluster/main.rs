@@ -9,4 +9,5 @@ mod fragments;
 mod golden_dry_run;
 mod lab;
 mod ownership;
+mod plan;
 mod sample;

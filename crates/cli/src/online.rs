@@ -1,0 +1,193 @@
+//! What a plan depends on, read from a cluster with the user's own rights.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, bail};
+use idp_api::{
+    CertificateBinding, CertificatePolicy, ClaimBinding, ClaimClass, ClaimClassSpec, Environment,
+    WebApplication,
+};
+use idp_certificate_policy::{facts as certificate_facts, rules::Policy, section as certificates};
+use idp_claim_broker::{data, section as claims};
+use idp_core::{Kind, labels};
+use idp_runtime::ObjectKey;
+use idp_webapp::{capabilities::binding, facts, kinds, observe::taken_hosts, observed::Observed};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DynamicObject, ListParams},
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::knowledge::Knowledge;
+
+/// What the cluster says, whoever asks.
+pub(crate) struct Online {
+    client: Client,
+    /// The cluster's Environment.
+    pub(crate) environment: Environment,
+    classes: BTreeMap<String, ClaimClassSpec>,
+    policies: Vec<Policy>,
+    apps: Vec<WebApplication>,
+    /// Hosts of the VirtualServices of each application.
+    held: BTreeMap<ObjectKey, BTreeSet<String>>,
+}
+
+impl Online {
+    /// Reads what concerns all applications.
+    ///
+    /// # Errors
+    /// When something cannot be read, or there is not one Environment.
+    pub(crate) async fn of(client: &Client) -> Result<Self> {
+        let mut environments: Vec<Environment> = all(client, "Environments").await?;
+        let (Some(environment), true) = (environments.pop(), environments.is_empty()) else {
+            bail!(
+                "the cluster must have one Environment; `kubectl get environments` shows those that it has"
+            );
+        };
+        let classes: Vec<ClaimClass> = all(client, "ClaimClasses").await?;
+        let policies: Vec<CertificatePolicy> = all(client, "CertificatePolicies").await?;
+        let managed = format!("{}={}", labels::MANAGED_BY, idp_webapp::controller::NAME);
+        let mut held: BTreeMap<ObjectKey, BTreeSet<String>> = BTreeMap::new();
+        for object in list(client, kinds::VIRTUAL_SERVICE, None, &managed).await? {
+            let Some(application) = object.labels().get(labels::APPLICATION) else {
+                continue;
+            };
+            let key = ObjectKey::new(object.namespace().unwrap_or_default(), application);
+            let hosts: Vec<String> = parse(&facts::virtual_service(&object)).unwrap_or_default();
+            held.entry(key).or_default().extend(hosts);
+        }
+        Ok(Self {
+            client: client.clone(),
+            environment,
+            classes: classes
+                .into_iter()
+                .map(|class| (class.name_any(), class.spec))
+                .collect(),
+            policies: certificate_facts::policies(&policies),
+            apps: all(client, "WebApplications").await?,
+            held,
+        })
+    }
+
+    /// What the capabilities know of a namespace.
+    ///
+    /// # Errors
+    /// When something cannot be read, or there is no such namespace.
+    pub(crate) async fn knowledge(&self, namespace: &str) -> Result<Knowledge> {
+        let found = Api::<Namespace>::all(self.client.clone()).get(namespace).await;
+        let labels = found
+            .with_context(|| format!("namespace {namespace}"))?
+            .labels()
+            .clone();
+        let bindings: Vec<ClaimBinding> = within(&self.client, namespace, "ClaimBindings").await?;
+        let bound: Vec<CertificateBinding> = within(&self.client, namespace, "CertificateBindings").await?;
+        let of_claims = data::kinds(&self.client).await?;
+        let held = data::list(&self.client, &of_claims, Some(namespace)).await?;
+        let issued = bound.into_iter().filter_map(|binding| binding.status);
+        let issued = issued.flat_map(|status| status.certificates);
+        Ok(Knowledge {
+            claims: (!self.classes.is_empty()).then(|| claims::Known {
+                classes: self.classes.clone(),
+                labels: labels.clone(),
+                bindings: bindings
+                    .into_iter()
+                    .map(|binding| (binding.name_any(), known(binding)))
+                    .collect(),
+                claims: held
+                    .into_iter()
+                    .map(|held| (held.claim.name.clone(), held.claim))
+                    .collect(),
+            }),
+            certificates: (!self.policies.is_empty()).then(|| certificates::Known {
+                policies: self.policies.clone(),
+                labels,
+            }),
+            issued: issued
+                .filter(|certificate| certificate.ready)
+                .map(|certificate| certificate.host)
+                .collect(),
+        })
+    }
+
+    /// What there is of an application, and which of its hosts others hold.
+    ///
+    /// # Errors
+    /// When something cannot be read.
+    pub(crate) async fn observed(&self, app: &WebApplication) -> Result<Observed> {
+        let namespace = app.namespace().unwrap_or_default();
+        let own = format!("{}={}", labels::APPLICATION, app.name_any());
+        let mut bindings = Vec::new();
+        for kind in kinds::BINDINGS {
+            let found = list(&self.client, kind, Some(&namespace), &own).await?;
+            bindings.extend(found.iter().filter_map(|object| parse(&binding(object))));
+        }
+        let jobs = list(&self.client, kinds::JOB, Some(&namespace), &own).await?;
+        let deployments = list(&self.client, kinds::DEPLOYMENT, Some(&namespace), &own).await?;
+        let mut deployments = deployments.iter();
+        let deployment = deployments.find(|deployment| deployment.name_any() == app.name_any());
+        let held = |app: &WebApplication| self.held.get(&ObjectKey::of(app)).cloned().unwrap_or_default();
+        Ok(Observed {
+            taken_hosts: taken_hosts(app, &self.environment.spec.base_domain, &self.apps, held),
+            migrations: jobs
+                .iter()
+                .filter_map(|job| Some((job.name_any(), parse(&facts::job(job))?)))
+                .collect(),
+            deployment: deployment.and_then(|deployment| parse(&facts::deployment(deployment))),
+            bindings,
+            ..Observed::default()
+        })
+    }
+}
+
+fn known(binding: ClaimBinding) -> claims::KnownBinding {
+    claims::KnownBinding {
+        phase: binding.status.and_then(|status| status.phase),
+        spec: binding.spec,
+    }
+}
+
+fn parse<T: DeserializeOwned>(facts: &Value) -> Option<T> {
+    T::deserialize(facts).ok()
+}
+
+async fn all<K>(client: &Client, what: &'static str) -> Result<Vec<K>>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
+{
+    let found = Api::<K>::all(client.clone()).list(&ListParams::default()).await;
+    Ok(found.context(what)?.items)
+}
+
+async fn within<K>(client: &Client, namespace: &str, what: &'static str) -> Result<Vec<K>>
+where
+    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned,
+{
+    let found = Api::<K>::namespaced(client.clone(), namespace)
+        .list(&ListParams::default())
+        .await;
+    Ok(found.context(what)?.items)
+}
+
+/// Objects of a kind with these labels; none where the cluster does not serve the kind.
+async fn list(
+    client: &Client,
+    kind: Kind,
+    namespace: Option<&str>,
+    selector: &str,
+) -> Result<Vec<DynamicObject>> {
+    let resource = kind.api_resource();
+    let api: Api<DynamicObject> = match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    };
+    match api.list(&ListParams::default().labels(selector)).await {
+        Ok(found) => Ok(found.items),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
+        Err(error) => Err(error).context(kind.to_string()),
+    }
+}

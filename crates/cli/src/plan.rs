@@ -1,0 +1,230 @@
+//! `idp-cli plan`: what would happen to an application in a cluster, before it does.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use idp_api::{WebApplication, web_application::ChildStatus};
+use idp_core::{Child, Plan, Prepared, Step};
+use idp_webapp::{controller::NAME, render::render_in};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DynamicObject, Patch, PatchParams, PostParams},
+};
+use serde_json::Value;
+
+use crate::{
+    compare::differences,
+    manifest::{applications, read, tell},
+    online::Online,
+};
+
+/// Most fields of an object that are named.
+const MOST_FIELDS: usize = 5;
+
+/// Shows what the cluster would make of WebApplications, and changes nothing.
+///
+/// The API server checks each as it would check `kubectl apply`; then it is planned by the function that the controller
+/// calls, with all that the cluster knows: classes, policies, quotas, what exists, and the hosts that others hold. Shown
+/// is where it ends: once migrations, secrets and databases are there. A platform team's own capabilities are not asked.
+///
+/// It needs your right to read what plans depend on, and to patch what an application consists of (as dry run).
+#[derive(Args)]
+pub(crate) struct PlanArgs {
+    /// File with WebApplications; `-` for standard input.
+    file: PathBuf,
+    /// Namespace of those that name none. Default: that of the kubeconfig's context.
+    #[arg(long, short)]
+    namespace: Option<String>,
+}
+
+/// What would happen to an object.
+enum Outcome {
+    Create,
+    /// Paths of the fields that change.
+    Update(Vec<String>),
+    Keep,
+    Delete,
+}
+
+/// Runs the command.
+pub(crate) async fn run(client: Client, args: &PlanArgs) -> Result<()> {
+    let documents = read(&args.file)?;
+    let source = args.file.display().to_string();
+    let mut apps = applications(&documents, &source)?;
+    let default = args.namespace.as_deref().unwrap_or(client.default_namespace());
+    let online = Online::of(&client).await?;
+    let mut failed = 0;
+    for app in &mut apps {
+        app.metadata.namespace.get_or_insert_with(|| default.to_owned());
+        failed += usize::from(!one(&client, &online, app).await?);
+    }
+    if failed > 0 {
+        bail!(
+            "{failed} of {} applications cannot work as they are written in {source}",
+            apps.len()
+        );
+    }
+    Ok(())
+}
+
+/// Shows one application; whether it can work.
+async fn one(client: &Client, online: &Online, written: &WebApplication) -> Result<bool> {
+    let namespace = written.namespace().unwrap_or_default();
+    println!("WebApplication {namespace}/{}", written.name_any());
+    let app = match accepted(client, written).await {
+        Ok(app) => app,
+        Err(kube::Error::Api(status)) if (400..500).contains(&status.code) => {
+            eprintln!("{}: error: {}", written.name_any(), status.message);
+            return Ok(false);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let knowledge = online.knowledge(&namespace).await?;
+    let observed = online.observed(&app).await?;
+    let ask = |name: &str, request: &_| knowledge.ask(name, request);
+    match render_in(&app, &online.environment, observed, ask) {
+        Ok(plan) => {
+            tell(&app, &plan.problems);
+            show(client, &app, &plan).await?;
+            Ok(true)
+        }
+        Err(problems) => {
+            tell(&app, &problems);
+            Ok(false)
+        }
+    }
+}
+
+/// The application as the API server would keep it: checked, with defaults, and with what it says of it already.
+async fn accepted(client: &Client, written: &WebApplication) -> kube::Result<WebApplication> {
+    let name = written.name_any();
+    let apps = Api::<WebApplication>::namespaced(client.clone(), &written.namespace().unwrap_or_default());
+    let dry_run = PostParams {
+        dry_run: true,
+        ..PostParams::default()
+    };
+    match apps.get_opt(&name).await? {
+        None => apps.create(&dry_run, written).await,
+        // As a whole: a field that the file has no more is to be seen as removed.
+        Some(live) => {
+            let next = WebApplication {
+                spec: written.spec.clone(),
+                ..live
+            };
+            apps.replace(&name, &dry_run, &next).await
+        }
+    }
+}
+
+async fn show(client: &Client, app: &WebApplication, plan: &Plan<Prepared>) -> Result<()> {
+    let mut lines = Vec::new();
+    for child in &plan.children {
+        lines.push((
+            format!("{}/{}", child.kind.kind, child.name),
+            outcome(client, child).await?,
+        ));
+    }
+    let planned: BTreeSet<(&str, &str)> = plan
+        .children
+        .iter()
+        .map(|child| (child.kind.kind, child.name.as_str()))
+        .collect();
+    let children = app.status.iter().flat_map(|status| &status.children);
+    let gone = |child: &&ChildStatus| !planned.contains(&(child.kind.as_str(), child.name.as_str()));
+    lines.extend(
+        children
+            .filter(gone)
+            .map(|child| (format!("{}/{}", child.kind, child.name), Outcome::Delete)),
+    );
+    print!("{}", describe(&lines));
+    Ok(())
+}
+
+/// What would become of a child, by the API server's own answer.
+async fn outcome(client: &Client, child: &Child) -> Result<Outcome> {
+    let resource = child.kind.api_resource();
+    let api: Api<DynamicObject> = match &child.namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    };
+    let what = || format!("{} {}", child.kind, child.name);
+    let Some(live) = api.get_opt(&child.name).await.with_context(what)? else {
+        return Ok(Outcome::Create);
+    };
+    if matches!(child.step, Step::Hold { .. }) {
+        return Ok(Outcome::Keep);
+    }
+    let live = serde_json::to_value(live)?;
+    let dry_run = PatchParams::apply(NAME).force().dry_run();
+    let next = api
+        .patch(&child.name, &dry_run, &Patch::Apply(&yielding(child, &live)))
+        .await
+        .with_context(what)?;
+    let fields = differences(&live, &serde_json::to_value(next)?);
+    Ok(if fields.is_empty() {
+        Outcome::Keep
+    } else {
+        Outcome::Update(fields)
+    })
+}
+
+/// The object with the values that somebody else has set where the plan gives way to them.
+fn yielding(child: &Child, live: &Value) -> Value {
+    let mut object = child.object.clone();
+    for (pointer, value) in &child.yields {
+        let (parent, member) = pointer.rsplit_once('/').unwrap_or_default();
+        if let Some(parent) = object.pointer_mut(parent).and_then(Value::as_object_mut) {
+            parent.insert(member.to_owned(), live.pointer(pointer).unwrap_or(value).clone());
+        }
+    }
+    object
+}
+
+fn describe(lines: &[(String, Outcome)]) -> String {
+    let width = lines.iter().map(|(name, _)| name.chars().count()).max();
+    let width = width.unwrap_or_default();
+    let (mut text, mut counts) = (String::new(), [0; 4]);
+    for (name, outcome) in lines {
+        let (place, sign, fields) = match outcome {
+            Outcome::Create => (0, '+', String::new()),
+            Outcome::Update(fields) => (1, '~', named(fields)),
+            Outcome::Delete => (2, '-', String::new()),
+            Outcome::Keep => (3, '=', String::new()),
+        };
+        counts[place] += 1;
+        if place != 3 {
+            let line = format!("  {sign} {name:<width$}  {fields}");
+            text += &format!("{}\n", line.trim_end());
+        }
+    }
+    let [create, change, delete, keep] = counts;
+    text + &format!("  {create} to create, {change} to change, {delete} to delete, {keep} as they are\n")
+}
+
+fn named(fields: &[String]) -> String {
+    let mut text = fields[..fields.len().min(MOST_FIELDS)].join(", ");
+    if fields.len() > MOST_FIELDS {
+        text += &format!(" and {} more", fields.len() - MOST_FIELDS);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_is_listed_and_the_rest_counted() {
+        let fields = |count: usize| (0..count).map(|index| format!("spec.f{index}")).collect();
+        let lines = [
+            ("Deployment/shop".to_owned(), Outcome::Update(fields(7))),
+            ("Service/shop".to_owned(), Outcome::Keep),
+            ("Job/a".to_owned(), Outcome::Create),
+            ("CronJob/b".to_owned(), Outcome::Delete),
+        ];
+        let expected = "  ~ Deployment/shop  spec.f0, spec.f1, spec.f2, spec.f3, spec.f4 and 2 more\n  \
+                        + Job/a\n  - CronJob/b\n  1 to create, 1 to change, 1 to delete, 1 as they are\n";
+        assert_eq!(describe(&lines), expected);
+    }
+}

@@ -1,6 +1,7 @@
-//! Charts as Helm renders them. No cluster is needed.
+//! Charts: rendered by Helm, for which no cluster is needed, or installed.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use idp_cluster::Cluster;
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -84,6 +85,28 @@ impl Chart {
         let mut objects = self.objects().await?;
         objects.retain(|object| object["kind"] == kind);
         Ok(objects)
+    }
+
+    /// Installs it as a release of its own name, or brings that up to date.
+    ///
+    /// # Errors
+    /// When Helm refuses a value, or the API server an object.
+    pub async fn install(&self, cluster: &Cluster) -> Result<()> {
+        let kubeconfig = cluster
+            .kubeconfig_file()
+            .context("the cluster has no kubeconfig")?;
+        let (folder, kubeconfig) = (format!("charts/{}", self.name), kubeconfig.display().to_string());
+        let mut args = vec![
+            "upgrade",
+            "--install",
+            self.name,
+            &folder,
+            "--kubeconfig",
+            &kubeconfig,
+        ];
+        args.extend(["--namespace", &self.namespace]);
+        args.extend(self.values.iter().map(String::as_str));
+        helm(&args).await.map(|_| ())
     }
 }
 

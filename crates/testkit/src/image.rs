@@ -1,11 +1,11 @@
-//! The sample application's image, made without a container engine.
+//! Images of the sample application and of our controllers, made without a container engine.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
-use anyhow::{Result, bail};
-use idp_cluster::{Cache, Cluster, Image};
+use anyhow::{Context, Result, bail};
+use idp_cluster::{Cache, Cluster, Image, ImageFile};
 
-use crate::root;
+use crate::{program, root};
 
 /// Name of the image, as `applications/sample-web-app/webapplication.yaml` writes it.
 pub const SAMPLE_IMAGE: &str = "sample-web-app:0.1.0";
@@ -53,4 +53,47 @@ pub fn build_sample() -> Result<Vec<u8>> {
         bail!("the sample application does not build ({status})");
     }
     Ok(std::fs::read(target.join(TARGET).join("image/sample-web-app"))?)
+}
+
+/// Makes an image of a controller as the tests have it, with the shared libraries that it needs, and loads it into the
+/// cluster's node under the name that its chart expects.
+///
+/// Not built anew without them, as images for others are: that would take as long as all the tests.
+///
+/// # Errors
+/// When its libraries cannot be found, or the cluster has no real node.
+pub async fn load_controller_image(cluster: &Cluster, name: &str) -> Result<String> {
+    let program = program(name);
+    let reference = format!("{name}:{}", env!("CARGO_PKG_VERSION"));
+    let mut image = Image::of_program(&reference, &format!("/{name}"), std::fs::read(&program)?);
+    for library in libraries(&program)? {
+        image.files.push(ImageFile {
+            mode: 0o755,
+            content: std::fs::read(&library).with_context(|| library.clone())?,
+            path: library,
+        });
+    }
+    // As images with a C library have it: it would ask DNS only, and not know the pod's own names.
+    image.files.push(ImageFile {
+        path: "/etc/nsswitch.conf".to_owned(),
+        mode: 0o644,
+        content: b"hosts: files dns\n".to_vec(),
+    });
+    idp_cluster::load_image(cluster, &image).await
+}
+
+/// Paths of the shared libraries that a program loads, its loader among them.
+fn libraries(program: &Path) -> Result<Vec<String>> {
+    let output = Command::new("ldd").arg(program).output()?;
+    if !output.status.success() {
+        bail!(
+            "ldd {}: {}",
+            program.display(),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let text = String::from_utf8(output.stdout)?;
+    // `libc.so.6 => /lib/libc.so.6 (0x1)`, or `/lib64/ld-linux.so.2 (0x1)`
+    let paths = text.split_whitespace().filter(|word| word.starts_with('/'));
+    Ok(paths.map(str::to_owned).collect())
 }

@@ -24,6 +24,6 @@ mod wait;
 pub use cluster::{ALONE, CLUSTER, NAMESPACE, OUTAGES, PEERS, PEERS2, TestCluster, platform_manifests, root};
 pub use controller::{Controller, program};
 pub use idp_cluster::SecretsManager;
-pub use image::{SAMPLE_IMAGE, build_sample, load_sample_image};
+pub use image::{SAMPLE_IMAGE, build_sample, load_controller_image, load_sample_image};
 pub use localstack::SECRET_STORE;
 pub use wait::{eventually, eventually_within, stays};

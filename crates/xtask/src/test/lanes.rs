@@ -26,7 +26,7 @@ enum Shared {
 
 /// What the tests that use a cluster share: folder of the package, target, and what. Those that take longest come first,
 /// so that none of them is left over at the end.
-const USES: [(&str, &str, &[Shared]); 12] = [
+const USES: [(&str, &str, &[Shared]); 13] = [
     ("tests", "cluster_secrets_faults", &[Shared::Outages]),
     (
         "claim-broker",
@@ -36,6 +36,7 @@ const USES: [(&str, &str, &[Shared]); 12] = [
     ("certificate-policy", "cluster_peers", &[Shared::CertManager]),
     ("webapp", "cluster_alone", &[Shared::Alone]),
     ("webapp", "cluster", &[Shared::Test]),
+    ("tests", "cluster_charts", &[Shared::Test]),
     ("tests", "cluster_capabilities", &[Shared::WebApplications]),
     ("claim-broker", "cluster_peers2", &[Shared::Peers2]),
     ("tests", "cluster_secrets", &[Shared::WebApplications]),

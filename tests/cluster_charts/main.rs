@@ -1,0 +1,120 @@
+//! The charts on a cluster with nothing of ours in it: our controllers run in pods, know each other by the certificates
+//! that one of them approves, and find each other by the labels of Services.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
+
+mod install;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use idp_certificate_policy::secret;
+use idp_testkit::{TestCluster, chart::CHARTS, eventually_within};
+use idp_tests::{app, is_ready, why};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::{
+    Api, Client,
+    api::{ListParams, LogParams, PostParams},
+};
+use serde_json::json;
+
+use install::{POLICY, WEBAPP, installed};
+
+/// The kubelet tells pods of a new Secret once a minute or so.
+const LONG: Duration = Duration::from_secs(240);
+
+fn all_pods(client: &Client) -> Api<Pod> {
+    Api::namespaced(client.clone(), "idp-system")
+}
+
+/// Pods of a release.
+async fn pods(client: &Client, release: &str) -> Result<Vec<Pod>> {
+    let ours = ListParams::default().labels(&format!("app.kubernetes.io/instance={release}"));
+    Ok(all_pods(client).list(&ours).await?.items)
+}
+
+fn is_up(pod: &Pod) -> bool {
+    let status = pod
+        .status
+        .iter()
+        .flat_map(|status| status.container_statuses.iter().flatten());
+    status.into_iter().any(|container| container.ready)
+}
+
+/// How often a pod was started again, and how its last process ended.
+fn restarts(pod: &Pod) -> (i32, Option<i32>) {
+    let containers = pod
+        .status
+        .iter()
+        .flat_map(|status| status.container_statuses.iter().flatten());
+    let ended = containers.map(|container| {
+        let last = container
+            .last_state
+            .as_ref()
+            .and_then(|state| state.terminated.as_ref());
+        (container.restart_count, last.map(|last| last.exit_code))
+    });
+    ended.into_iter().next().unwrap_or_default()
+}
+
+async fn both_are_up(client: &Client, release: &str) {
+    eventually_within(LONG, &format!("both pods of {release} are ready"), || async {
+        let pods = pods(client, release).await?;
+        ensure!(pods.len() == 2 && pods.iter().all(is_up), "{}", said(&pods));
+        Ok(())
+    })
+    .await;
+}
+
+/// What pods say of themselves.
+fn said(pods: &[Pod]) -> String {
+    let states = pods.iter().flat_map(|pod| pod.status.iter());
+    let states = states
+        .map(|status| json!({"phase": status.phase, "containers": status.container_statuses}).to_string());
+    states.collect::<Vec<_>>().join("\n")
+}
+
+/// It approves its own certificate, and is started again with it: once, and not as after a failure.
+async fn the_policy_starts_again_with_grpc(test: &TestCluster) {
+    let client = &test.client;
+    eventually_within(LONG, "the policy serves gRPC", || async {
+        for pod in pods(client, POLICY).await? {
+            ensure!(is_up(&pod), "{}", said(&[pod]));
+            ensure!(restarts(&pod) == (1, Some(0)), "{:?}", restarts(&pod));
+            let name = pod.metadata.name.context("no name")?;
+            let logs = all_pods(client).logs(&name, &LogParams::default()).await?;
+            ensure!(logs.contains("serves gRPC"), "{logs}");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_platform_comes_up_from_its_charts_and_serves_an_application() {
+    let test = installed().await;
+    let client = test.client.clone();
+    the_policy_starts_again_with_grpc(&test).await;
+    for release in CHARTS {
+        both_are_up(&client, release).await;
+    }
+    for pod in pods(&client, WEBAPP).await.unwrap() {
+        assert_eq!(restarts(&pod).0, 0, "it waited for its certificate");
+    }
+
+    let ns = test.namespace("shop").await.unwrap();
+    let host = format!("{ns}.idp.localhost");
+    let shop = app(&ns, "shop", &json!({"routes": [{"host": host}]}));
+    let apps = Api::namespaced(client.clone(), &ns);
+    apps.create(&PostParams::default(), &shop).await.unwrap();
+    eventually_within(LONG, "the application is Ready", || async {
+        let app = apps.get("shop").await?;
+        ensure!(is_ready(&app), "{}", why(&app));
+        Ok(())
+    })
+    .await;
+    let gateway: Api<Secret> = Api::namespaced(client, "istio-system");
+    let certificate = gateway.get(&secret::name(&host)).await.unwrap();
+    assert!(certificate.data.unwrap().contains_key("tls.crt"));
+    install::end().await;
+}

@@ -28,16 +28,15 @@ pub(crate) async fn installed() -> TestCluster {
     let cluster = up(&options, &()).await.unwrap();
     let client = cluster.client().await.unwrap();
     let test = TestCluster { cluster, client };
-    for name in CHARTS {
-        load_controller_image(&test.cluster, name).await.unwrap();
-    }
     test.namespace_named("idp-system").await.unwrap();
     let capabilities = CHARTS.iter().filter(|name| **name != WEBAPP);
     for name in capabilities {
-        release(name).install(&test.cluster).await.unwrap();
+        let release = release(&test, name).await;
+        release.install(&test.cluster).await.unwrap();
     }
     let known = json!(addresses(&test).await);
-    let webapp = release(WEBAPP).with(&format!("hostAliases={known}"));
+    let webapp = release(&test, WEBAPP).await;
+    let webapp = webapp.with(&format!("hostAliases={known}"));
     webapp.install(&test.cluster).await.unwrap();
     let folders = [
         "secrets/cert-manager/grpc",
@@ -55,8 +54,14 @@ pub(crate) async fn end() {
     down(CLUSTER, Purge::Everything).await.unwrap();
 }
 
-fn release(name: &'static str) -> Chart {
-    Chart::of(name).with(r#"image.pullPolicy="Never""#)
+/// A chart with everything switched on, and its image by digest, as in production.
+async fn release(test: &TestCluster, name: &'static str) -> Chart {
+    let digest = load_controller_image(&test.cluster, name).await.unwrap();
+    Chart::of(name)
+        .with(r#"image.pullPolicy="Never""#)
+        .with(&format!("image.digest={digest:?}"))
+        .with("serviceMonitor.enabled=true")
+        .with("alerts.enabled=true")
 }
 
 /// The cluster has no DNS: names of capabilities, with the addresses of their Services.

@@ -84,20 +84,24 @@ async fn stop_processes(state: &State) {
         Duration::from_secs(3),
     )
     .await;
-    pods::stop_all(state.index).await;
-    let containerd = named("containerd");
-    stop(&containerd, Duration::from_secs(5)).await;
-    pods::stop_shims(state.index).await;
+    if state.real_node {
+        pods::stop_all(state.index).await;
+        let containerd = named("containerd");
+        stop(&containerd, Duration::from_secs(5)).await;
+        pods::stop_shims(state.index).await;
+    }
     // The API server would wait long for its watchers; what it has answered is in etcd.
     stop(&named("kube-apiserver"), Duration::from_secs(2)).await;
     stop(&named("etcd"), Duration::from_secs(10)).await;
 }
 
 async fn clean_machine(folder: &Folder, state: &State) -> Result<()> {
-    let index = state.index;
-    if !rustix::process::geteuid().is_root() {
-        return Ok(()); // then there never was a real node
+    if !state.real_node {
+        // Nothing of the machine is its own. Somebody else's is: an index is unique within one cache only, so another
+        // cache's node may have the interface of that number.
+        return Ok(());
     }
+    let index = state.index;
     let sockets = leftovers::shim_sockets(index);
     mounts::remove_under(&folder.path)?;
     network::remove(index).await;

@@ -5,53 +5,37 @@ use anyhow::{Result, bail};
 
 use super::binaries::Binary;
 
-/// What tests share: a cluster, or a part of the cluster `peers`.
+/// What tests share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shared {
     /// The cluster `test`, and what the machine has of real nodes: `cluster_lifecycle` counts that.
     Test,
     /// The cluster `alone`.
     Alone,
+    /// The cluster `peers`: some tests stop a peer, and whoever enters the cluster starts what is stopped.
+    Peers,
     /// The cluster `peers2`.
     Peers2,
     /// The cluster `outages`.
     Outages,
-    /// cert-manager on the cluster `peers`, which some stop, and the certificate policy beside it.
-    CertManager,
-    /// Crossplane on the cluster `peers`, which some stop, and the claim broker beside it.
-    Crossplane,
-    /// The WebApplication controller on the cluster `peers`: two of them would not agree.
-    WebApplications,
 }
 
-/// What the tests that use a cluster share: folder of the package, target, and what. Those that take longest come first,
-/// so that none of them is left over at the end.
+/// What the tests that use a cluster share: folder of the package, target, and what. Those of the cluster that is in use
+/// longest come first, then those that take longest, so that none of them is left over at the end.
 const USES: [(&str, &str, &[Shared]); 13] = [
+    ("claim-broker", "cluster_peers", &[Shared::Peers]),
+    ("certificate-policy", "cluster_peers", &[Shared::Peers]),
+    ("tests", "cluster_capabilities", &[Shared::Peers]),
+    ("tests", "cluster_secrets", &[Shared::Peers]),
+    ("tests", "cluster_certificates", &[Shared::Peers]),
+    ("testkit", "cluster_peers", &[Shared::Peers, Shared::Peers2]),
     ("tests", "cluster_secrets_faults", &[Shared::Outages]),
-    (
-        "claim-broker",
-        "cluster_peers",
-        &[Shared::Crossplane, Shared::WebApplications],
-    ),
-    ("certificate-policy", "cluster_peers", &[Shared::CertManager]),
     ("webapp", "cluster_alone", &[Shared::Alone]),
     ("webapp", "cluster", &[Shared::Test]),
     ("tests", "cluster_charts", &[Shared::Test]),
-    ("tests", "cluster_capabilities", &[Shared::WebApplications]),
     ("claim-broker", "cluster_peers2", &[Shared::Peers2]),
-    ("tests", "cluster_secrets", &[Shared::WebApplications]),
-    (
-        "tests",
-        "cluster_certificates",
-        &[Shared::CertManager, Shared::WebApplications],
-    ),
     ("runtime", "cluster_driver", &[Shared::Test]),
     ("testkit", "cluster_lifecycle", &[Shared::Test]),
-    (
-        "testkit",
-        "cluster_peers",
-        &[Shared::CertManager, Shared::Crossplane, Shared::Peers2],
-    ),
 ];
 
 /// Binaries that wait for their turn.
@@ -154,12 +138,15 @@ mod tests {
         ])
         .unwrap();
         let (first, turn) = take(&mut lanes).unwrap();
-        assert_eq!(first, "cluster_peers");
+        assert_eq!(
+            first, "cluster_peers",
+            "the cluster with the most to do comes first"
+        );
         assert_eq!(take(&mut lanes).unwrap().0, "cluster_alone");
         assert_eq!(take(&mut lanes).unwrap().0, "idp_core");
         assert!(
             take(&mut lanes).is_none() && !lanes.is_empty(),
-            "cert-manager is in use"
+            "the cluster peers is in use"
         );
         lanes.done(&turn);
         assert_eq!(take(&mut lanes).unwrap().0, "cluster_certificates");

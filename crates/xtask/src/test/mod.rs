@@ -52,7 +52,7 @@ fn some(root: &Path, args: &[String]) -> Result<()> {
     build::run(build::cargo(root).arg("test").args(args))
 }
 
-/// Every test of the workspace, one more at a time than there are cores: they mostly wait.
+/// Every test of the workspace, as many binaries at a time as there are cores: the clusters work as hard as the tests do.
 async fn all(root: &Path) -> Result<()> {
     // Before the tests, so that none of them waits while the peers' programs are built.
     idp_cluster::helm(&Lines).await?;
@@ -64,7 +64,7 @@ async fn all(root: &Path) -> Result<()> {
     let count = binaries.len();
     let (lanes, ended) = (Mutex::new(Lanes::of(binaries)?), Notify::new());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = (0..=cores).map(|_| worker(root, &lanes, &ended));
+    let workers = (0..cores).map(|_| worker(root, &lanes, &ended));
     let failed: Vec<String> = futures::future::try_join_all(workers).await?.concat();
     if !failed.is_empty() {
         bail!(

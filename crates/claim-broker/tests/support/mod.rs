@@ -284,15 +284,17 @@ impl Lab {
 
     /// Deletes a claim as somebody with all rights would.
     pub(crate) async fn destroy(&self, namespace: &str, name: &str) {
+        let claims = self.claims(namespace);
         let patch = json!({ "metadata": { "annotations": { "idp.dev/delete-data": name } } });
-        let _ = self
-            .claims(namespace)
-            .patch(name, &PatchParams::default(), &Patch::Merge(&patch))
-            .await;
-        let _ = self
-            .claims(namespace)
-            .delete(name, &DeleteParams::default())
-            .await;
+        // Crossplane writes too, and the API server gives up a patch after a few conflicts.
+        eventually_within(SHORT, "the claim may go", || async {
+            let patched = claims
+                .patch(name, &PatchParams::default(), &Patch::Merge(&patch))
+                .await;
+            gone_or(patched)?;
+            gone_or(claims.delete(name, &DeleteParams::default()).await)
+        })
+        .await;
     }
 
     pub(crate) async fn claim_names(&self, namespace: &str) -> Vec<String> {
@@ -302,6 +304,14 @@ impl Lab {
             .await
             .expect("a list");
         claims.iter().map(ResourceExt::name_any).collect()
+    }
+}
+
+/// Whether it went well, or concerned something that is gone already.
+fn gone_or<T>(outcome: kube::Result<T>) -> kube::Result<()> {
+    match outcome {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        other => other.map(|_| ()),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     support::Lab,
 };
 
-const CLAIM: &str = "shop-uploads";
+const CLAIM: &str = "shop-uploads-volume";
 
 /// A disk of the cluster's, for that claim alone.
 async fn disk(lab: &Lab, namespace: &str) -> (Api<PersistentVolume>, String) {

@@ -12,8 +12,8 @@ use anyhow::{Context, Result, bail};
 pub(crate) enum Profile {
     /// Quickly.
     Debug,
-    /// For measuring.
-    Release,
+    /// As in container images: what is measured is what runs in production.
+    Image,
 }
 
 /// Builds the programs of `packages` and gives the folder that they are in.
@@ -23,12 +23,12 @@ pub(crate) fn programs(root: &Path, packages: &[&str], profile: Profile) -> Resu
     packages.iter().for_each(|package| {
         cargo.args(["--package", package]);
     });
-    if profile == Profile::Release {
-        cargo.arg("--release");
+    if profile == Profile::Image {
+        cargo.args(["--profile", "image"]);
     }
     run(&mut cargo)?;
-    let folder = if profile == Profile::Release {
-        "release"
+    let folder = if profile == Profile::Image {
+        "image"
     } else {
         "debug"
     };

@@ -62,7 +62,7 @@ pub(crate) struct WebappArgs {
 /// Measures and prints.
 pub(crate) async fn run(root: &Path, args: &WebappArgs) -> Result<()> {
     println!("… build the controller for measuring");
-    let program = build::programs(root, &[NAME], Profile::Release)?.join(NAME);
+    let program = build::programs(root, &[NAME], Profile::Image)?.join(NAME);
     let cluster = TestCluster::named(CLUSTER, Nodes::Kwok(FAKE_NODES), &Lines).await?;
     let bench = Bench::new(root, cluster, program, args).await?;
     let measured = Box::pin(bench.measure(args.applications, args.memory_at)).await;

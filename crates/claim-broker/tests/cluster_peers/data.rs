@@ -344,6 +344,12 @@ async fn a_claim_that_somebody_deleted_is_not_made_anew_empty() {
     lab.bind(&binding(&namespace, &class, "shop", "orders")).await;
     let ready = lab.until_ready(&namespace, "shop-orders").await;
     let first = ready.status.unwrap().claim.unwrap().uid;
+    // The broker knows of a claim by its binding's status. A deletion in the very moment in which that is written would
+    // come before it: then there was nothing in the claim either.
+    stays(Duration::from_secs(2), "the claim", || {
+        is_there(&lab, &namespace, "shop-orders", &first)
+    })
+    .await;
     lab.destroy(&namespace, "shop-orders").await;
     let lost = lab
         .until(&namespace, "shop-orders", "it says so", |status| {

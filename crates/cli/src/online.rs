@@ -173,6 +173,15 @@ where
     Ok(found.context(what)?.items)
 }
 
+/// Objects of a kind: of one namespace, or of the whole cluster.
+pub(crate) fn api(client: &Client, kind: Kind, namespace: Option<&str>) -> Api<DynamicObject> {
+    let resource = kind.api_resource();
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
+}
+
 /// Objects of a kind with these labels; none where the cluster does not serve the kind.
 async fn list(
     client: &Client,
@@ -180,12 +189,8 @@ async fn list(
     namespace: Option<&str>,
     selector: &str,
 ) -> Result<Vec<DynamicObject>> {
-    let resource = kind.api_resource();
-    let api: Api<DynamicObject> = match namespace {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
-        None => Api::all_with(client.clone(), &resource),
-    };
-    match api.list(&ListParams::default().labels(selector)).await {
+    let selected = ListParams::default().labels(selector);
+    match api(client, kind, namespace).list(&selected).await {
         Ok(found) => Ok(found.items),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
         Err(error) => Err(error).context(kind.to_string()),

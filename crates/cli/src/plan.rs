@@ -9,14 +9,15 @@ use idp_core::{Child, Plan, Prepared, Step};
 use idp_webapp::{controller::NAME, render::render_in};
 use kube::{
     Api, Client, ResourceExt,
-    api::{DynamicObject, Patch, PatchParams, PostParams},
+    api::{Patch, PatchParams, PostParams},
 };
 use serde_json::Value;
 
 use crate::{
     compare::differences,
     manifest::{applications, read, tell},
-    online::Online,
+    online::{Online, api},
+    show::emit,
 };
 
 /// Most fields of an object that are named.
@@ -71,7 +72,7 @@ pub(crate) async fn run(client: Client, args: &PlanArgs) -> Result<()> {
 /// Shows one application; whether it can work.
 async fn one(client: &Client, online: &Online, written: &WebApplication) -> Result<bool> {
     let namespace = written.namespace().unwrap_or_default();
-    println!("WebApplication {namespace}/{}", written.name_any());
+    emit(&format!("WebApplication {namespace}/{}\n", written.name_any()))?;
     let app = match accepted(client, written).await {
         Ok(app) => app,
         Err(kube::Error::Api(status)) if (400..500).contains(&status.code) => {
@@ -137,17 +138,12 @@ async fn show(client: &Client, app: &WebApplication, plan: &Plan<Prepared>) -> R
             .filter(gone)
             .map(|child| (format!("{}/{}", child.kind, child.name), Outcome::Delete)),
     );
-    print!("{}", describe(&lines));
-    Ok(())
+    emit(&describe(&lines))
 }
 
 /// What would become of a child, by the API server's own answer.
 async fn outcome(client: &Client, child: &Child) -> Result<Outcome> {
-    let resource = child.kind.api_resource();
-    let api: Api<DynamicObject> = match &child.namespace {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
-        None => Api::all_with(client.clone(), &resource),
-    };
+    let api = api(client, child.kind, child.namespace.as_deref());
     let what = || format!("{} {}", child.kind, child.name);
     let Some(live) = api.get_opt(&child.name).await.with_context(what)? else {
         return Ok(Outcome::Create);

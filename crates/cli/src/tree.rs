@@ -7,14 +7,14 @@ use idp_api::{binding::BindingStatus, web_application::ChildStatus};
 use idp_core::{Kind, Problem, condition};
 use idp_webapp::kinds;
 use k8s_openapi::api::core::v1::Pod;
-use kube::{
-    Api, Client, ResourceExt,
-    api::{DynamicObject, ListParams},
-};
+use kube::{Api, Client, ResourceExt, api::ListParams};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::show::{ApplicationArgs, emit, get, heading};
+use crate::{
+    online::api,
+    show::{ApplicationArgs, emit, get, heading},
+};
 
 /// An object of the application.
 struct Branch {
@@ -46,31 +46,34 @@ pub(crate) async fn tree(client: Client, args: &ApplicationArgs) -> Result<()> {
     emit(&format!("{}{}", heading(&app, &status), draw(&branches)))
 }
 
-/// A child, and a word or two on it from its live object.
+/// A child. Where it is held, that says more than how it is.
 async fn branch(client: &Client, namespace: &str, child: &ChildStatus) -> Branch {
-    let mut branch = Branch {
+    let (state, twigs) = look(client, namespace, child).await;
+    Branch {
         name: format!("{}/{}", child.kind, child.name),
-        state: String::new(),
-        twigs: Vec::new(),
+        state: child.held.clone().unwrap_or(state),
+        twigs,
+    }
+}
+
+/// A word or two on a child from its live object, and what it consists of.
+async fn look(client: &Client, namespace: &str, child: &ChildStatus) -> (String, Vec<(String, String)>) {
+    let Some(kind) = kinds::of_child(&child.api_version, &child.kind) else {
+        return Default::default();
     };
-    let mut known = kinds::CHILDREN.into_iter().chain(kinds::BINDINGS);
-    let kind = known.find(|kind| kind.kind == child.kind && kind.api_version() == child.api_version);
-    let Some(kind) = kind else { return branch };
-    let api = Api::<DynamicObject>::namespaced_with(client.clone(), namespace, &kind.api_resource());
-    match api.get_opt(&child.name).await {
-        Ok(Some(object)) if kinds::BINDINGS.contains(&kind) => {
+    let is_binding = kinds::BINDINGS.contains(&kind);
+    if child.held.is_some() && !is_binding {
+        return Default::default();
+    }
+    match api(client, kind, Some(namespace)).get_opt(&child.name).await {
+        Ok(Some(object)) if is_binding => {
             let status = BindingStatus::deserialize(&object.data["status"]).unwrap_or_default();
-            branch.state = binding_state(&status);
-            branch.twigs = status.children.iter().map(twig).collect();
+            (binding_state(&status), status.children.iter().map(twig).collect())
         }
-        Ok(Some(object)) => branch.state = describe(&kind, &object.data),
-        Ok(None) => branch.state = "missing".to_owned(),
-        Err(error) => branch.state = format!("unknown: {error}"),
+        Ok(Some(object)) => (describe(&kind, &object.data), Vec::new()),
+        Ok(None) => ("missing".to_owned(), Vec::new()),
+        Err(error) => (format!("unknown: {error}"), Vec::new()),
     }
-    if let Some(held) = &child.held {
-        branch.state = held.clone();
-    }
-    branch
 }
 
 /// Whether a binding is ready; if not, why.

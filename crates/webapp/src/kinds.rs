@@ -89,5 +89,11 @@ pub const CHILDREN: [Kind; 17] = [
     PROMETHEUS_RULE,
 ];
 
+/// The kind of a child, by what an object or an inventory says of itself.
+pub fn of_child(api_version: &str, kind: &str) -> Option<Kind> {
+    let mut known = CHILDREN.into_iter().chain(BINDINGS);
+    known.find(|known| known.kind == kind && known.api_version() == api_version)
+}
+
 /// Core `Pod`: only looked at, for what keeps it from working.
 pub const POD: Kind = Kind::namespaced("", "v1", "Pod", "pods");

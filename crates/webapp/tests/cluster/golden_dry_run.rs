@@ -27,10 +27,9 @@ async fn refused(lab: &Lab, children: &[(String, Value)]) -> Vec<String> {
             let params = &params;
             async move {
                 let name = child["metadata"]["name"].as_str().unwrap_or_default();
-                let (api, kind) = (&child["apiVersion"], &child["kind"]);
-                let mut known = kinds::CHILDREN.into_iter().chain(kinds::BINDINGS);
-                let Some(known) = known.find(|known| known.kind == kind && &known.api_version() == api)
-                else {
+                let text = |field: &str| child[field].as_str().unwrap_or_default();
+                let (api, kind) = (text("apiVersion"), text("kind"));
+                let Some(known) = kinds::of_child(api, kind) else {
                     return Some(format!("{case}: {api} {kind} is no kind of a child"));
                 };
                 let answer = lab.objects(known).patch(name, params, &Patch::Apply(child)).await;

@@ -18,7 +18,7 @@ use crate::{
     kinds::{Kinds, NAMESPACE},
     observe,
     observed::Observed,
-    plan, reason, status,
+    plan, status,
     tombstone::{self, Act},
     validate,
     validate::Validated,
@@ -105,25 +105,20 @@ impl Reconcile for ClaimBindingController {
 
     /// A binding that goes, or frees its place, lets another into the class's quota.
     fn affected_by(&self, changed: &ClaimBinding, view: &View<Self>) -> Vec<ObjectKey> {
-        observe::waiting(
-            &changed.namespace().unwrap_or_default(),
-            &[reason::QUOTA_EXCEEDED],
-            view,
-        )
+        observe::bindings_without_claim(&changed.namespace().unwrap_or_default(), &self.kinds, view)
     }
 
     /// A claim that goes does so too, and a namespace that gets other labels may be allowed what it was not. (Events of
     /// this cluster, but of objects that concern bindings by rules, not by name.)
     fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
-        let claims = self.kinds.claims.iter().map(|kind| view.changes(*kind));
-        let claims = select_all(claims).map(|claim| (claim.namespace, reason::QUOTA_EXCEEDED));
-        let namespaces = view
-            .changes(NAMESPACE)
-            .map(|namespace| (namespace.name, reason::CLASS_NOT_ALLOWED));
-        let view = view.clone();
-        let waiting =
-            move |(namespace, reason): (String, &'static str)| observe::waiting(&namespace, &[reason], &view);
-        select(claims, namespaces).map(waiting).boxed()
+        let claims = select_all(self.kinds.claims.iter().map(|kind| view.changes(*kind)));
+        let (kinds, caches) = (self.kinds.clone(), view.clone());
+        let claims =
+            claims.map(move |claim| observe::bindings_without_claim(&claim.namespace, &kinds, &caches));
+        let caches = view.clone();
+        let namespaces = view.changes(NAMESPACE);
+        let namespaces = namespaces.map(move |namespace| observe::bindings(&namespace.name, &caches));
+        select(claims, namespaces).boxed()
     }
 
     fn recheck(&self, status: &ClaimBindingStatus, now: Timestamp) -> Option<Duration> {

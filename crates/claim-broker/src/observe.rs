@@ -142,19 +142,21 @@ pub fn known(namespace: &str, kinds: &Kinds, view: &Caches) -> crate::section::K
     }
 }
 
-/// Bindings of a namespace (of all, if it is empty) that one of these problems keeps from a claim.
-pub fn waiting(namespace: &str, reasons: &[&str], view: &Caches) -> Vec<ObjectKey> {
-    let waits = |binding: &ClaimBinding| {
-        let problems = binding.status.iter().flat_map(|status| &status.problems);
-        (namespace.is_empty() || binding.namespace().as_deref() == Some(namespace))
-            && problems
-                .into_iter()
-                .any(|problem| reasons.contains(&problem.reason.as_str()))
-    };
-    let resources = view.resources();
-    resources
-        .iter()
-        .filter(|binding| waits(binding))
-        .map(|binding| ObjectKey::of(binding.as_ref()))
+/// Bindings of a namespace (of all, if it is empty).
+pub fn bindings(namespace: &str, view: &Caches) -> Vec<ObjectKey> {
+    let all = view.resources().into_iter();
+    all.map(|binding| ObjectKey::of(binding.as_ref()))
+        .filter(|key| namespace.is_empty() || key.namespace == namespace)
         .collect()
+}
+
+/// Those of them without a claim, which may be for want of room in a quota.
+pub fn bindings_without_claim(namespace: &str, kinds: &Kinds, view: &Caches) -> Vec<ObjectKey> {
+    let has_claim = |key: &ObjectKey| {
+        let mut kinds = kinds.claims.iter();
+        kinds.any(|kind| view.facts(*kind, &key.namespace, &key.name).is_some())
+    };
+    let mut bindings = bindings(namespace, view);
+    bindings.retain(|key| !has_claim(key));
+    bindings
 }

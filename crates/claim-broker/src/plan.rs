@@ -17,7 +17,9 @@ pub fn plan(binding: &Validated) -> Plan<Prepared> {
             annotations: Some([(marks::BINDING.to_owned(), spec(binding))].into()),
             ..ObjectMeta::default()
         };
-        Child::with_spec(claim.kind, &metadata, claim.spec.clone()).detached()
+        Child::with_spec(claim.kind, &metadata, claim.spec.clone())
+            .detached()
+            .existing(claim.uid.clone())
     });
     Plan {
         children: claim.into_iter().collect(),

@@ -39,6 +39,8 @@ pub struct DesiredClaim {
     pub kind: Kind,
     /// `spec`.
     pub spec: Value,
+    /// UID of the claim that exists: another one would be empty.
+    pub uid: Option<String>,
 }
 
 /// Resolves the class and checks what has to do with other objects. On `Err` what exists stays as it is.
@@ -79,7 +81,11 @@ pub fn validate(binding: &ClaimBinding, observed: &Observed) -> Result<Validated
     let inputs = offer::inputs(class, &validated.namespace, &validated.name, spec);
     let claim = offer::claim_spec(class, &inputs, spec.secret.as_deref())
         .map_err(|problems| problems.into_iter().map(at).collect::<Vec<_>>())?;
-    validated.claim = Some(DesiredClaim { kind, spec: claim });
+    validated.claim = Some(DesiredClaim {
+        kind,
+        spec: claim,
+        uid: observed.claim.as_ref().map(|claim| claim.uid.clone()),
+    });
     validated.has_secret = spec.secret.is_some() && !class.connection.keys.is_empty();
     validated.is_volume = kind == crate::kinds::VOLUME_CLAIM;
     if !spec.released && observed.said.delete.is_some() {

@@ -40,6 +40,8 @@ pub struct Child {
     /// Whether it outlives the resource, because data hang on it: it is neither pruned nor collected, and a later
     /// resource of the same namespace and name takes it over.
     pub detached: bool,
+    /// UID of the object that it must be. Without one, it is created where it does not exist.
+    pub uid: Option<String>,
 }
 
 impl Child {
@@ -79,6 +81,7 @@ impl Child {
             wave: 0,
             yields: Vec::new(),
             detached: false,
+            uid: None,
         }
     }
 
@@ -100,6 +103,13 @@ impl Child {
     #[must_use]
     pub fn detached(mut self) -> Self {
         self.detached = true;
+        self
+    }
+
+    /// Lets the child be the object with this UID and no other: once that is gone, none is made in its place.
+    #[must_use]
+    pub fn existing(mut self, uid: Option<String>) -> Self {
+        self.uid = uid;
         self
     }
 

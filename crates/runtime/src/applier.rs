@@ -187,23 +187,26 @@ impl Applier {
             return Need::Refused(refusal);
         }
         let hash = PlanHash::of(&child.object);
-        let existing = match cache.get(&key) {
+        let record = cache.get(&key);
+        if child.uid.is_some() && child.uid.as_ref() != record.as_ref().map(|record| &record.uid) {
+            return Need::Refused(refusal::deleted_meanwhile(child.kind, &key));
+        }
+        let existing = match &record {
             None => Existing::Nothing,
             Some(record) if !record.belongs_to(parent) => {
-                return Need::Refused(Refusal::Lasting(name_taken(child.kind, &key, &record, &[])));
+                return Need::Refused(Refusal::Lasting(name_taken(child.kind, &key, record, &[])));
             }
             Some(record) if record.deleting => {
                 // Its deletion is an event, and then it is created anew.
                 let waits = "the deletion of the object before it";
-                return Need::Nothing(Some(applied_child(child.kind, &key, &record, Some(waits))), None);
+                return Need::Nothing(Some(applied_child(child.kind, &key, record, Some(waits))), None);
             }
-            Some(record) if !needs_write(cache, &key, &record, parent, hash, &child.object) => {
+            Some(record) if !needs_write(cache, &key, record, parent, hash, &child.object) => {
                 let problem = dropped_fields(child.kind, &key, &record.verdict);
-                return Need::Nothing(Some(applied_child(child.kind, &key, &record, None)), problem);
+                return Need::Nothing(Some(applied_child(child.kind, &key, record, None)), problem);
             }
             Some(record) => Existing::Ours(record.uid.clone()),
         };
-        let record = cache.get(&key);
         Need::Write(Box::new(Write {
             handover: record.and_then(|record| handover(&child, &record)),
             cache: cache.clone(),
@@ -224,12 +227,7 @@ impl Applier {
     ) -> (Option<AppliedChild>, Option<Problem>, Option<Refusal>) {
         let (kind, record) = (write.kind(), &*written.record);
         if record.deleting {
-            let message = format!("{kind} {} was deleted while it was written", write.key.name);
-            return (
-                None,
-                None,
-                Some(Refusal::Transient(Problem::error("Conflict", message))),
-            );
+            return (None, None, Some(refusal::deleted_meanwhile(kind, &write.key)));
         }
         let verdict = verdict(&write.object, record, write.hash);
         if written.overtaken && matches!(verdict, Verdict::Dropped(..)) {

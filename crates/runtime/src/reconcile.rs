@@ -75,12 +75,16 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     /// Resources (by namespace and name) whose plans may change because `changed` changed or went:
     /// for rules between resources, such as "the first to hold a name keeps it". Called with every
     /// change of a resource's spec and with every deletion.
+    ///
+    /// Whom it names may depend on specs and on the objects of others, never on a status that this controller writes:
+    /// a reconcile that has seen the world before the change may write it after.
     fn affected_by(&self, changed: &Self::Resource, view: &View<Self>) -> Vec<ObjectKey> {
         let _ = (changed, view);
         Vec::new()
     }
 
-    /// Resources that must be reconciled for reasons outside of the cluster, for as long as the process runs.
+    /// Resources that must be reconciled for reasons outside of the cluster, or by a rule that no [`Targets`] express, for
+    /// as long as the process runs. What is said of [`Self::affected_by`] holds for them too.
     fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
         let _ = view;
         futures::stream::pending().boxed()

@@ -114,6 +114,12 @@ pub(crate) fn not_served(kind: Kind) -> Problem {
     ))
 }
 
+/// An object that was to be changed is not there any more. Its deletion is an event, which tells what to do.
+pub(crate) fn deleted_meanwhile(kind: Kind, key: &ObjectKey) -> Refusal {
+    let message = format!("{kind} {} was deleted while it was written", key.name);
+    Refusal::Transient(Problem::error("Conflict", message))
+}
+
 fn has_cause(status: &Status, reason: &str) -> bool {
     status
         .details

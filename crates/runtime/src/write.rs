@@ -25,7 +25,7 @@ use crate::{
     metrics,
     reconcile::ObjectKey,
     record::{PlanHash, Record, resource_version},
-    refusal::Refusal,
+    refusal::{Refusal, deleted_meanwhile},
 };
 
 /// Annotation by which a person hands an object over to the resource of this name.
@@ -154,8 +154,7 @@ impl Applier {
         let kind = write.kind();
         let answer = self.api.find(kind, &write.key).await;
         let found = answer.map_err(|error| Refusal::of(kind, &write.key, &error))?;
-        let gone = || format!("{kind} {} was deleted while it was written", write.key.name);
-        let object = found.ok_or_else(|| Refusal::Transient(Problem::error("Conflict", gone())))?;
+        let object = found.ok_or_else(|| deleted_meanwhile(kind, &write.key))?;
         let managers = managers(&object);
         let handed_over = object
             .metadata

@@ -11,7 +11,9 @@ use futures::{StreamExt, stream::BoxStream};
 
 use crate::{
     capabilities::{self, CAPABILITY, Capabilities},
-    facts, kinds, observe,
+    facts,
+    hosts::may_be_same,
+    kinds, observe,
     observed::Observed,
     plan, status, validate,
     validated::Validated,
@@ -103,20 +105,16 @@ impl Reconcile for WebApplicationController {
             .boxed()
     }
 
-    /// When an application changes or goes, those that wait for one of its hosts look again.
+    /// When an application changes or goes, those that name one of its hosts look again.
     fn affected_by(&self, changed: &WebApplication, view: &View<Self>) -> Vec<ObjectKey> {
-        if changed.spec.routes.is_empty() && changed.status.is_none() {
-            return Vec::new();
-        }
-        view.resources()
-            .iter()
-            .filter(|app| {
-                let problems = app.status.iter().flat_map(|status| &status.problems);
-                problems
-                    .into_iter()
-                    .any(|problem| problem.reason == validate::reason::HOST_TAKEN)
-            })
-            .map(|app| ObjectKey::of(app.as_ref()))
+        let key = ObjectKey::of(changed);
+        let routes = &changed.spec.routes;
+        let names = |host: &str| routes.iter().any(|route| may_be_same(&route.host, host));
+        let others = view.resources().into_iter();
+        others
+            .filter(|other| other.spec.routes.iter().any(|route| names(&route.host)))
+            .map(|other| ObjectKey::of(other.as_ref()))
+            .filter(|other| *other != key)
             .collect()
     }
 }

@@ -11,6 +11,15 @@ pub fn complete_host(host: &str, base_domain: &str) -> String {
     }
 }
 
+/// Whether two hosts are the same once they are complete, whatever the base domain.
+pub fn may_be_same(one: &str, other: &str) -> bool {
+    let completes = |short: &str, long: &str| {
+        let rest = long.strip_prefix(short);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    completes(one, other) || completes(other, one)
+}
+
 /// Whether it is a host name as `access.outbound` takes it: at least two labels of small letters, digits and `-`, with
 /// or without `*.` before them.
 pub fn is_complete_host(host: &str) -> bool {
@@ -34,6 +43,25 @@ mod tests {
             complete_host("shop.example.org", "example.com"),
             "shop.example.org"
         );
+    }
+
+    #[test]
+    fn a_name_may_be_its_completed_self_and_nothing_else() {
+        for (one, other) in [
+            ("shop", "shop"),
+            ("shop", "shop.example.com"),
+            ("*.shop.example.com", "*.shop"),
+        ] {
+            assert!(may_be_same(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("shop", "shops"),
+            ("shop", "shops.example.com"),
+            ("shop", "*.shop"),
+            ("example.com", "shop.example.com"),
+        ] {
+            assert!(!may_be_same(one, other), "{one} {other}");
+        }
     }
 
     #[test]

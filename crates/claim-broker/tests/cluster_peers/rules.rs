@@ -67,7 +67,11 @@ async fn a_class_is_for_the_namespaces_that_it_selects() {
         )
         .await;
     let broker = lab.broker("allowed").await;
-    lab.bind(&binding(&namespace, &class, "shop", "orders")).await;
+    // Of several, some are just being looked at when the namespace gets its label.
+    let others = ["users", "carts", "stock", "mails", "audit"];
+    for name in ["orders"].iter().chain(&others) {
+        lab.bind(&binding(&namespace, &class, "shop", name)).await;
+    }
     lab.until(&namespace, "shop-orders", "it is not allowed", |status| {
         problem(status, reason::CLASS_NOT_ALLOWED).is_some()
     })
@@ -78,6 +82,9 @@ async fn a_class_is_for_the_namespaces_that_it_selects() {
         .await
         .unwrap();
     lab.until_ready(&namespace, "shop-orders").await;
+    for name in others {
+        lab.until_ready(&namespace, &format!("shop-{name}")).await;
+    }
     // Taken away again, what exists stays.
     let patch = json!({ "metadata": { "labels": { "tier": null } } });
     Api::<Namespace>::all(lab.client())

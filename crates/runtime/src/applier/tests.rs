@@ -73,6 +73,22 @@ fn reasons(progress: &Progress) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn what_must_be_a_certain_object_is_never_made_in_its_place() {
+    let bench = Bench::new();
+    let (progress, _) = bench.apply(vec![map("a", "1")]).await;
+    let uid = progress.applied.children[0].uid.clone();
+    let it = |value| vec![map("a", value).existing(Some(uid.clone()))];
+    let (progress, log) = bench.apply(it("2")).await;
+    assert_eq!((progress.retry, log.len()), (Retry::No, 1), "{log:?}");
+    // Somebody deletes it between what the plan was made of and the plan.
+    bench.applier.caches.children(MAPS).unwrap().relist_began();
+    bench.applier.caches.children(MAPS).unwrap().relist_done();
+    let (progress, log) = bench.apply(it("3")).await;
+    assert_eq!((progress.retry, log), (Retry::Soon, Vec::new()));
+    assert_eq!(reasons(&progress), ["Conflict"]);
+}
+
+#[tokio::test]
 async fn one_request_creates_and_the_second_reconcile_sends_none() {
     let bench = Bench::new();
     let (progress, log) = bench.apply(vec![map("a", "1"), map("b", "1")]).await;

@@ -22,6 +22,8 @@ use crate::{
 
 /// Most fields of an object that are named.
 const MOST_FIELDS: usize = 5;
+/// How often an application is looked at that changes all the time.
+const TRIES: usize = 5;
 
 /// Shows what the cluster would make of WebApplications, and changes nothing.
 ///
@@ -99,8 +101,20 @@ async fn one(client: &Client, online: &Online, written: &WebApplication) -> Resu
 
 /// The application as the API server would keep it: checked, with defaults, and with what it says of it already.
 async fn accepted(client: &Client, written: &WebApplication) -> kube::Result<WebApplication> {
-    let name = written.name_any();
     let apps = Api::<WebApplication>::namespaced(client.clone(), &written.namespace().unwrap_or_default());
+    let mut answer = checked(&apps, written).await;
+    for _ in 1..TRIES {
+        match answer {
+            // Its controller has written a status in between.
+            Err(kube::Error::Api(status)) if status.code == 409 => answer = checked(&apps, written).await,
+            answer => return answer,
+        }
+    }
+    answer
+}
+
+async fn checked(apps: &Api<WebApplication>, written: &WebApplication) -> kube::Result<WebApplication> {
+    let name = written.name_any();
     let dry_run = PostParams {
         dry_run: true,
         ..PostParams::default()

@@ -12,6 +12,8 @@ pub(crate) const HOST_TAKEN: &str = "HostTaken";
 pub(crate) const NOT_ALLOWED_ANY_MORE: &str = "NotAllowedAnyMore";
 /// Reason: cert-manager has not looked at a Certificate for a while.
 pub(super) const ISSUER_SILENT: &str = "IssuerSilent";
+/// Reason: cert-manager has looked at it long ago, and nothing has come of it.
+pub(super) const NOT_YET_ISSUED: &str = "NotYetIssued";
 /// Reason: an attempt to have the certificate issued failed.
 pub(super) const NOT_ISSUED: &str = "NotIssued";
 /// Reason: an attempt to renew failed; the certificate is still valid.

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Observed, Validated,
-    problems::{EXPIRED, ISSUER_SILENT, NOT_ISSUED, NOT_RENEWED, RENEWAL_OVERDUE},
+    problems::{EXPIRED, ISSUER_SILENT, NOT_ISSUED, NOT_RENEWED, NOT_YET_ISSUED, RENEWAL_OVERDUE},
 };
 use crate::{facts, facts::CertificateFacts, kinds::CERTIFICATE, secret};
 
@@ -25,6 +25,8 @@ const ISSUED: &str = "issued";
 const GRACE: SignedDuration = SignedDuration::from_mins(15);
 /// How long cert-manager may take to look at a Certificate.
 const SILENCE: SignedDuration = SignedDuration::from_secs(60);
+/// How long the first certificate may take. An ACME issuer waits some minutes until a DNS record is seen.
+const FIRST: SignedDuration = SignedDuration::from_mins(10);
 /// How often a certificate that is not there is looked for: its coming is an event, its staying away is not.
 const LOOK: Duration = Duration::from_secs(30);
 
@@ -226,6 +228,16 @@ fn problem(known: &Known<'_>, now: Timestamp) -> Option<Problem> {
             ),
         )
         .hint("see whether cert-manager runs; the certificate comes by itself once it does"),
+        None if !facts.is_issued() && ended(&Some(facts.created.clone()), FIRST) => Problem::warning(
+            NOT_YET_ISSUED,
+            format!(
+                "host {host} has been waiting for its certificate since {}; no attempt has failed",
+                facts.created
+            ),
+        )
+        .hint(format!(
+            "see whether cert-manager runs, and what the issuer waits for: {command}"
+        )),
         None => return None,
     };
     Some(found.at(known.path))

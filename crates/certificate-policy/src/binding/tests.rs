@@ -243,6 +243,17 @@ fn failures_are_told_in_the_issuers_words() {
         ..CertificateFacts::default()
     };
     assert_eq!(reasons(&status_with(&silent, now())), ["IssuerSilent"]);
+    let mut slow = CertificateFacts { seen: true, ..silent };
+    assert_eq!(reasons(&status_with(&slow, now())), [""; 0]);
+    slow.created = "2026-05-31T23:49:00Z".into();
+    let status = status_with(&slow, now());
+    assert_eq!(reasons(&status), ["NotYetIssued"]);
+    assert!(
+        status
+            .conditions
+            .iter()
+            .all(|condition| condition.type_ != "Stalled")
+    );
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use idp_testkit::{PEERS, TestCluster, stays};
+use idp_cluster::stop_component;
+use idp_testkit::{TestCluster, stays};
 use serde_json::json;
 
 use crate::lab::{self, LONG, Lab, SOON, is_ready, reasons};
@@ -16,15 +17,7 @@ async fn cert_manager_goes_and_comes_back() {
     lab.binding_becomes(&lab.ns, "before", LONG, "it is issued", is_ready)
         .await;
 
-    let components = idp_cluster::status(PEERS).unwrap();
-    let cert_manager = components
-        .iter()
-        .find(|found| found.name == "cert-manager")
-        .unwrap();
-    let killed = std::process::Command::new("kill")
-        .arg(cert_manager.pid.to_string())
-        .status();
-    assert!(killed.unwrap().success());
+    stop_component(&lab.test.cluster, "cert-manager").await.unwrap();
     lab.bind(&lab.ns, "meanwhile", &[&meanwhile]).await;
     // First it waits, and then it says for what.
     lab.binding_becomes(&lab.ns, "meanwhile", SOON, "it waits", |binding| {

@@ -25,7 +25,7 @@ use start::{cluster_issuers, issuer, running};
 pub(crate) use start::{files, own_certificates, start};
 
 /// For whatever passes several controllers, on two busy cores.
-pub(crate) const LONG: Duration = Duration::from_secs(240);
+pub(crate) const LONG: Duration = Duration::from_secs(600);
 /// For what must be seen within seconds.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 

@@ -34,9 +34,7 @@ pub(crate) async fn installed() -> TestCluster {
         let release = release(&test, name).await;
         release.install(&test.cluster).await.unwrap();
     }
-    let known = json!(addresses(&test).await);
-    let webapp = release(&test, WEBAPP).await;
-    let webapp = webapp.with(&format!("hostAliases={known}"));
+    let webapp = webapp(&test).await;
     webapp.install(&test.cluster).await.unwrap();
     let folders = [
         "secrets/cert-manager/grpc",
@@ -47,6 +45,13 @@ pub(crate) async fn installed() -> TestCluster {
         .await
         .unwrap();
     test
+}
+
+/// The WebApplication controller, after the capabilities.
+pub(crate) async fn webapp(test: &TestCluster) -> Chart {
+    let known = json!(addresses(test).await);
+    let webapp = release(test, WEBAPP).await;
+    webapp.with(&format!("hostAliases={known}"))
 }
 
 /// Purges the cluster.

@@ -5,15 +5,18 @@
 
 mod install;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use idp_certificate_policy::secret;
 use idp_testkit::{TestCluster, chart::CHARTS, eventually_within};
 use idp_tests::{app, is_ready, why};
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Pod, Secret},
+};
 use kube::{
-    Api, Client,
+    Api, Client, ResourceExt,
     api::{ListParams, LogParams, PostParams},
 };
 use serde_json::json;
@@ -21,7 +24,7 @@ use serde_json::json;
 use install::{POLICY, WEBAPP, installed};
 
 /// The kubelet tells pods of a new Secret once a minute or so.
-const LONG: Duration = Duration::from_secs(240);
+const LONG: Duration = Duration::from_secs(600);
 
 fn all_pods(client: &Client) -> Api<Pod> {
     Api::namespaced(client.clone(), "idp-system")
@@ -90,6 +93,59 @@ async fn the_policy_starts_again_with_grpc(test: &TestCluster) {
     .await;
 }
 
+/// An application of this name becomes Ready, with a certificate for its host.
+async fn serves(client: &Client, ns: &str, name: &str) {
+    let host = format!("{name}-{ns}.idp.localhost");
+    let shop = app(ns, name, &json!({"routes": [{"host": host}]}));
+    let apps = Api::namespaced(client.clone(), ns);
+    apps.create(&PostParams::default(), &shop).await.unwrap();
+    eventually_within(LONG, "the application is Ready", || async {
+        let app = apps.get(name).await?;
+        ensure!(is_ready(&app), "{}", why(&app));
+        Ok(())
+    })
+    .await;
+    let gateway: Api<Secret> = Api::namespaced(client.clone(), "istio-system");
+    let certificate = gateway.get(&secret::name(&host)).await.unwrap();
+    assert!(certificate.data.unwrap().contains_key("tls.crt"));
+}
+
+/// Names of the pods of the WebApplication controller, and the team that each is annotated with.
+async fn teams(client: &Client) -> Result<BTreeMap<String, Option<String>>> {
+    let pods = pods(client, WEBAPP).await?.into_iter();
+    let team = |pod: &Pod| pod.annotations().get("team").cloned();
+    Ok(pods.map(|pod| (pod.name_any(), team(&pod))).collect())
+}
+
+/// The same values again change nothing. Others roll the pods, and at no time are there fewer than two that work.
+async fn an_upgrade_rolls_what_it_changes(test: &TestCluster) {
+    let client = &test.client;
+    let webapp = install::webapp(test).await;
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), "idp-system");
+    let (before, pods_before) = (
+        deployments.get(WEBAPP).await.unwrap(),
+        teams(client).await.unwrap(),
+    );
+    webapp.install(&test.cluster).await.unwrap();
+    let after = deployments.get(WEBAPP).await.unwrap();
+    assert_eq!(after.metadata.generation, before.metadata.generation);
+
+    let changed = webapp.with(r#"podAnnotations={"team":"platform"}"#);
+    changed.install(&test.cluster).await.unwrap();
+    eventually_within(LONG, "both pods are new", || async {
+        let status = deployments.get(WEBAPP).await?.status.unwrap_or_default();
+        assert!(status.available_replicas >= Some(2), "{status:?}");
+        let pods = teams(client).await?;
+        let is_new = |(name, team): (&String, &Option<String>)| {
+            team.as_deref() == Some("platform") && !pods_before.contains_key(name)
+        };
+        ensure!(pods.len() == 2 && pods.iter().all(is_new), "{pods:?}");
+        Ok(())
+    })
+    .await;
+    both_are_up(client, WEBAPP).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_platform_comes_up_from_its_charts_and_serves_an_application() {
     let test = installed().await;
@@ -103,18 +159,8 @@ async fn the_platform_comes_up_from_its_charts_and_serves_an_application() {
     }
 
     let ns = test.namespace("shop").await.unwrap();
-    let host = format!("{ns}.idp.localhost");
-    let shop = app(&ns, "shop", &json!({"routes": [{"host": host}]}));
-    let apps = Api::namespaced(client.clone(), &ns);
-    apps.create(&PostParams::default(), &shop).await.unwrap();
-    eventually_within(LONG, "the application is Ready", || async {
-        let app = apps.get("shop").await?;
-        ensure!(is_ready(&app), "{}", why(&app));
-        Ok(())
-    })
-    .await;
-    let gateway: Api<Secret> = Api::namespaced(client, "istio-system");
-    let certificate = gateway.get(&secret::name(&host)).await.unwrap();
-    assert!(certificate.data.unwrap().contains_key("tls.crt"));
+    serves(&client, &ns, "shop").await;
+    an_upgrade_rolls_what_it_changes(&test).await;
+    serves(&client, &ns, "after").await;
     install::end().await;
 }

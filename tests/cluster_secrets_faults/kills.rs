@@ -20,7 +20,7 @@ const COUNT: usize = 200;
 const KILLS: usize = 3;
 /// Longer than a changed secret is held back.
 const SETTLING: Duration = Duration::from_secs(8);
-const LONG: Duration = Duration::from_secs(400);
+const LONG: Duration = Duration::from_secs(600);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn crashes_of_the_bridge_leave_no_trace() {

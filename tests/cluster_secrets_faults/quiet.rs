@@ -12,7 +12,7 @@ use crate::{alone, with_secret};
 const COUNT: usize = 50;
 const QUIET: Duration = Duration::from_secs(30);
 const SETTLING: Duration = Duration::from_secs(10);
-const LONG: Duration = Duration::from_secs(240);
+const LONG: Duration = Duration::from_secs(600);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refreshes_that_change_nothing_cost_nothing() {

@@ -21,7 +21,7 @@ use crate::{Beside, app, beside, is_ready, why};
 pub const EXTERNAL_SECRET: Kind =
     Kind::namespaced("external-secrets.io", "v1", "ExternalSecret", "externalsecrets");
 /// For whatever takes a rollout, on a busy machine.
-const LONG: Duration = Duration::from_secs(180);
+const LONG: Duration = Duration::from_secs(600);
 
 /// Between looks at many applications: each is a large answer.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -281,8 +281,9 @@ async fn successor_takes_over(world: &mut World) {
         .widget("web", json!({ "maps": { "a": { "k": "1" } } }))
         .await;
     place.until("web", ready).await;
+    // Well before the Lease runs out that the first one gave back.
     assert!(
-        began.elapsed() < Duration::from_secs(5),
+        began.elapsed() < Duration::from_secs(10),
         "took {:?}",
         began.elapsed()
     );

@@ -16,12 +16,12 @@ async fn half_open(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// A call on a connection of its own gets through at once.
+/// A call on a connection of its own gets through at the first attempt: the next comes two seconds later.
 async fn gets_through(lab: &Lab, address: SocketAddr) {
     let started = Instant::now();
     plan(&lab.peer(address, WEBAPP), "shop").await.unwrap();
     let took = started.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

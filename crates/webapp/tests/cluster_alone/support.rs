@@ -24,7 +24,7 @@ use kube::{
 use tokio::sync::{Mutex, MutexGuard};
 
 /// For whatever many applications do together, on two busy cores.
-pub(crate) const LONG: Duration = Duration::from_secs(240);
+pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// The cluster, for one test at a time.
 pub(crate) struct Lab {

@@ -64,6 +64,17 @@ pub(crate) struct Progress {
     pub(crate) applied: Plan<Applied>,
     pub(crate) retry: Retry,
     pub(crate) namespace_gone: bool,
+    /// Whether a child tells something that the plan was made without.
+    pub(crate) news: bool,
+}
+
+/// What has become of a child.
+#[derive(Default)]
+struct Satisfied {
+    child: Option<AppliedChild>,
+    problem: Option<Problem>,
+    refusal: Option<Refusal>,
+    news: bool,
 }
 
 /// What a child needs.
@@ -84,6 +95,7 @@ impl Applier {
             applied,
             retry: Retry::No,
             namespace_gone: false,
+            news: false,
         };
         let planned: HashSet<(Kind, ObjectKey)> = plan
             .children
@@ -139,32 +151,34 @@ impl Applier {
         let mut outcomes = stream::iter(needs)
             .map(|need| self.satisfy(parent, need))
             .buffered(CONCURRENCY);
-        while let Some((child, problem, refusal)) = outcomes.next().await {
-            progress.applied.children.extend(child);
-            progress.applied.problems.extend(problem);
-            progress.refuse(refusal);
+        while let Some(satisfied) = outcomes.next().await {
+            progress.applied.children.extend(satisfied.child);
+            progress.applied.problems.extend(satisfied.problem);
+            progress.refuse(satisfied.refusal);
+            progress.news |= satisfied.news;
         }
     }
 
-    async fn satisfy(
-        &self,
-        parent: &Parent,
-        need: Need,
-    ) -> (Option<AppliedChild>, Option<Problem>, Option<Refusal>) {
+    async fn satisfy(&self, parent: &Parent, need: Need) -> Satisfied {
         match need {
-            Need::Nothing(child, problem) => (child, problem, None),
-            Need::Refused(refusal) => (None, None, Some(refusal)),
+            Need::Nothing(child, problem) => Satisfied {
+                child,
+                problem,
+                ..Satisfied::default()
+            },
+            Need::Refused(refusal) => Satisfied::refused(refusal),
             Need::Write(write) => match Box::pin(self.write(parent, &write)).await {
                 Ok(written) => self.written(&write, &written),
                 Err(refusal) => {
-                    let refusal = refusal.elsewhere(parent, &write.key);
                     // What was there before is still there, and belongs to the inventory.
                     let child = write
                         .cache
                         .get(&write.key)
                         .filter(|record| record.belongs_to(parent));
-                    let child = child.map(|record| applied_child(write.kind(), &write.key, &record, None));
-                    (child, None, Some(refusal))
+                    Satisfied {
+                        child: child.map(|record| applied_child(write.kind(), &write.key, &record, None)),
+                        ..Satisfied::refused(refusal.elsewhere(parent, &write.key))
+                    }
                 }
             },
         }
@@ -194,7 +208,8 @@ impl Applier {
         let existing = match &record {
             None => Existing::Nothing,
             Some(record) if !record.belongs_to(parent) => {
-                return Need::Refused(Refusal::Lasting(name_taken(child.kind, &key, record, &[])));
+                // Whose it is may let it go, which wakes others.
+                return Need::Refused(Refusal::Unwatched(name_taken(child.kind, &key, record, &[])));
             }
             Some(record) if record.deleting => {
                 // Its deletion is an event, and then it is created anew.
@@ -220,31 +235,32 @@ impl Applier {
     }
 
     /// Looks at what the API server made of a write.
-    fn written(
-        &self,
-        write: &Write,
-        written: &Written,
-    ) -> (Option<AppliedChild>, Option<Problem>, Option<Refusal>) {
+    fn written(&self, write: &Write, written: &Written) -> Satisfied {
         let (kind, record) = (write.kind(), &*written.record);
         if record.deleting {
-            return (None, None, Some(refusal::deleted_meanwhile(kind, &write.key)));
+            return Satisfied::refused(refusal::deleted_meanwhile(kind, &write.key));
         }
+        let child = Some(applied_child(kind, &write.key, record, None));
         let verdict = verdict(&write.object, record, write.hash);
         if written.overtaken && matches!(verdict, Verdict::Dropped(..)) {
             // Not dropped by the API server, but taken by whoever changed the object right after us.
             let message = format!("{kind} {} was changed by somebody else at once", write.key.name);
-            return (
-                Some(applied_child(kind, &write.key, record, None)),
-                None,
-                Some(Refusal::Transient(Problem::warning("Conflict", message))),
-            );
+            return Satisfied {
+                child,
+                ..Satisfied::refused(Refusal::Transient(Problem::warning("Conflict", message)))
+            };
         }
         if let Verdict::Dropped(_, paths) = &verdict {
             tracing::warn!(%kind, object = %write.key, ?paths, "the API server dropped fields");
         }
         let problem = dropped_fields(kind, &write.key, &verdict);
         write.cache.judge(&write.key, &record.uid, verdict);
-        (Some(applied_child(kind, &write.key, record, None)), problem, None)
+        Satisfied {
+            child,
+            problem,
+            refusal: None,
+            news: written.news,
+        }
     }
 
     fn existing_child(&self, parent: &Parent, child: &Child, held: &str) -> Option<AppliedChild> {
@@ -253,6 +269,15 @@ impl Applier {
         record
             .belongs_to(parent)
             .then(|| applied_child(child.kind, &key, &record, Some(held)))
+    }
+}
+
+impl Satisfied {
+    fn refused(refusal: Refusal) -> Self {
+        Self {
+            refusal: Some(refusal),
+            ..Self::default()
+        }
     }
 }
 

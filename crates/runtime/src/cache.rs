@@ -132,7 +132,9 @@ impl Cache {
 
     /// Read-your-writes: what the API server answered becomes the record at once. Returns the record
     /// that holds now, which is newer if the watch was faster; one that is gone already counts as deleting.
-    pub(crate) fn written(&self, key: &ObjectKey, object: DynamicObject) -> Arc<Record> {
+    /// And whether an object that was known before tells something else now: the plan was made without that, and its
+    /// event will tell nothing new.
+    pub(crate) fn written(&self, key: &ObjectKey, object: DynamicObject) -> (Arc<Record>, bool) {
         let mut record = self.extract(object);
         let mut state = self.write();
         if state
@@ -141,18 +143,26 @@ impl Cache {
             .is_some_and(|expected| expected.gone.contains(&record.uid))
         {
             record.deleting = true;
-            return Arc::new(record);
+            return (Arc::new(record), false);
         }
         if let Some(seen) = &mut state.seen {
             // Written after the list under way was taken: not vanished, though the list lacks it.
             seen.insert(key.clone());
         }
-        match state.records.get(key) {
-            Some(newer) if newer.uid == record.uid && newer.resource_version > record.resource_version => {
-                newer.clone()
-            }
-            _ => state.put(key.clone(), record),
+        let old = state.records.get(key).cloned();
+        if let Some(newer) = old
+            .as_ref()
+            .filter(|old| old.uid == record.uid && old.resource_version > record.resource_version)
+        {
+            return (newer.clone(), false);
         }
+        let record = state.put(key.clone(), record);
+        let says = |old: &Arc<Record>| old.says(&record);
+        if !old.as_ref().is_some_and(says) {
+            self.changes.announce(key);
+        }
+        let news = old.is_some_and(|old| old.uid == record.uid && !old.says(&record));
+        (record, news)
     }
 
     /// Remembers what a comparison or a write taught about the fields that we own.
@@ -199,7 +209,8 @@ impl Cache {
             && old.as_ref().and_then(|old| old.plan_hash) != record.plan_hash
             && state.expected.get(&key).map(|expected| expected.hash) == record.plan_hash;
         let record = state.put(key.clone(), record);
-        if ours {
+        if ours && old.as_ref().is_none_or(|old| old.says(&record)) {
+            self.changes.announce(&key);
             return Vec::new();
         }
         self.wakes(&key, old.as_deref(), Some(&record))
@@ -254,9 +265,14 @@ impl Cache {
         wakes
     }
 
-    /// The kind is not served (any more): nothing of it exists for us.
+    /// The kind is not served (any more). Where it does not exist, nothing of it does; what we may not see for a while
+    /// (kubernetes#121635) is still there.
     pub(crate) fn not_served(&self, why: Serving) -> Vec<Wake> {
-        *self.write() = State::default();
+        if why == Serving::Missing {
+            *self.write() = State::default();
+        } else {
+            self.write().seen = None;
+        }
         match self.serving.send_replace(why) {
             Serving::Served => vec![Wake::All],
             _ => Vec::new(),
@@ -275,8 +291,7 @@ impl Cache {
         let relevant = match (old, new) {
             (Some(old), Some(new)) => {
                 old.uid != new.uid
-                    || old.facts != new.facts
-                    || old.target != new.target
+                    || !old.says(new)
                     || (self.is_owned()
                         && (old.plan_hash != new.plan_hash
                             || old.owned_fields != new.owned_fields

@@ -160,6 +160,9 @@ impl<R: Reconcile> Driver<R> {
         match plan {
             Ok(plan) => {
                 let progress = self.applier.apply(&parent, plan).await;
+                if progress.news {
+                    self.queue.add(key.clone());
+                }
                 let outcome = (!progress.namespace_gone).then_some(Outcome::Applied(progress.applied));
                 (outcome, progress.retry)
             }

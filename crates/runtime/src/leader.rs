@@ -98,9 +98,11 @@ impl Elector {
         loop {
             tokio::time::sleep(RENEW).await;
             loop {
+                // Others count from the write, which is no earlier than this.
+                let began = Instant::now();
                 let why = match self.attempt().await {
                     Ok(true) => {
-                        renewed = Instant::now();
+                        renewed = began;
                         break;
                     }
                     Ok(false) => {

@@ -144,6 +144,11 @@ impl Record {
         }
     }
 
+    /// Whether both tell the same to those who plan.
+    pub(crate) fn says(&self, other: &Self) -> bool {
+        self.facts == other.facts && self.target == other.target
+    }
+
     /// Whether it belongs to `parent`. A detached object belongs to whatever resource has the namespace and name of
     /// its owner: it outlives the first, for the second to find it. An object that lost its owner reference (it was
     /// orphaned, or the reference was edited away) is still ours as long as it carries our label and

@@ -62,6 +62,8 @@ pub(crate) struct Written {
     pub(crate) record: Arc<Record>,
     /// Whether somebody else has changed it since.
     pub(crate) overtaken: bool,
+    /// Whether it tells something that the plan was made without.
+    pub(crate) news: bool,
 }
 
 impl Write {
@@ -110,10 +112,11 @@ impl Applier {
         match answer {
             Ok(object) => {
                 let version = resource_version(&object);
-                let record = write.cache.written(&write.key, object);
+                let (record, news) = write.cache.written(&write.key, object);
                 Ok(Written {
                     overtaken: record.resource_version > version,
                     record,
+                    news,
                 })
             }
             Err(error) => {

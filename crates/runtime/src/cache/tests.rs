@@ -74,10 +74,42 @@ fn our_own_writes_wake_nobody_whichever_comes_first() {
         "what follows our write counts"
     );
     assert_eq!(
-        cache.written(&key(), object("u", 5, "a")).resource_version,
+        cache.written(&key(), object("u", 5, "a")).0.resource_version,
         6,
         "the newer record stays"
     );
+}
+
+#[test]
+fn what_our_write_brought_along_is_told_once_whichever_comes_first() {
+    let hash = PlanHash::parse("00000000000000aa").unwrap();
+    let mut before = object("u", 4, "a");
+    before.metadata.annotations = None;
+    // Somebody wrote "b" just before us.
+    let cache = cache();
+    cache.observe(before.clone());
+    cache.expect(&key(), hash);
+    assert!(cache.written(&key(), object("u", 6, "b")).1);
+    assert!(cache.observe(object("u", 6, "b")).is_empty());
+    let cache = self::cache();
+    cache.observe(before.clone());
+    cache.expect(&key(), hash);
+    assert_eq!(cache.observe(object("u", 6, "b")), owner());
+    assert!(!cache.written(&key(), object("u", 6, "b")).1);
+    // A write that tells nothing else is no news.
+    let cache = self::cache();
+    cache.observe(before);
+    assert!(!cache.written(&key(), object("u", 5, "a")).1);
+}
+
+#[test]
+fn what_we_may_not_see_for_a_while_is_still_there() {
+    let cache = cache();
+    cache.observe(object("u", 5, "a"));
+    cache.not_served(Serving::Forbidden);
+    assert!(cache.get(&key()).is_some());
+    cache.not_served(Serving::Missing);
+    assert!(cache.get(&key()).is_none());
 }
 
 #[test]
@@ -95,7 +127,7 @@ fn an_object_deleted_before_its_write_was_answered_does_not_come_back() {
     cache.expect(&key(), PlanHash::parse("00000000000000aa").unwrap());
     cache.observe(object("u", 5, "a"));
     cache.vanish(&object("u", 6, "a"));
-    assert!(cache.written(&key(), object("u", 5, "a")).deleting);
+    assert!(cache.written(&key(), object("u", 5, "a")).0.deleting);
     assert!(cache.get(&key()).is_none());
 }
 

@@ -75,6 +75,6 @@ pub(crate) fn observe(binding: &SecretBinding, view: &View<SecretBindingControll
     }
 }
 
-fn parse<T: DeserializeOwned>(facts: &Value) -> Option<T> {
+pub(crate) fn parse<T: DeserializeOwned>(facts: &Value) -> Option<T> {
     T::deserialize(facts).ok()
 }

@@ -1,5 +1,7 @@
 //! (`Observed`, what was applied) -> status. Pure; the clock is an argument.
 
+use std::collections::BTreeMap;
+
 use idp_api::{
     SecretBinding, SecretBindingStatus,
     secret_binding::{BoundSecret, SecretState},
@@ -18,7 +20,8 @@ use serde_json::json;
 use crate::{
     facts::{EventFacts, ExternalSecretFacts, Happened},
     failure::{self, Cause},
-    observe::{Observed, Store},
+    kinds::EXTERNAL_SECRET,
+    observe::{Observed, Store, parse},
     validate::external_secret,
     versions::{self, Versions},
 };
@@ -44,11 +47,15 @@ pub(crate) fn status(
         Outcome::Applied(plan) => (plan, &[][..]),
         Outcome::Refused { problems, existing } => (existing, &problems[..]),
     };
+    // What was just written counts as it is now, and not as it was seen before.
+    let mut external_secrets = observed.external_secrets.clone();
+    let written = plan.children.iter().filter(|child| child.kind == EXTERNAL_SECRET);
+    external_secrets.extend(written.filter_map(|child| Some((child.name.clone(), parse(&child.facts)?))));
     let seen: Vec<Seen<'_>> = binding
         .spec
         .secrets
         .iter()
-        .map(|secret| see(binding, secret, observed, previous))
+        .map(|secret| see(binding, secret, &external_secrets, observed, previous))
         .collect();
     let complete = refused.is_empty()
         && seen
@@ -130,12 +137,11 @@ fn is_ready(seen: &Seen<'_>) -> bool {
 fn see<'a>(
     binding: &SecretBinding,
     secret: &'a BoundSecret,
+    external_secrets: &'a BTreeMap<String, ExternalSecretFacts>,
     observed: &'a Observed,
     previous: &SecretBindingStatus,
 ) -> Seen<'a> {
-    let facts = observed
-        .external_secrets
-        .get(&external_secret(&binding.name_any(), secret));
+    let facts = external_secrets.get(&external_secret(&binding.name_any(), secret));
     let events: Vec<&EventFacts> = observed
         .events
         .iter()

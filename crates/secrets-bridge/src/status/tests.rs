@@ -1,5 +1,5 @@
 use idp_api::{SecretBindingSpec, secret_binding::StoreRef};
-use idp_core::Plan;
+use idp_core::{AppliedChild, Plan};
 
 use super::*;
 
@@ -91,6 +91,32 @@ fn a_rotation_changes_the_version_once_and_outlives_its_event() {
         next(&mut binding, &observed(true, true, &[]), 7200).version,
         second
     );
+}
+
+#[test]
+fn what_was_just_written_is_not_what_was_seen_before() {
+    let mut binding = binding();
+    assert!(
+        next(&mut binding, &observed(true, true, &[]), 0)
+            .version
+            .is_some()
+    );
+    let seen = observed(true, true, &[]);
+    let written = AppliedChild {
+        kind: EXTERNAL_SECRET,
+        namespace: Some("team-a".into()),
+        name: "shop.db".into(),
+        uid: "u".into(),
+        facts: serde_json::to_value(&observed(false, true, &[]).external_secrets["shop.db"]).unwrap(),
+        held: None,
+    };
+    let plan = Plan {
+        children: vec![written],
+        problems: Vec::new(),
+    };
+    let now = Timestamp::from_second(1_000_100).unwrap();
+    let status = status(&binding, &seen, &Outcome::Applied(plan), now);
+    assert_eq!(status.version, None, "pods wait for the secret of the new spec");
 }
 
 #[test]

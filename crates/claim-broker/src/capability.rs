@@ -123,8 +123,10 @@ fn told(
     let (mut stale, mut looked_at) = (BTreeSet::new(), BTreeSet::new());
     for change in changes {
         match change {
-            Changed::Class => return Some(Vec::new()),
-            Changed::Namespace(name) | Changed::Object(name) if name.is_empty() => return Some(Vec::new()),
+            Changed::Class => return Some(everybody(digests)),
+            Changed::Namespace(name) | Changed::Object(name) if name.is_empty() => {
+                return Some(everybody(digests));
+            }
             Changed::Namespace(name) => {
                 stale.insert(name);
             }
@@ -140,6 +142,12 @@ fn told(
         }
     }
     (!stale.is_empty()).then(|| stale.into_iter().collect())
+}
+
+/// Everybody is told, and what was known of namespaces counts no more.
+fn everybody(digests: &mut BTreeMap<String, String>) -> Vec<String> {
+    digests.clear();
+    Vec::new()
 }
 
 /// What plans depend on in a namespace besides what they themselves make: the room in quotas, and what is kept.

@@ -80,11 +80,13 @@ impl Reconcile for ClaimClassController {
                 .is_none();
             if is_orphan && is_due(tombstone, now) && !held.claim.deleting {
                 let gone = data::destroy(&self.client, &held, now).await;
-                gone.map_err(|error| ObserveError {
+                let gone = gone.map_err(|error| ObserveError {
                     source_name: "claims",
                     message: error.to_string(),
                 })?;
-                continue;
+                if gone {
+                    continue;
+                }
             }
             observed.kept += 1;
             // Also of one that has a binding yet: that may be going, which is no event of the class.

@@ -4,6 +4,8 @@
 //! that its time is over; and if no binding wants it. UID and version of what was looked at are preconditions, so whoever
 //! changes his mind in between wins.
 
+use std::time::Duration;
+
 use idp_api::{ClaimBinding, claim_binding::Tombstone};
 use idp_core::{Kind, labels};
 use jiff::Timestamp;
@@ -14,6 +16,11 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{controller::NAME, facts, facts::ClaimFacts, marks, tombstone};
+
+/// How often the same is written to a claim that somebody else writes too.
+const TRIES: u32 = 5;
+/// How long the broker may take to learn what a binding says.
+const SETTLE: Duration = Duration::from_millis(500);
 
 /// Why data could not be looked at, marked or deleted.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +43,15 @@ pub enum DataError {
         name: String,
         /// The application.
         application: String,
+    },
+    /// The order to delete it comes back.
+    #[error(
+        "the deletion of {name} is ordered again and again: by its class, if that says `deletionPolicy: Delete`, or by \
+         whoever writes its annotations; what an application names is not deleted"
+    )]
+    OrderedAgain {
+        /// Name.
+        name: String,
     },
     /// It is being deleted already.
     #[error("{name} is being deleted")]
@@ -130,7 +146,7 @@ pub async fn delete(
 /// Takes back [`delete`]: the data are kept on. An application that names the database again gets them.
 ///
 /// # Errors
-/// When there is no such claim, or it is being deleted.
+/// When there is no such claim, it is being deleted, or somebody orders that anew.
 pub async fn undelete(
     client: &Client,
     kinds: &[Kind],
@@ -138,8 +154,7 @@ pub async fn undelete(
     name: &str,
 ) -> Result<Held, DataError> {
     let held = kept(client, kinds, namespace, name).await?;
-    annotate(client, &held, json!({ marks::DELETE_DATA: Value::Null })).await?;
-    // The binding, if it is still there, may say it as well.
+    // First the binding, if it is still there and says it as well: the broker carries it over to the claim.
     let bindings = Api::<ClaimBinding>::namespaced(client.clone(), namespace);
     let patch = json!({ "metadata": { "annotations": { marks::DELETE_DATA: Value::Null } } });
     match bindings
@@ -149,7 +164,19 @@ pub async fn undelete(
         Err(kube::Error::Api(status)) if status.code == 404 => {}
         other => drop(other?),
     }
-    Ok(held)
+    let claims = api(client, held.kind, namespace);
+    for _ in 0..TRIES {
+        annotate(client, &held, json!({ marks::DELETE_DATA: Value::Null })).await?;
+        // A broker that learns of the binding later than of the claim has written it once more by then.
+        tokio::time::sleep(SETTLE).await;
+        let now = live(&claims, &held).await?;
+        if now.is_some_and(|now| marks::annotation(&now.metadata, marks::DELETE_DATA).is_none()) {
+            return Ok(held);
+        }
+    }
+    Err(DataError::OrderedAgain {
+        name: name.to_owned(),
+    })
 }
 
 async fn kept(client: &Client, kinds: &[Kind], namespace: &str, name: &str) -> Result<Held, DataError> {
@@ -191,7 +218,7 @@ pub async fn mark(client: &Client, held: &Held, tombstone: &Tombstone) -> Result
         delete = tombstone.delete,
         "nobody wants the claim; its data are kept"
     );
-    gone_is_fine(annotate(client, held, annotations).await)
+    annotate_if_there(client, held, annotations).await
 }
 
 /// Takes the marks off: somebody wants the claim again.
@@ -205,7 +232,7 @@ pub async fn unmark(client: &Client, held: &Held) -> Result<(), DataError> {
         claim = held.claim.name,
         "the claim is wanted again"
     );
-    gone_is_fine(annotate(client, held, annotations).await)
+    annotate_if_there(client, held, annotations).await
 }
 
 /// Deletes a claim with its data, if all that must be true of it is true now. Whether it was deleted.
@@ -214,22 +241,21 @@ pub async fn unmark(client: &Client, held: &Held) -> Result<(), DataError> {
 /// When the API server cannot be asked, or refuses.
 pub async fn destroy(client: &Client, held: &Held, now: Timestamp) -> Result<bool, DataError> {
     let (namespace, name) = (held.namespace.as_str(), held.claim.name.as_str());
-    let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
     let claims = api(client, held.kind, namespace);
-    let Some(live) = claims.list(&by_name).await?.items.into_iter().next() else {
+    let Some(live) = live(&claims, held).await? else {
         return Ok(false);
     };
     let (uid, version) = (live.uid(), live.resource_version());
     let now_held = self::held(held.kind, live);
-    let is_same = uid.as_deref() == Some(held.claim.uid.as_str());
     let is_due = now_held
         .claim
         .tombstone
         .as_ref()
         .is_some_and(|tombstone| tombstone::is_due(tombstone, now));
-    if !is_same || !is_due || now_held.claim.deleting {
+    if !is_due || now_held.claim.deleting {
         return Ok(false);
     }
+    let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
     let bindings = Api::<ClaimBinding>::namespaced(client.clone(), namespace)
         .list(&by_name)
         .await?;
@@ -276,15 +302,38 @@ async fn annotate(client: &Client, held: &Held, annotations: Value) -> Result<()
         field_manager: Some(marks::MANAGER.to_owned()),
         ..PatchParams::default()
     };
-    api(client, held.kind, &held.namespace)
-        .patch(&held.claim.name, &params, &Patch::Merge(&patch))
-        .await?;
-    Ok(())
+    let claims = api(client, held.kind, &held.namespace);
+    let mut tries = TRIES;
+    loop {
+        tries -= 1;
+        match claims
+            .patch(&held.claim.name, &params, &Patch::Merge(&patch))
+            .await
+        {
+            // Another claim of that name, or the API server gave up because somebody else writes all the time.
+            Err(kube::Error::Api(status))
+                if status.code == 409 && tries > 0 && live(&claims, held).await?.is_some() => {}
+            answer => return Ok(answer.map(drop)?),
+        }
+    }
 }
 
-fn gone_is_fine(answer: Result<(), DataError>) -> Result<(), DataError> {
-    match answer {
-        Err(DataError::Api(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => Ok(()),
+/// The claim as it is now, if it is still there.
+async fn live(claims: &Api<DynamicObject>, held: &Held) -> Result<Option<DynamicObject>, DataError> {
+    let by_name = ListParams::default().fields(&format!("metadata.name={}", held.claim.name));
+    let found = claims.list(&by_name).await?.items.into_iter().next();
+    Ok(found.filter(|found| found.uid().as_deref() == Some(held.claim.uid.as_str())))
+}
+
+/// The same, for marks that a claim which is gone needs no more.
+async fn annotate_if_there(client: &Client, held: &Held, annotations: Value) -> Result<(), DataError> {
+    match annotate(client, held, annotations).await {
+        Err(DataError::Api(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => {
+            match live(&api(client, held.kind, &held.namespace), held).await? {
+                None => Ok(()),
+                Some(_) => Err(kube::Error::Api(status).into()),
+            }
+        }
         other => other,
     }
 }

@@ -83,8 +83,10 @@ impl Beside {
             .unwrap();
         let webapp = forever(&test, WEBAPP, free_address(), || {
             let mut process = Process::new(WEBAPP);
-            let capabilities = capabilities.clone();
-            process.controller(WebApplicationController { capabilities });
+            process.controller(WebApplicationController {
+                capabilities: capabilities.clone(),
+                ..WebApplicationController::default()
+            });
             process
         });
         let bridge = async {

@@ -15,21 +15,25 @@ use crate::{
     hosts::may_be_same,
     kinds, observe,
     observed::Observed,
-    plan, status, validate,
+    plan,
+    reservations::Reservations,
+    status, validate,
     validated::Validated,
 };
 
 /// Name of the controller, and its field manager.
 pub const NAME: &str = "idp-webapp";
 
-/// How soon a capability is asked again that failed.
-const ASK_AGAIN: Duration = Duration::from_secs(30);
+/// How soon is looked again at what may have passed without an event.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// The WebApplication controller, and the capabilities that it plans with.
 #[derive(Clone, Default)]
 pub struct WebApplicationController {
     /// The capabilities.
     pub capabilities: Capabilities,
+    /// Hosts that applications are about to take.
+    pub reservations: Arc<Reservations>,
 }
 
 impl Reconcile for WebApplicationController {
@@ -61,15 +65,16 @@ impl Reconcile for WebApplicationController {
     }
 
     async fn observe(&self, app: &Arc<WebApplication>, view: &View<Self>) -> Result<Observed, ObserveError> {
-        Ok(observe::observe(app, view, &self.capabilities).await)
+        Ok(observe::observe(app, view, &self.capabilities, &self.reservations).await)
     }
 
     fn validate(&self, app: &WebApplication, observed: &Observed) -> Result<Validated, Vec<Problem>> {
-        validate::validate(app, observed)
+        validate::validate(app, observed).inspect_err(|_| self.reservations.release(&ObjectKey::of(app)))
     }
 
     fn plan(&self, app: &Validated) -> Result<Plan<Prepared>, Vec<Problem>> {
-        plan::plan(app)
+        let key = ObjectKey::new(&*app.namespace, &*app.name);
+        plan::plan(app).inspect_err(|_| self.reservations.release(&key))
     }
 
     fn status(
@@ -83,17 +88,19 @@ impl Reconcile for WebApplicationController {
         status::status(app, observed, validated, outcome, now)
     }
 
-    /// A capability that answers again says so by its stream; one that only failed, or was slow, says nothing.
+    /// A capability that answers again says so by its stream; one that only failed, or was slow, says nothing. Nor does an
+    /// application that was about to take a host and cannot.
     fn recheck(&self, status: &WebApplicationStatus, _: Timestamp) -> Option<Duration> {
         let passing = [
             validate::reason::CAPABILITY_SILENT,
             validate::reason::CAPABILITY_FAILED,
+            validate::reason::HOST_TAKEN,
         ];
         let waits = status
             .problems
             .iter()
             .any(|problem| passing.contains(&problem.reason.as_str()));
-        waits.then_some(ASK_AGAIN)
+        waits.then_some(LOOK_AGAIN)
     }
 
     /// What a capability calls stale is planned anew.
@@ -108,6 +115,9 @@ impl Reconcile for WebApplicationController {
     /// When an application changes or goes, those that name one of its hosts look again.
     fn affected_by(&self, changed: &WebApplication, view: &View<Self>) -> Vec<ObjectKey> {
         let key = ObjectKey::of(changed);
+        if view.resource(&key).is_none() {
+            self.reservations.release(&key);
+        }
         let routes = &changed.spec.routes;
         let names = |host: &str| routes.iter().any(|route| may_be_same(&route.host, host));
         let others = view.resources().into_iter();

@@ -12,6 +12,7 @@ pub mod observe;
 pub mod observed;
 pub mod plan;
 pub mod render;
+pub mod reservations;
 pub mod status;
 pub mod validate;
 pub mod validated;

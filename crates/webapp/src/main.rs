@@ -35,5 +35,9 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<()> {
     let options = &cli.runtime.options;
     let capabilities = Capabilities::new(&options.grpc.tls_dir, &options.lease_namespace, cli.capabilities)?;
-    idp_runtime::run(WebApplicationController { capabilities }, cli.runtime).await
+    let controller = WebApplicationController {
+        capabilities,
+        ..WebApplicationController::default()
+    };
+    idp_runtime::run(controller, cli.runtime).await
 }

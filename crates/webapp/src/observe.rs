@@ -18,23 +18,25 @@ use crate::{
     hosts::complete_host,
     kinds::{BINDINGS, DEPLOYMENT, JOB, POD, SERVICE, VIRTUAL_SERVICE},
     observed::Observed,
+    reservations::Reservations,
 };
 
 type Caches = View<WebApplicationController>;
 
 /// Collects what the plan of `app` depends on.
-pub async fn observe(app: &WebApplication, view: &Caches, capabilities: &Capabilities) -> Observed {
+pub async fn observe(
+    app: &WebApplication,
+    view: &Caches,
+    capabilities: &Capabilities,
+    reservations: &Reservations,
+) -> Observed {
     let key = ObjectKey::of(app);
     let environments = environments(view);
-    let base_domain = the_one(&environments).map_or("", |(_, environment)| environment.base_domain.as_str());
     capabilities.found(services(view));
+    let answers = answers(app, &environments, view, capabilities).await;
+    let base_domain = the_one(&environments).map_or("", |(_, environment)| environment.base_domain.as_str());
     Observed {
-        taken_hosts: taken_hosts(
-            app,
-            base_domain,
-            view.resources().iter().map(AsRef::as_ref),
-            |app| held_hosts(app, view),
-        ),
+        taken_hosts: claimed_hosts(app, base_domain, view, reservations),
         migrations: parsed(view.facts_of(JOB, &key))
             .into_iter()
             .map(|(key, state)| (key.name, state))
@@ -47,7 +49,7 @@ pub async fn observe(app: &WebApplication, view: &Caches, capabilities: &Capabil
             .map(|(_, failure)| failure)
             .collect(),
         capabilities: capabilities.names().into_iter().collect(),
-        answers: answers(app, &environments, view, capabilities).await,
+        answers,
         bindings: BINDINGS
             .iter()
             .flat_map(|kind| parsed(view.facts_of(*kind, &key)))
@@ -163,13 +165,37 @@ pub fn taken_hosts<'a>(
             let other_holds = held(other).contains(&host);
             let other_is_first = !own.contains(&host) && seniority(other) < seniority(app);
             if (other_holds && !own.contains(&host)) || other_is_first {
-                let holder = ObjectKey::of(other);
                 taken
                     .entry(host)
-                    .or_insert_with(|| format!("{}/{}", holder.namespace, holder.name));
+                    .or_insert_with(|| ObjectKey::of(other).to_string());
             }
         }
     }
+    taken
+}
+
+/// [`taken_hosts`], and those that others are about to take; `app` is from now on about to take the rest.
+fn claimed_hosts(
+    app: &WebApplication,
+    base_domain: &str,
+    view: &Caches,
+    reservations: &Reservations,
+) -> BTreeMap<String, String> {
+    let all = view.resources();
+    let mut taken = taken_hosts(app, base_domain, all.iter().map(AsRef::as_ref), |app| {
+        held_hosts(app, view)
+    });
+    let free = hosts(app, base_domain).filter(|host| !taken.contains_key(host));
+    let names = |other: &ObjectKey, host: &str| {
+        let other = view.resource(other);
+        other.is_some_and(|other| hosts(&other, base_domain).any(|named| named == host))
+    };
+    let reserved = reservations.reserve(&ObjectKey::of(app), &free.collect(), names);
+    taken.extend(
+        reserved
+            .into_iter()
+            .map(|(host, holder)| (host, holder.to_string())),
+    );
     taken
 }
 

@@ -8,7 +8,7 @@ use idp_testkit::{
 };
 use serde_json::json;
 
-use crate::lab;
+use crate::{SOON, lab};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_deployed_is_named() {
@@ -73,6 +73,7 @@ async fn a_refusal_is_shown_where_it_belongs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_becomes_stale_is_planned_again_at_once() {
+    let _nobody_comes_or_goes = crate::WHO_IS_THERE.read().await;
     let lab = lab("stale").await;
     let other = crate::lab("stale-other").await;
     let stub = lab.stub("stale", |_| variable("LIMIT", "1"));
@@ -89,7 +90,7 @@ async fn what_becomes_stale_is_planned_again_at_once() {
     })
     .await;
     assert!(stub.stale(&[&lab.ns]), "somebody listens");
-    eventually_within(Duration::from_secs(10), "planned again", || async {
+    eventually_within(SOON, "planned again", || async {
         let limit = lab.variables("shop").await["LIMIT"].clone();
         (limit == "2").then_some(()).ok_or(limit)
     })
@@ -97,7 +98,7 @@ async fn what_becomes_stale_is_planned_again_at_once() {
     assert_eq!(other.variables("shop").await["LIMIT"], "1", "only what is named");
     // No namespace means all.
     stub.stale(&[]);
-    eventually_within(Duration::from_secs(10), "planned again", || async {
+    eventually_within(SOON, "planned again", || async {
         let limit = other.variables("shop").await["LIMIT"].clone();
         (limit == "2").then_some(()).ok_or(limit)
     })

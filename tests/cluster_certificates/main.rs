@@ -116,7 +116,7 @@ async fn a_wider_policy_lets_waiting_applications_proceed_and_a_narrower_one_bre
 
     policy(&lab, json!({"exact": [host]})).await;
     let began = Instant::now();
-    eventually_within(Duration::from_secs(10), "it proceeds", || async {
+    eventually_within(Duration::from_secs(25), "it proceeds", || async {
         let app = lab.get("shop").await;
         let status = app.status.clone().unwrap_or_default();
         ensure!(

@@ -17,7 +17,7 @@ async fn two_changes_at_once_roll_once() {
         lab.put("shop", key, &json!({ key: "old" })).await;
     }
     let secret =
-        |name: &str| json!({ "name": name, "keys": [{ "property": name }], "refreshInterval": "2s" });
+        |name: &str| json!({ "name": name, "keys": [{ "property": name }], "refreshInterval": "1s" });
     lab.create("shop", json!({ "secrets": [secret("one"), secret("two")] }))
         .await;
     lab.ready("shop").await;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     build::{self, Build},
-    lab::{Lab, SOON},
+    lab::{LONG, Lab},
 };
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn each_rule_denies_a_real_request() {
             let (approved, message) = lab.approved(name).await;
             assert_eq!(approved, "AllowedByPolicy");
             assert!(message.contains(&lab.ns), "{message}");
-            lab.issued(&lab.ns, "key-tls", SOON).await;
+            lab.issued(&lab.ns, "key-tls", LONG).await;
             continue;
         }
         let (found, message) = lab.denied(name).await;

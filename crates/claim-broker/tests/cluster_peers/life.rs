@@ -88,7 +88,7 @@ async fn the_errors_of_the_cloud_and_of_crossplane_are_shown_with_their_cause() 
 
     let status = lab
         .until(&namespace, "shop-refused", "the cloud's error shows", |status| {
-            !status.problems.is_empty()
+            problem(status, reason::RESOURCE_FAILED).is_some()
         })
         .await
         .status

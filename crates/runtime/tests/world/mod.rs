@@ -12,7 +12,7 @@ use std::{
 };
 
 use idp_runtime::{Options, run_until};
-use idp_testkit::TestCluster;
+use idp_testkit::{TestCluster, eventually};
 use k8s_openapi::{
     api::core::v1::{ConfigMap, Namespace},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -81,7 +81,11 @@ impl World {
         .await
         .unwrap();
         let widgets: Api<Widget> = Api::all(admin.clone());
-        for old in widgets.list(&Default::default()).await.unwrap() {
+        let found = eventually("the kind is served", || async {
+            widgets.list(&Default::default()).await
+        })
+        .await;
+        for old in found {
             let api: Api<Widget> = Api::namespaced(admin.clone(), old.metadata.namespace.as_deref().unwrap());
             let name = old.metadata.name.unwrap();
             let free = json!({ "metadata": { "finalizers": null } });
@@ -141,6 +145,8 @@ impl World {
             .await;
         place.widget("probe", json!({})).await;
         place.until("probe", |widget| widget.status.is_some()).await;
+        // Events are sent after the status.
+        self.settle().await;
         self.writes
             .log
             .lock()
@@ -217,7 +223,7 @@ impl Place {
     }
 
     pub(crate) async fn until(&self, name: &str, holds: impl Fn(&Widget) -> bool) -> Widget {
-        for _ in 0..100 {
+        for _ in 0..1200 {
             let widget = self.widgets.get(name).await.unwrap();
             if holds(&widget) {
                 return widget;
@@ -228,7 +234,7 @@ impl Place {
     }
 
     pub(crate) async fn until_map(&self, name: &str, holds: impl Fn(&ConfigMap) -> bool) {
-        for _ in 0..100 {
+        for _ in 0..1200 {
             if self
                 .maps
                 .get_opt(name)

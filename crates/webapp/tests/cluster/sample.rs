@@ -144,7 +144,17 @@ async fn watch_migrations(lab: &Lab, jobs: &mut BTreeSet<String>) -> Result<(), 
         .list(&ListParams::default())
         .await
         .map_err(|error| error.to_string())?;
-    jobs.extend(found.iter().filter_map(ResourceExt::uid));
+    // Not those of its CronJobs.
+    let of_the_application = |job: &&Job| {
+        let mut owners = job.owner_references().iter();
+        owners.any(|owner| owner.kind == "WebApplication")
+    };
+    jobs.extend(
+        found
+            .iter()
+            .filter(of_the_application)
+            .filter_map(ResourceExt::uid),
+    );
     let image = deployed.as_ref().and_then(image);
     let succeeded = found.iter().any(|job| {
         let of = job.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());

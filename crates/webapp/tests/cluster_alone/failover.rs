@@ -61,7 +61,7 @@ async fn a_successor_completes_what_a_killed_leader_began() {
     assert!(!next.leads().await, "one at a time");
     assert!(standby.stop().await.unwrap(), "it ends well");
     let ended = std::time::Instant::now();
-    eventually_within(Duration::from_secs(5), "the successor leads", || async {
+    eventually_within(Duration::from_secs(12), "the successor leads", || async {
         let metrics = next.get("/metrics").await?.1;
         let leading = |line: &str| line.starts_with("leader_election_master_status") && line.ends_with(" 1");
         ensure!(metrics.lines().any(leading), "it does not lead");

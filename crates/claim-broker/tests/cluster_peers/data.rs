@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use futures::future::join_all;
-use idp_api::claim_binding::ClaimPhase;
+use idp_api::{ClaimBindingStatus, claim_binding::ClaimPhase};
 use idp_claim_broker::{data, kinds, marks, reason};
 use idp_testkit::{eventually, stays};
 use k8s_openapi::api::core::v1::Namespace;
@@ -257,6 +257,41 @@ async fn deleting_takes_a_second_act_and_its_time() {
             .log()
             .contains("deleted the claim with its data, as somebody asked")
     );
+    drop(broker);
+    lab.clean(&namespace).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again() {
+    let lab = Lab::first().await;
+    let namespace = lab.test.namespace("back").await.unwrap();
+    let class = lab.class(&namespace, json!({ "gracePeriod": "10m" })).await;
+    let broker = lab.broker("back").await;
+    lab.bind(&binding(&namespace, &class, "shop", "orders")).await;
+    lab.until_ready(&namespace, "shop-orders").await;
+    let order = json!({
+        "metadata": { "annotations": { "idp.dev/delete-data": "shop-orders" } }, "spec": { "released": true },
+    });
+    lab.patch_binding(&namespace, "shop-orders", order).await.unwrap();
+    let is_ordered = |status: &ClaimBindingStatus| {
+        let tombstone = status.tombstone.as_ref();
+        tombstone.is_some_and(|tombstone| tombstone.delete)
+    };
+    lab.until(&namespace, "shop-orders", "its deletion is planned", is_ordered)
+        .await;
+    data::undelete(&lab.client(), &kinds::CLAIMS, &namespace, "shop-orders")
+        .await
+        .unwrap();
+    lab.until(&namespace, "shop-orders", "it is kept", |status| {
+        status.tombstone.is_some() && !is_ordered(status)
+    })
+    .await;
+    stays(Duration::from_secs(3), "the order is taken back", || async {
+        let claim = lab.claims(&namespace).get("shop-orders").await?;
+        ensure!(!claim.annotations().contains_key(marks::DELETE_DATA), "again");
+        anyhow::Ok(())
+    })
+    .await;
     drop(broker);
     lab.clean(&namespace).await;
 }

@@ -209,9 +209,13 @@ impl Cache {
             && old.as_ref().and_then(|old| old.plan_hash) != record.plan_hash
             && state.expected.get(&key).map(|expected| expected.hash) == record.plan_hash;
         let record = state.put(key.clone(), record);
-        if ours && old.as_ref().is_none_or(|old| old.says(&record)) {
-            self.changes.announce(&key);
-            return Vec::new();
+        match &old {
+            Some(old) if ours && old.says(&record) => return Vec::new(),
+            None if ours => {
+                self.changes.announce(&key);
+                return Vec::new();
+            }
+            _ => {}
         }
         self.wakes(&key, old.as_deref(), Some(&record))
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use idp_cluster::{Addon, Cluster, Nodes, Provider, Purge, UpOptions};
 
-use crate::{platform, progress::Terminal};
+use crate::{connect::ConnectArgs, platform, progress::Terminal};
 
 /// How to start a cluster.
 #[derive(Args)]
@@ -73,27 +73,42 @@ fn nodes(text: &str) -> Result<Nodes, String> {
 }
 
 /// Starts the cluster.
-pub(crate) async fn up(name: &str, args: &UpArgs) -> Result<()> {
+pub(crate) async fn up(connect: &ConnectArgs, args: &UpArgs) -> Result<()> {
+    let name = connect.cluster.as_str();
     let provider = match args.provider {
         ProviderName::Embedded => Provider::Embedded,
         ProviderName::Kind => Provider::Kind,
-        ProviderName::Existing => Provider::Existing { context: None },
+        ProviderName::Existing if connect.kubeconfig.is_some() => {
+            bail!(
+                "an existing cluster is found as kubectl finds it: set KUBECONFIG instead of --kubeconfig, and name a context with --context"
+            );
+        }
+        ProviderName::Existing => Provider::Existing {
+            context: connect.context.clone(),
+        },
     };
+    if connect.context.is_some() && args.provider != ProviderName::Existing {
+        bail!("--context is for --provider existing; a cluster that is started here has one context");
+    }
     let nodes = args.nodes.unwrap_or_else(Nodes::default_here);
     if provider == Provider::Embedded && !matches!(nodes, Nodes::Kwok(_)) {
         packages(args.yes).await?;
     }
+    let addons = match provider {
+        Provider::Embedded => idp_cluster::addons(name, &args.addons)?,
+        _ => args.addons.clone(),
+    };
     let options = UpOptions {
         name: name.to_owned(),
         provider: provider.clone(),
         nodes,
-        addons: args.addons.clone(),
-        manifests: platform::manifests(&args.addons)?,
+        manifests: platform::manifests(&addons)?,
+        addons: addons.clone(),
         ..UpOptions::default()
     };
     let cluster = idp_cluster::up(&options, &Terminal).await?;
     if provider == Provider::Embedded && !args.no_controllers {
-        start_controllers(&cluster, &args.addons).await?;
+        start_controllers(&cluster, &addons).await?;
     }
     let selection = if name == idp_cluster::DEFAULT_NAME {
         String::new()

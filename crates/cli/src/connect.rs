@@ -18,10 +18,10 @@ pub(crate) struct ConnectArgs {
     pub(crate) cluster: String,
     /// Kubeconfig to use. Default: the local cluster's where it runs, else the usual places.
     #[arg(long, global = true, env = "IDP_KUBECONFIG", value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
+    pub(crate) kubeconfig: Option<PathBuf>,
     /// Context of the kubeconfig.
     #[arg(long, global = true, value_name = "NAME")]
-    context: Option<String>,
+    pub(crate) context: Option<String>,
 }
 
 impl ConnectArgs {

@@ -77,7 +77,7 @@ async fn main() -> std::process::ExitCode {
 async fn run(cli: Cli) -> Result<()> {
     let name = cli.connect.cluster.as_str();
     match cli.command {
-        Command::Up(args) => cluster::up(name, &args).await,
+        Command::Up(args) => cluster::up(&cli.connect, &args).await,
         Command::Down(args) => cluster::down(name, &args).await,
         Command::Status(StatusArgs {
             name: Some(application),

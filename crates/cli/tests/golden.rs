@@ -41,6 +41,18 @@ fn cases_become_what_is_expected() {
     assert!(seen >= 16, "only {seen} cases");
 }
 
+#[test]
+fn the_samples_work_as_they_are_shown() {
+    for sample in ["minimal", "webapplication", "supplied", "data"] {
+        let file = root().join(format!("applications/sample-web-app/{sample}.yaml"));
+        let said = render(&file, &[]);
+        assert!(
+            said.contains("kind: Deployment") && !said.contains("# error"),
+            "{said}"
+        );
+    }
+}
+
 /// What `render` says on standard error as comments, then the objects.
 fn render(file: &Path, beside: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_idp-cli"));

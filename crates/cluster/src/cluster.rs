@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::addon::{self, Addon};
 use crate::cache::Cache;
 use crate::kubeconfig;
 use crate::state::{Folder, State, names};
@@ -180,6 +181,16 @@ pub fn status(name: &str) -> Result<Vec<ComponentStatus>> {
         name: recorded.name,
     };
     Ok(processes.into_iter().map(component).collect())
+}
+
+/// The add-ons that an embedded cluster has once `more` are started too: what it was given it keeps.
+///
+/// # Errors
+/// When they cannot be together, the name is not a valid one, or the state cannot be read.
+pub fn addons(name: &str, more: &[Addon]) -> Result<Vec<Addon>> {
+    let folder = Folder::new(&Cache::from_env()?, name)?;
+    let present = folder.load()?.map(|state| state.addons).unwrap_or_default();
+    addon::merged(&present, more)
 }
 
 /// The names of all embedded clusters, running or not.

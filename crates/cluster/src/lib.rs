@@ -49,7 +49,7 @@ mod up;
 pub use addon::{Addon, Generation};
 pub use apply::{FIELD_MANAGER, Manifest, apply_manifests};
 pub use cache::Cache;
-pub use cluster::{Cluster, ComponentStatus, list, status};
+pub use cluster::{Cluster, ComponentStatus, addons, list, status};
 pub use companion::{Controller, controller_certificates, start_controllers};
 pub use component::{start_component, stop_component};
 pub use crds::Peer;

@@ -67,13 +67,20 @@ pub async fn install_packages(progress: &dyn Progress) -> Result<()> {
         );
     }
     let title = format!("install {}", missing.join(", "));
-    step(progress, &title, async {
-        apt(&["update"]).await?;
-        let mut install = vec!["install", "-y", "--no-install-recommends"];
-        install.extend(&missing);
-        apt(&install).await
-    })
-    .await
+    step(progress, &title, apt_install(&missing)).await
+}
+
+/// Whether packages can be installed without asking anybody.
+pub(crate) fn can_install_packages() -> bool {
+    can_run_real_node() && found("apt-get")
+}
+
+/// Installs packages with apt.
+pub(crate) async fn apt_install(packages: &[&str]) -> Result<()> {
+    apt(&["update"]).await?;
+    let mut install = vec!["install", "-y", "--no-install-recommends"];
+    install.extend(packages);
+    apt(&install).await
 }
 
 async fn apt(args: &[&str]) -> Result<()> {

@@ -10,6 +10,7 @@ use tokio::process::Command;
 
 use crate::cache::{Cache, Lock};
 use crate::gobuild::{hex, run_reporting};
+use crate::packages::{apt_install, can_install_packages};
 use crate::progress::{Progress, step};
 
 /// Written last: its presence says that everything is installed.
@@ -23,6 +24,13 @@ pub(crate) struct Environment {
     pub(crate) name: &'static str,
     /// The content of a `requirements.txt`.
     pub(crate) requirements: &'static str,
+}
+
+/// Whether python3 brings what a virtual environment is made of. Debian has that in a package of its own.
+async fn can_make_environments() -> bool {
+    let mut look = Command::new("python3");
+    look.args(["-c", "import venv, ensurepip"]).stderr(Stdio::null());
+    look.status().await.is_ok_and(|status| status.success())
 }
 
 impl Environment {
@@ -50,6 +58,9 @@ impl Environment {
         step(progress, &title, async {
             // What is there was interrupted. Not made elsewhere and renamed: scripts in it hold its path.
             let _ = fs::remove_dir_all(&folder);
+            if !can_make_environments().await && can_install_packages() {
+                apt_install(&["python3-venv"]).await?;
+            }
             let mut venv = Command::new("python3");
             venv.args(["-m", "venv"]).arg(&folder);
             run_reporting(quiet(venv), &title, progress).await.with_context(

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, path::Path, process::Command};
 use idp_cluster::{
     Addon, Cluster, Nodes, Purge, UpOptions, can_run_real_node, down, install_packages, status, up,
 };
-use idp_testkit::{SAMPLE_IMAGE, eventually, load_sample_image};
+use idp_testkit::{SAMPLE_IMAGE, cli::idp_cli, eventually, load_sample_image};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api,
@@ -40,7 +40,9 @@ async fn data_outlives_a_stop_and_nothing_outlives_a_purge() {
 
     down(NAME, Purge::KeepData).await.unwrap();
     pids.iter().for_each(|pid| assert_ended(*pid));
+    let began = std::time::Instant::now();
     let cluster = start().await;
+    eprintln!("the second start took {:.1?}", began.elapsed());
     wait_running(&cluster).await;
     let again = up(&options(), &()).await.unwrap();
     assert_eq!(
@@ -48,6 +50,8 @@ async fn data_outlives_a_stop_and_nothing_outlives_a_purge() {
         cluster.kubeconfig_file(),
         "a second `up` finds what runs"
     );
+
+    what_it_was_given_it_keeps(&cluster).await;
 
     let folder = cluster.dir().to_owned();
     let pids: Vec<i32> = status(NAME)
@@ -75,6 +79,39 @@ fn options() -> UpOptions {
 
 async fn start() -> Cluster {
     up(&options(), &()).await.unwrap()
+}
+
+/// The command line, with an add-on more and then without any: the controller of what is there runs, and is known.
+async fn what_it_was_given_it_keeps(cluster: &Cluster) {
+    for more in [&["--with", "external-secrets"][..], &[]] {
+        let up = ["--cluster", NAME, "up", "--nodes", "real"];
+        let said = idp_cli(cluster, &[&up, more].concat(), "").await.unwrap();
+        assert!(said.well, "{said:?}");
+        let arguments = |name: &str| {
+            let components = status(NAME).unwrap();
+            let found = components
+                .iter()
+                .find(|found| found.name == name && found.running);
+            let pid = found
+                .unwrap_or_else(|| panic!("no {name} runs: {components:?}"))
+                .pid;
+            std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap()
+        };
+        assert!(arguments("idp-webapp").contains("--capability=secrets=idp-secrets-bridge@"));
+        arguments("idp-secrets-bridge");
+        arguments("external-secrets");
+        let store = [
+            "--cluster",
+            NAME,
+            "kubectl",
+            "get",
+            "clustersecretstore",
+            "-o",
+            "name",
+        ];
+        let said = idp_cli(cluster, &store, "").await.unwrap();
+        assert!(said.output.contains("localstack"), "{said:?}");
+    }
 }
 
 async fn run_pod(cluster: &Cluster) {

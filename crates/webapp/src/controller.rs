@@ -12,7 +12,7 @@ use futures::{StreamExt, stream::BoxStream};
 use crate::{
     capabilities::{self, CAPABILITY, Capabilities},
     facts,
-    hosts::may_be_same,
+    hosts::may_overlap,
     kinds, observe,
     observed::Observed,
     plan,
@@ -119,7 +119,7 @@ impl Reconcile for WebApplicationController {
             self.reservations.release(&key);
         }
         let routes = &changed.spec.routes;
-        let names = |host: &str| routes.iter().any(|route| may_be_same(&route.host, host));
+        let names = |host: &str| routes.iter().any(|route| may_overlap(&route.host, host));
         let others = view.resources().into_iter();
         others
             .filter(|other| other.spec.routes.iter().any(|route| names(&route.host)))

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     capabilities::{Address, Answer, Capabilities, Section, sections},
     controller::WebApplicationController,
-    hosts::complete_host,
+    hosts::{complete_host, overlap},
     kinds::{BINDINGS, DEPLOYMENT, JOB, POD, SERVICE, VIRTUAL_SERVICE},
     observed::Observed,
     reservations::Reservations,
@@ -142,7 +142,7 @@ pub fn section_request(
 }
 
 /// Hosts of `app` that another application holds: the first to hold a host keeps it, and of two that
-/// want a free one at the same time the older gets it.
+/// want a free one at the same time the older gets it. A wildcard is held with all that is below it.
 ///
 /// `all` are the applications of the cluster; `held` says for which hosts one has a VirtualService.
 pub fn taken_hosts<'a>(
@@ -161,13 +161,14 @@ pub fn taken_hosts<'a>(
         if ObjectKey::of(other) == ObjectKey::of(app) {
             continue;
         }
-        for host in hosts(other, base_domain).filter(|host| wanted.contains(host)) {
-            let other_holds = held(other).contains(&host);
-            let other_is_first = !own.contains(&host) && seniority(other) < seniority(app);
-            if (other_holds && !own.contains(&host)) || other_is_first {
-                taken
-                    .entry(host)
-                    .or_insert_with(|| ObjectKey::of(other).to_string());
+        for theirs in hosts(other, base_domain) {
+            for host in wanted.iter().filter(|host| overlap(host, &theirs)) {
+                let is_free = !own.contains(host);
+                if is_free && (held(other).contains(&theirs) || seniority(other) < seniority(app)) {
+                    taken
+                        .entry(host.clone())
+                        .or_insert_with(|| ObjectKey::of(other).to_string());
+                }
             }
         }
     }
@@ -234,4 +235,41 @@ fn parsed<T: DeserializeOwned>(
 
 fn parse<T: DeserializeOwned>(facts: &serde_json::Value) -> Option<T> {
     T::deserialize(facts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_api::WebApplicationSpec;
+    use serde_json::json;
+
+    use super::*;
+
+    fn app(name: &str, created: &str, host: &str) -> WebApplication {
+        let spec: WebApplicationSpec =
+            serde_json::from_value(json!({"image": "a:1", "routes": [{"host": host}]})).unwrap();
+        let mut app = WebApplication::new(name, spec);
+        app.metadata = serde_json::from_value(json!({
+            "name": name, "namespace": name, "creationTimestamp": created,
+        }))
+        .unwrap();
+        app
+    }
+
+    #[test]
+    fn who_holds_a_host_holds_it_against_wildcards_too() {
+        let old = app("old", "2026-01-01T00:00:00Z", "*.shop");
+        let young = app("young", "2026-02-01T00:00:00Z", "a.shop.apps.test");
+        let all = [old.clone(), young.clone()];
+        let taken = |app: &WebApplication, holder: &str| {
+            taken_hosts(app, "apps.test", &all, |app| {
+                let holds = app.name_any() == holder;
+                hosts(app, "apps.test").filter(|_| holds).collect()
+            })
+        };
+        // Nobody holds it yet: the older one gets it.
+        assert_eq!(taken(&young, "")["a.shop.apps.test"], "old/old");
+        assert!(taken(&old, "").is_empty());
+        assert_eq!(taken(&old, "young")["*.shop.apps.test"], "young/young");
+        assert!(taken(&young, "young").is_empty());
+    }
 }

@@ -34,6 +34,7 @@ pub(crate) const INVALID_ROLLOUT: &str = "InvalidRollout";
 pub(crate) const NO_GATEWAY: &str = "NoGateway";
 pub(crate) const GATEWAY_NOT_ALLOWED: &str = "GatewayNotAllowed";
 pub(crate) const CONFLICTING_GATEWAY: &str = "ConflictingGateway";
+pub(crate) const HOST_RESERVED: &str = "HostReserved";
 pub(crate) const HOST_TAKEN: &str = "HostTaken";
 pub(crate) const PLAINTEXT_NOT_ALLOWED: &str = "PlaintextNotAllowed";
 pub(crate) const CONFLICTING_TLS: &str = "ConflictingTls";

@@ -248,6 +248,12 @@ fn impossible(host: &str) -> Vec<(&'static str, Value, &'static str, &'static st
             "spec.routes[0].gateway",
         ),
         (
+            "reserved",
+            json!({"routes": [{"host": "*.localhost"}]}),
+            "HostReserved",
+            "spec.routes[0].host",
+        ),
+        (
             "databases",
             json!({"databases": [{"name": "main", "engine": "postgres"}]}),
             "CapabilityMissing",

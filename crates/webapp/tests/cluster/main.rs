@@ -11,3 +11,4 @@ mod lab;
 mod ownership;
 mod plan;
 mod sample;
+mod scale;

@@ -15,12 +15,12 @@ use super::{
     findings::{Findings, list},
     ports,
     reason::{
-        CONFLICTING_GATEWAY, DUPLICATE, GATEWAY_NOT_ALLOWED, HOST_TAKEN, INVALID_SPEC, NO_GATEWAY,
-        PORT_NOT_HTTP,
+        CONFLICTING_GATEWAY, DUPLICATE, GATEWAY_NOT_ALLOWED, HOST_RESERVED, HOST_TAKEN, INVALID_SPEC,
+        NO_GATEWAY, PORT_NOT_HTTP,
     },
 };
 use crate::{
-    hosts::complete_host,
+    hosts::{complete_host, is_everybodys},
     validated::{ValidPort, ValidRoute},
 };
 
@@ -72,6 +72,17 @@ fn valid(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findin
             Problem::error(HOST_TAKEN, format!("host {host} belongs to application {holder}"))
                 .at(format!("{path}.host"))
                 .hint(format!("write another host, or take it out of {holder} first")),
+        );
+    }
+    let base = &context.environment.base_domain;
+    if is_everybodys(&host, base) {
+        findings.add(
+            Problem::error(
+                HOST_RESERVED,
+                format!("host {host} is for all applications below {base}, and can be no single one's"),
+            )
+            .at(format!("{path}.host"))
+            .hint(format!("write a name below it, such as {}", context.application)),
         );
     }
     redirect(route, path, findings);

@@ -40,6 +40,12 @@ fn routes() {
             "spec.routes[0].host",
         ),
         (
+            one(json!({"host": "apps.example.com"})),
+            none.clone(),
+            "HostReserved",
+            "spec.routes[0].host",
+        ),
+        (
             one(json!({"port": "admin"})),
             none.clone(),
             "UnknownPort",
@@ -71,7 +77,7 @@ fn routes() {
             "spec.routes[0].tls",
         ),
         (
-            one(json!({"host": "*.example.com"})),
+            one(json!({"host": "*.example.org"})),
             none.clone(),
             "InvalidSpec",
             "spec.routes[0].tls",

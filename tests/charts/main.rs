@@ -9,7 +9,10 @@ mod values;
 
 use std::collections::BTreeSet;
 
-use idp_testkit::chart::{CHARTS, Chart, lint};
+use idp_testkit::{
+    chart::{CHARTS, Chart, lint},
+    rights::assert_modest,
+};
 use serde_json::Value;
 
 /// Charts of capabilities, and the names by which applications' sections find them.
@@ -30,6 +33,11 @@ async fn only(chart: &Chart, kind: &str) -> Value {
 fn whole(name: &'static str) -> Chart {
     let chart = Chart::of(name).with("serviceMonitor.enabled=true");
     chart.with("alerts.enabled=true")
+}
+
+#[test]
+fn no_controller_may_do_what_none_should() {
+    CHARTS.iter().for_each(|name| assert_modest(name));
 }
 
 #[tokio::test]

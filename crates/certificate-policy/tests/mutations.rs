@@ -14,8 +14,8 @@ use build::Build;
 
 /// What one request may take.
 const LIMIT: Duration = Duration::from_millis(10);
-/// How many by default: a few seconds, also unoptimised.
-const DEFAULT: u64 = 200_000;
+/// How many by default: half a minute, also unoptimised.
+const DEFAULT: u64 = 1_000_000;
 
 /// A generator of numbers that is the same everywhere: a failure can be repeated by its number.
 struct Numbers(u64);

@@ -93,7 +93,7 @@ impl Kinds {
 /// # Errors
 /// When the text has another form.
 pub fn parse(text: &str) -> Result<Kind, String> {
-    let parts: Vec<&str> = text.split('/').collect();
+    let parts: Vec<&str> = text.trim().split('/').collect();
     let (namespaced, [group, version, kind, plural]) = match parts[..] {
         [group, version, kind, plural] => (true, [group, version, kind, plural]),
         [group, version, kind, plural, "cluster"] => (false, [group, version, kind, plural]),
@@ -123,6 +123,10 @@ mod tests {
         assert_eq!(instance.api_version(), "rds.aws.upbound.io/v1beta1");
         assert!(!instance.namespaced);
         assert!(parse("a.b/v1/Thing/things").unwrap().namespaced);
+        assert!(
+            parse("\n  a.b/v1/Thing/things ").is_ok(),
+            "one of a list, a line each"
+        );
         for wrong in ["", "a/v1/Thing", "a/v1/Thing/", "a/v1/Thing/things/namespace"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

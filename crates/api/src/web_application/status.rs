@@ -12,7 +12,8 @@ pub struct WebApplicationStatus {
     /// `metadata.generation` that this status was computed from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`, `Synced`, `WorkloadReady` and `RoutesReady`; `Reconciling` and `Stalled` while they are true.
+    /// `Ready`, `Synced`, `WorkloadReady` and `RoutesReady`; `SecretsReady`, `CertificatesReady`, `ClaimsReady` and
+    /// `CapabilitiesReady` where the application has such sections; `Reconciling` and `Stalled` while they are true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

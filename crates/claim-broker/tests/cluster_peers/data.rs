@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use futures::future::join_all;
 use idp_api::{ClaimBindingStatus, claim_binding::ClaimPhase};
 use idp_claim_broker::{data, kinds, marks, reason};
-use idp_testkit::{eventually, stays};
+use idp_testkit::{cli::idp_cli, eventually, stays};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, ResourceExt,
@@ -292,6 +292,28 @@ async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again() {
         anyhow::Ok(())
     })
     .await;
+
+    // By the command line: the name is said twice, or nothing happens.
+    let delete = ["data", "delete", "shop-orders", "-n", &namespace];
+    for (confirm, why) in [
+        (&[][..], "add --confirm shop-orders"),
+        (&["--confirm", "shop"], "is not"),
+    ] {
+        let said = idp_cli(&lab.test.cluster, &[&delete, confirm].concat(), "shop-orders\n")
+            .await
+            .unwrap();
+        assert!(!said.well && said.errors.contains(why), "{said:?}");
+    }
+    let claim = lab.claims(&namespace).get("shop-orders").await.unwrap();
+    assert!(!claim.annotations().contains_key(marks::DELETE_DATA));
+    let confirmed = [&delete[..], &["--confirm", "shop-orders"]].concat();
+    let said = idp_cli(&lab.test.cluster, &confirmed, "").await.unwrap();
+    assert!(said.well, "{said:?}");
+    lab.until(&namespace, "shop-orders", "its deletion is planned", is_ordered)
+        .await;
+    let list = ["data", "list", "-n", &namespace];
+    let said = idp_cli(&lab.test.cluster, &list, "").await.unwrap();
+    assert!(said.output.contains("deleted after"), "{said:?}");
     drop(broker);
     lab.clean(&namespace).await;
 }

@@ -89,7 +89,7 @@ async fn env(lab: &Lab, namespace: &str) -> Result<Vec<Value>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_reaches_the_pods_and_its_errors_the_application() {
-    let lab = Lab::first().await;
+    let lab = Lab::here().await;
     let namespace = lab.test.namespace("app").await.unwrap();
     let class = lab
         .class(&namespace, json!({ "quota": { "perNamespace": 1 } }))
@@ -252,7 +252,7 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_capability_answers_and_tells_what_became_stale() {
-    let lab = Lab::first().await;
+    let lab = Lab::here().await;
     let namespace = lab.test.namespace("grpc").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("grpc").await;

@@ -41,7 +41,7 @@ fn marked(claim: &kube::api::DynamicObject) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_removed_is_kept_and_comes_back() {
-    let lab = Lab::first().await;
+    let lab = Lab::here().await;
     let namespace = lab.test.namespace("kept").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "1s" })).await;
     let broker = lab.broker("kept").await;
@@ -157,7 +157,7 @@ async fn what_is_removed_is_kept_and_comes_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deleting_takes_a_second_act_and_its_time() {
-    let lab = Lab::first().await;
+    let lab = Lab::here().await;
     let namespace = lab.test.namespace("second").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "6s" })).await;
     let broker = lab.broker("second").await;
@@ -263,7 +263,7 @@ async fn deleting_takes_a_second_act_and_its_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again() {
-    let lab = Lab::first().await;
+    let lab = Lab::here().await;
     let namespace = lab.test.namespace("back").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "10m" })).await;
     let broker = lab.broker("back").await;
@@ -320,7 +320,7 @@ async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_class_may_say_that_its_data_go_by_themselves() {
-    let lab = Lab::first().await;
+    let lab = Lab::here().await;
     let namespace = lab.test.namespace("cache").await.unwrap();
     let class = lab
         .class(
@@ -342,7 +342,7 @@ async fn a_class_may_say_that_its_data_go_by_themselves() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_deletes_a_claim_by_mistake_not_even_with_its_namespace() {
-    let lab = Lab::first().await;
+    let lab = Lab::here().await;
     let namespace = lab.test.namespace("gone").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "1s" })).await;
     let broker = lab.broker("gone").await;
@@ -395,7 +395,7 @@ async fn nobody_deletes_a_claim_by_mistake_not_even_with_its_namespace() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_that_somebody_deleted_is_not_made_anew_empty() {
-    let lab = Lab::first().await;
+    let lab = Lab::here().await;
     let namespace = lab.test.namespace("lost").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("lost").await;

@@ -6,6 +6,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+/// Whether it is Crossplane 2.
+const IS_SECOND: bool = false;
+
 mod application;
 mod compositions;
 mod crash;

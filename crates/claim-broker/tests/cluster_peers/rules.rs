@@ -14,7 +14,7 @@ use crate::support::{Lab, binding, err, problem};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quota_lets_the_oldest_in_and_the_next_when_one_goes() {
-    let lab = Lab::first().await;
+    let lab = Lab::here().await;
     let namespace = lab.test.namespace("quota").await.unwrap();
     let class = lab
         .class(
@@ -58,7 +58,7 @@ async fn a_quota_lets_the_oldest_in_and_the_next_when_one_goes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_class_is_for_the_namespaces_that_it_selects() {
-    let lab = Lab::first().await;
+    let lab = Lab::here().await;
     let namespace = lab.test.namespace("allowed").await.unwrap();
     let class = lab
         .class(
@@ -101,7 +101,7 @@ async fn a_class_is_for_the_namespaces_that_it_selects() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them() {
-    let lab = Lab::first().await;
+    let lab = Lab::here().await;
     let namespace = lab.test.namespace("class").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("class").await;
@@ -184,7 +184,7 @@ async fn a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_change_is_refused_by_the_api_server_with_the_way_out() {
-    let lab = Lab::first().await;
+    let lab = Lab::here().await;
     let namespace = lab.test.namespace("fixed").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     lab.bind(&binding(&namespace, &class, "shop", "orders")).await;

@@ -1,17 +1,16 @@
-//! From the wish to the Secret, what goes wrong on the way, and what is kept: as with claims.
+//! From the wish to the Secret, and what goes wrong on the way, where both differ from claims.
 
 use anyhow::ensure;
-use idp_api::claim_binding::ClaimPhase;
-use idp_claim_broker::{data, kinds, reason};
+use idp_claim_broker::reason;
 use idp_testkit::eventually;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{Patch, PatchParams},
 };
 use serde_json::json;
 
-use crate::support::{Lab, binding, err, is_ready, problem};
+use crate::support::{Lab, binding, is_ready, problem};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_is_the_same_without_connection_secrets_of_crossplane() {
@@ -109,59 +108,6 @@ async fn errors_are_shown_with_their_cause() {
         .status
         .unwrap();
     assert!(!is_ready(&status));
-    drop(broker);
-    lab.clean(&namespace).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn data_outlive_mistakes() {
-    let lab = Lab::second().await;
-    let namespace = lab.test.namespace("xr-data").await.unwrap();
-    let class = lab.class(&namespace, json!({ "gracePeriod": "1s" })).await;
-    let broker = lab.broker("xr-data").await;
-    let wish = binding(&namespace, &class, "shop", "orders");
-    lab.bind(&wish).await;
-    lab.until_ready(&namespace, "shop-orders").await;
-    let first = lab.claims(&namespace).get("shop-orders").await.unwrap().uid();
-    assert!(
-        err(lab
-            .claims(&namespace)
-            .delete("shop-orders", &DeleteParams::default())
-            .await)
-        .contains("holds data")
-    );
-    lab.bindings(&namespace)
-        .delete("shop-orders", &DeleteParams::background())
-        .await
-        .unwrap();
-    eventually("the binding goes", || async {
-        ensure!(
-            lab.bindings(&namespace).get_opt("shop-orders").await?.is_none(),
-            "there"
-        );
-        Ok(())
-    })
-    .await;
-    lab.bind(&wish).await;
-    lab.until_ready(&namespace, "shop-orders").await;
-    assert_eq!(
-        lab.claims(&namespace).get("shop-orders").await.unwrap().uid(),
-        first
-    );
-    lab.patch_binding(&namespace, "shop-orders", json!({ "spec": { "released": true } }))
-        .await
-        .unwrap();
-    lab.until(&namespace, "shop-orders", "it is released", |status| {
-        status.tombstone.is_some()
-    })
-    .await;
-    data::delete(&lab.client(), &kinds::CLAIMS, &namespace, "shop-orders")
-        .await
-        .unwrap();
-    lab.until(&namespace, "shop-orders", "the data are deleted", |status| {
-        status.phase == Some(ClaimPhase::Deleted)
-    })
-    .await;
     drop(broker);
     lab.clean(&namespace).await;
 }

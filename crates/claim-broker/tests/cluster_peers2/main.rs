@@ -5,5 +5,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+/// Whether it is Crossplane 2.
+const IS_SECOND: bool = true;
+
+// The same for both generations.
+#[path = "../cluster_peers/application.rs"]
+mod application;
+#[path = "../cluster_peers/crash.rs"]
+mod crash;
+#[path = "../cluster_peers/data.rs"]
+mod data;
+#[path = "../cluster_peers/rules.rs"]
+mod rules;
+
 mod compositions;
 mod life;

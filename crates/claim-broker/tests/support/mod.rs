@@ -47,6 +47,15 @@ pub(crate) struct Lab {
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 impl Lab {
+    /// The generation that this target is for.
+    pub(crate) async fn here() -> Self {
+        if crate::IS_SECOND {
+            Self::second().await
+        } else {
+            Self::first().await
+        }
+    }
+
     /// Crossplane 1.20.
     pub(crate) async fn first() -> Self {
         let alone = ALONE.lock().await;

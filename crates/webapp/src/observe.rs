@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     capabilities::{Address, Answer, Capabilities, Section, sections},
     controller::WebApplicationController,
-    hosts::{complete_host, overlap},
+    hosts::{complete_host, is_everybodys, overlap},
     kinds::{BINDINGS, DEPLOYMENT, JOB, POD, SERVICE, VIRTUAL_SERVICE},
     observed::Observed,
     reservations::Reservations,
@@ -161,7 +161,8 @@ pub fn taken_hosts<'a>(
         if ObjectKey::of(other) == ObjectKey::of(app) {
             continue;
         }
-        for theirs in hosts(other, base_domain) {
+        // What nobody can have, nobody holds against others.
+        for theirs in hosts(other, base_domain).filter(|host| !is_everybodys(host, base_domain)) {
             for host in wanted.iter().filter(|host| overlap(host, &theirs)) {
                 let is_free = !own.contains(host);
                 if is_free && (held(other).contains(&theirs) || seniority(other) < seniority(app)) {
@@ -271,5 +272,8 @@ mod tests {
         assert!(taken(&old, "").is_empty());
         assert_eq!(taken(&old, "young")["*.shop.apps.test"], "young/young");
         assert!(taken(&young, "young").is_empty());
+        // Who names what is everybody's locks out nobody.
+        let greedy = app("greedy", "2026-01-01T00:00:00Z", "*.apps.test");
+        assert!(taken_hosts(&young, "apps.test", [&greedy], |_| BTreeSet::new()).is_empty());
     }
 }

@@ -249,7 +249,7 @@ fn impossible(host: &str) -> Vec<(&'static str, Value, &'static str, &'static st
         ),
         (
             "reserved",
-            json!({"routes": [{"host": "*.localhost"}]}),
+            json!({"routes": [{"host": "*.idp.localhost"}]}),
             "HostReserved",
             "spec.routes[0].host",
         ),

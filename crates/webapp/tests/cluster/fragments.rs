@@ -140,6 +140,17 @@ fn workload() -> Vec<Fragment> {
             ],
         ),
         fragment(
+            "grpc",
+            json!({
+                "ports": [{"name": "http", "port": 8080}, {"name": "grpc", "port": 9000, "protocol": "Grpc"}],
+                "health": {"readiness": {"grpc": {"port": "grpc", "service": "shop.v1.Shop"}}},
+            }),
+            vec![deployed(
+                "/spec/template/spec/containers/0/readinessProbe/grpc/service",
+                "shop.v1.Shop",
+            )],
+        ),
+        fragment(
             "env",
             json!({"env": [
                 {"name": "AAA_MODE", "value": "loud"},
@@ -179,6 +190,21 @@ fn routes(host: &str) -> Vec<Fragment> {
             vec![at("VirtualService", "/spec/http/0/redirect/redirectCode", 308)],
         ),
         fragment(
+            "encrypted",
+            json!({
+                "ports": [{"name": "http", "port": 8080}, {"name": "admin", "port": 8081}],
+                "routes": [{"host": host, "port": "admin", "tls": {"mode": "Secret", "secretName": "own"}}],
+            }),
+            vec![
+                at(
+                    "VirtualService",
+                    "/spec/http/0/route/0/destination/port/number",
+                    8081,
+                ),
+                at("Gateway", "/spec/servers/0/tls/credentialName", "own"),
+            ],
+        ),
+        fragment(
             "cors",
             json!({"routes": [{"host": host, "cors": {"allowOrigins": ["https://docs.example.com"], "allowMethods": ["GET"]}}]}),
             vec![at(
@@ -195,12 +221,19 @@ fn operations() -> Vec<Fragment> {
         fragment(
             "autoscaling",
             json!({"replicas": null, "autoscaling": {"minReplicas": 2, "maxReplicas": 5, "cpuPercent": 60,
-                "requestsPerSecond": 30, "custom": [{"name": "depth", "source": "External", "average": "1500m"}]}}),
-            vec![at("HorizontalPodAutoscaler", "/spec/maxReplicas", 5)],
+                "memoryPercent": 80, "scaleDownAfterSeconds": 120, "requestsPerSecond": 30, "custom": [{"name": "depth", "source": "External", "average": "1500m"}]}}),
+            vec![
+                at("HorizontalPodAutoscaler", "/spec/maxReplicas", 5),
+                at(
+                    "HorizontalPodAutoscaler",
+                    "/spec/behavior/scaleDown/stabilizationWindowSeconds",
+                    120,
+                ),
+            ],
         ),
         fragment(
             "inbound",
-            json!({"access": {"inbound": [{"application": "till", "namespace": "sales", "methods": ["GET"], "paths": ["/a/*"]}]}}),
+            json!({"access": {"inbound": [{"application": "till", "namespace": "sales", "methods": ["GET"], "paths": ["/a/*"], "ports": ["http"]}]}}),
             vec![],
         ),
         fragment(
@@ -228,10 +261,14 @@ fn operations() -> Vec<Fragment> {
         fragment(
             "jobs",
             json!({"jobs": [
-                {"name": "nightly", "schedule": "30 3 * * *", "timeZone": "Europe/Berlin", "command": ["/bin/report"]},
+                {"name": "nightly", "schedule": "30 3 * * *", "timeZone": "Europe/Berlin", "command": ["/bin/report"],
+                    "concurrency": "Replace"},
                 {"name": "by-hand", "command": ["/bin/fix"]},
             ]}),
-            vec![at("CronJob", "/spec/schedule", "30 3 * * *")],
+            vec![
+                at("CronJob", "/spec/schedule", "30 3 * * *"),
+                at("CronJob", "/spec/concurrencyPolicy", "Replace"),
+            ],
         ),
         fragment(
             "metrics",
@@ -240,7 +277,10 @@ fn operations() -> Vec<Fragment> {
         ),
         fragment(
             "objectives",
-            json!({"observability": {"objectives": [{"name": "up", "availability": {"percent": "99.9"}}]}}),
+            json!({"observability": {"objectives": [
+                {"name": "up", "availability": {"percent": "99.9"}},
+                {"name": "fast", "latency": {"percent": "95", "milliseconds": 250}, "windowDays": 7},
+            ]}}),
             vec![],
         ),
         fragment(
@@ -250,13 +290,16 @@ fn operations() -> Vec<Fragment> {
         ),
         fragment(
             "placement",
-            json!({"placement": {"spread": "Zones", "nodeSelector": {"type": "kwok"}, "tolerations": [
+            json!({"placement": {"spread": "Zones", "priorityClass": "system-cluster-critical", "nodeSelector": {"type": "kwok"}, "tolerations": [
                 {"key": "kwok.x-k8s.io/node"}, {"key": "example.com/dedicated", "value": "web", "effect": "NoSchedule"},
             ]}}),
-            vec![deployed(
-                "/spec/template/spec/topologySpreadConstraints/0/topologyKey",
-                "topology.kubernetes.io/zone",
-            )],
+            vec![
+                deployed(
+                    "/spec/template/spec/topologySpreadConstraints/0/topologyKey",
+                    "topology.kubernetes.io/zone",
+                ),
+                deployed("/spec/template/spec/priorityClassName", "system-cluster-critical"),
+            ],
         ),
         fragment(
             "patches",

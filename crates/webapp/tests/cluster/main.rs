@@ -10,5 +10,6 @@ mod golden_dry_run;
 mod lab;
 mod ownership;
 mod plan;
+mod platform_input;
 mod sample;
 mod scale;

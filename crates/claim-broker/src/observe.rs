@@ -7,6 +7,7 @@ use idp_api::{ClaimBinding, ClaimClassSpec, claim_binding::ClaimPhase, kinds::CL
 use idp_runtime::{ObjectKey, View};
 use jiff::Timestamp;
 use kube::ResourceExt;
+use serde_json::Value;
 
 use crate::{
     controller::ClaimBindingController,
@@ -56,11 +57,17 @@ pub fn labels(namespace: &str, view: &Caches) -> BTreeMap<String, String> {
 
 /// The claim of the binding's name, of whatever kind.
 pub fn claim(key: &ObjectKey, kinds: &Kinds, view: &Caches) -> Option<ClaimFacts> {
-    let mut found = kinds
-        .claims
-        .iter()
-        .filter_map(|kind| view.facts(*kind, &key.namespace, &key.name));
-    found.find_map(|facts| parse(&facts))
+    named(key, kinds, view).find_map(|facts| parse(&facts))
+}
+
+/// What is remembered of the claims of this name, of all kinds.
+fn named<'a>(
+    key: &'a ObjectKey,
+    kinds: &'a Kinds,
+    view: &'a Caches,
+) -> impl Iterator<Item = Arc<Value>> + 'a {
+    let kinds = kinds.claims.iter();
+    kinds.filter_map(move |kind| view.facts(*kind, &key.namespace, &key.name))
 }
 
 /// Every claim of a namespace.
@@ -152,11 +159,7 @@ pub fn bindings(namespace: &str, view: &Caches) -> Vec<ObjectKey> {
 
 /// Those of them without a claim, which may be for want of room in a quota.
 pub fn bindings_without_claim(namespace: &str, kinds: &Kinds, view: &Caches) -> Vec<ObjectKey> {
-    let has_claim = |key: &ObjectKey| {
-        let mut kinds = kinds.claims.iter();
-        kinds.any(|kind| view.facts(*kind, &key.namespace, &key.name).is_some())
-    };
     let mut bindings = bindings(namespace, view);
-    bindings.retain(|key| !has_claim(key));
+    bindings.retain(|key| named(key, kinds, view).next().is_none());
     bindings
 }

@@ -6,22 +6,18 @@ use idp_testkit::golden::{cases, folder};
 use idp_webapp::{kinds, render::render};
 use kube::{
     ResourceExt,
-    api::{Patch, PatchParams, PostParams, ValidationDirective},
+    api::{Patch, PostParams},
 };
 use serde_json::Value;
 
-use crate::lab::Lab;
+use crate::lab::{Lab, dry_run};
 
 /// The cases that the schema itself refuses.
 const REFUSED_BY_THE_SCHEMA: [&str; 1] = ["refused-canary"];
 
 /// What the API server refuses of these children, each with the name of its case.
 async fn refused(lab: &Lab, children: &[(String, Value)]) -> Vec<String> {
-    let params = PatchParams {
-        dry_run: true,
-        field_validation: Some(ValidationDirective::Strict),
-        ..PatchParams::apply("golden").force()
-    };
+    let params = dry_run();
     stream::iter(children)
         .map(|(case, child)| {
             let params = &params;

@@ -20,7 +20,7 @@ use idp_webapp::{
 };
 use kube::{
     Api, Client, Config, ResourceExt,
-    api::{DynamicObject, ListParams, PostParams, TypeMeta},
+    api::{DynamicObject, ListParams, PatchParams, PostParams, TypeMeta, ValidationDirective},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::Value;
@@ -86,6 +86,15 @@ async fn control(started: mpsc::Sender<Cluster>) {
                 std::process::exit(101);
             }
         }
+    }
+}
+
+/// To ask the API server what it would say, also of fields that it does not know.
+pub(crate) fn dry_run() -> PatchParams {
+    PatchParams {
+        dry_run: true,
+        field_validation: Some(ValidationDirective::Strict),
+        ..PatchParams::apply("dry-run").force()
     }
 }
 

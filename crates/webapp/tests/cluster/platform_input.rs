@@ -5,13 +5,13 @@ use idp_api::manifests::parse;
 use idp_testkit::root;
 use kube::{
     Api, Client, ResourceExt,
-    api::{DynamicObject, Patch, PatchParams},
+    api::{DynamicObject, Patch},
     core::GroupVersionKind,
     discovery::pinned_kind,
 };
 use serde_json::{Value, json};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, dry_run};
 
 const KINDS: [&str; 4] = [
     "Environment",
@@ -30,16 +30,12 @@ fn shipped(file: &str) -> Vec<Value> {
 }
 
 /// What the API server would say.
-async fn dry_run(client: &Client, object: &Value) -> kube::Result<DynamicObject> {
+async fn tried(client: &Client, object: &Value) -> kube::Result<DynamicObject> {
     let object: DynamicObject = serde_json::from_value(object.clone()).unwrap();
     let kind = GroupVersionKind::try_from(object.types.as_ref().unwrap()).unwrap();
     let (resource, _) = pinned_kind(client, &kind).await?;
     Api::all_with(client.clone(), &resource)
-        .patch(
-            &object.name_any(),
-            &PatchParams::apply("tests").force().dry_run(),
-            &Patch::Apply(&object),
-        )
+        .patch(&object.name_any(), &dry_run(), &Patch::Apply(&object))
         .await
 }
 
@@ -55,7 +51,7 @@ async fn what_ships_is_accepted() {
             format!("secrets/cert-manager/{environment}/policies.yaml"),
         ] {
             for object in shipped(&file) {
-                let answer = dry_run(&lab.client, &object).await;
+                let answer = tried(&lab.client, &object).await;
                 answer.unwrap_or_else(|error| panic!("{file}: {}: {error}", object["metadata"]["name"]));
             }
         }
@@ -156,7 +152,7 @@ async fn what_cannot_work_is_refused_with_what_to_write() {
             .split('.')
             .fold(&mut object, |place, member| &mut place[member]);
         *place = value;
-        let said = match dry_run(&lab.client, &object).await {
+        let said = match tried(&lab.client, &object).await {
             Ok(_) => panic!("{path} of {file} is accepted"),
             Err(error) => error.to_string(),
         };

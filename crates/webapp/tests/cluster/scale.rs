@@ -10,13 +10,14 @@ use crate::{fragments::base, lab::Lab};
 async fn an_application_is_scaled_like_a_deployment() {
     let lab = Lab::new("scale").await;
     lab.create(&base(&lab.ns, "shop")).await;
-    lab.ready("shop").await;
-    let wanted = json!({ "spec": { "replicas": 2 } });
+    let before = lab.ready("shop").await;
+    assert_eq!(before.spec.replicas, Some(2));
+    let wanted = json!({ "spec": { "replicas": 3 } });
     lab.apps()
         .patch_scale("shop", &PatchParams::default(), &Patch::Merge(&wanted))
         .await
         .unwrap();
-    eventually("both pods are counted", || async {
+    eventually("all three pods are counted", || async {
         let scale = lab
             .apps()
             .get_scale("shop")
@@ -27,13 +28,13 @@ async fn an_application_is_scaled_like_a_deployment() {
             .selector
             .as_deref()
             .is_some_and(|selector| selector.contains("shop"));
-        if status.replicas == 2 && selects {
+        if status.replicas == 3 && selects {
             Ok(())
         } else {
             Err(format!("{status:?}"))
         }
     })
     .await;
-    assert_eq!(lab.get("shop").await.spec.replicas, Some(2));
+    assert_eq!(lab.get("shop").await.spec.replicas, Some(3));
     lab.end().await;
 }

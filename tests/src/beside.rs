@@ -4,9 +4,15 @@ use std::{
     collections::BTreeMap,
     future::pending,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    sync::{OnceLock, mpsc},
+    sync::{Arc, OnceLock, mpsc},
 };
 
+use idp_claim_broker::{
+    capability::ClaimCapability,
+    classes::ClaimClassController,
+    controller::{ClaimBindingController, NAME as BROKER},
+    kinds::Kinds,
+};
 use idp_cluster::Cluster;
 use idp_runtime::{LeaseLost, Options, Process, grpc::GrpcArgs};
 use idp_testkit::{NAMESPACE, TestCluster};
@@ -26,6 +32,9 @@ pub enum Beside {
     SecretsBridge,
     /// The certificate policy controller, with the local issuers and policies of the repository.
     CertificatePolicy,
+    /// All of the platform's controllers, with everything that `up` installs for the local Environment: stores, issuers,
+    /// policies, classes and admission policies.
+    Platform,
     /// Nothing yet: each of these capabilities has an address, at which a test may serve it.
     Nothing(&'static [&'static str]),
 }
@@ -52,10 +61,21 @@ impl Beside {
         RUNNING.get_or_init(start).clone()
     }
 
+    /// Whether the controller of this capability runs.
+    fn runs(self, capability: &str) -> bool {
+        match self {
+            Self::SecretsBridge => capability == "secrets",
+            Self::CertificatePolicy => capability == "certificates",
+            Self::Platform => true,
+            Self::Nothing(_) => false,
+        }
+    }
+
     fn addresses(self) -> BTreeMap<&'static str, SocketAddr> {
-        let names = match self {
+        let names: &[&'static str] = match self {
             Self::SecretsBridge => &["secrets"],
             Self::CertificatePolicy => &["certificates"],
+            Self::Platform => &["secrets", "certificates", "claims"],
             Self::Nothing(names) => names,
         };
         names.iter().map(|name| (*name, free_address())).collect()
@@ -64,6 +84,9 @@ impl Beside {
     async fn control(self, started: mpsc::Sender<Running>) {
         let test = TestCluster::peers().await.unwrap();
         secret_store(&test).await;
+        if let Self::Platform = self {
+            apply(&test, &PLATFORM).await;
+        }
         let addresses = self.addresses();
         let fixed = addresses
             .iter()
@@ -90,17 +113,14 @@ impl Beside {
             process
         });
         let bridge = async {
-            if let Self::SecretsBridge = self {
+            if self.runs("secrets") {
                 let name = idp_secrets_bridge::controller::NAME;
                 forever(&test, name, addresses["secrets"], idp_secrets_bridge::process).await;
             }
         };
         let policy = async {
-            if let Self::CertificatePolicy = self {
-                let manifests = manifests("secrets/cert-manager/local");
-                idp_cluster::apply_manifests(&test.client, &manifests)
-                    .await
-                    .unwrap();
+            if self.runs("certificates") {
+                apply(&test, &["secrets/cert-manager/local"]).await;
                 let name = idp_certificate_policy::binding::NAME;
                 forever(
                     &test,
@@ -111,7 +131,17 @@ impl Beside {
                 .await;
             }
         };
-        tokio::join!(Box::pin(webapp), Box::pin(bridge), Box::pin(policy));
+        let broker = async {
+            if self.runs("claims") {
+                forever(&test, BROKER, addresses["claims"], || broker(&test.client)).await;
+            }
+        };
+        tokio::join!(
+            Box::pin(webapp),
+            Box::pin(bridge),
+            Box::pin(policy),
+            Box::pin(broker)
+        );
     }
 }
 
@@ -120,27 +150,66 @@ pub(crate) fn server_name(capability: &str) -> String {
     match capability {
         "secrets" => idp_secrets_bridge::controller::NAME.to_owned(),
         "certificates" => idp_certificate_policy::binding::NAME.to_owned(),
+        "claims" => BROKER.to_owned(),
         other => format!("idp-{other}"),
     }
 }
 
 /// Makes the store that the local Environment names, as the repository has it.
 pub(crate) async fn secret_store(test: &TestCluster) {
-    let file = idp_testkit::root().join("secrets/external-secrets/local.yaml");
-    let manifest = idp_cluster::Manifest {
-        text: std::fs::read_to_string(&file).unwrap(),
-        source: file.display().to_string(),
-    };
-    idp_cluster::apply_manifests(&test.client, &[manifest])
-        .await
-        .unwrap();
+    apply(test, &["secrets/external-secrets/local.yaml"]).await;
 }
 
-/// The manifests of a folder of the repository.
-fn manifests(folder: &str) -> Vec<idp_cluster::Manifest> {
-    let files = std::fs::read_dir(idp_testkit::root().join(folder)).unwrap();
-    let files = files.map(|file| file.unwrap().path());
+/// What [`Beside::Platform`] installs, besides the store and the issuers: folders of the repository, in the order of need.
+const PLATFORM: [&str; 4] = [
+    "platform/compositions/crossplane-1/definitions",
+    "infrastructure/crossplane/compositions/crossplane-1/local",
+    "platform/claim-classes/crossplane-1/local.yaml",
+    "platform/admission",
+];
+
+/// The claim broker, with the kinds that it has by default.
+fn broker(client: &Client) -> Process {
+    let kinds = Arc::new(Kinds::with(&[], &[], &[]));
+    let mut process = Process::new(BROKER);
+    process.controller(ClaimClassController {
+        client: client.clone(),
+        kinds: kinds.clone(),
+    });
+    let view = process.controller(ClaimBindingController {
+        client: client.clone(),
+        kinds: kinds.clone(),
+    });
+    process.serve(
+        idp_rpc::capability::service(ClaimCapability { view, kinds }),
+        idp_rpc::capability::CALLERS,
+        idp_rpc::DESCRIPTORS,
+    );
+    process
+}
+
+/// Applies files, or all of folders, of the repository.
+async fn apply(test: &TestCluster, paths: &[&str]) {
+    for path in paths {
+        idp_cluster::apply_manifests(&test.client, &manifests(path))
+            .await
+            .unwrap();
+    }
+}
+
+/// The manifests of a file or a folder of the repository.
+fn manifests(path: &str) -> Vec<idp_cluster::Manifest> {
+    let path = idp_testkit::root().join(path);
+    let mut files = vec![path.clone()];
+    if path.is_dir() {
+        files = std::fs::read_dir(path)
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .collect();
+        files.sort();
+    }
     files
+        .into_iter()
         .map(|file| idp_cluster::Manifest {
             text: std::fs::read_to_string(&file).unwrap(),
             source: file.display().to_string(),

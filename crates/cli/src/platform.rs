@@ -55,6 +55,13 @@ const PARTS: &[Part] = &[
     },
 ];
 
+/// What people may do.
+const ACCESS: &[File] = manifests![
+    "platform/access/operators.yaml",
+    "platform/access/readers.yaml",
+    "platform/access/tenants.yaml",
+];
+
 /// What belongs to the local Environment.
 const LOCAL: &[File] = manifests!["platform/environments/local.yaml"];
 /// The store that the local Environment names.
@@ -109,6 +116,7 @@ pub(crate) fn manifests(addons: &[Addon]) -> Result<Vec<Manifest>> {
     let has = |addon: Addon| addons.contains(&addon);
     let crossplane = |generation| has(Addon::Crossplane { generation });
     let local = [
+        (true, ACCESS),
         (true, LOCAL),
         (has(Addon::LocalStack) && has(Addon::ExternalSecrets), LOCAL_STORE),
         (has(Addon::CertManager), LOCAL_CERTIFICATES),

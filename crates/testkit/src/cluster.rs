@@ -230,13 +230,15 @@ impl TestCluster {
     }
 }
 
-/// The platform's own manifests, as they lie in the repository: definitions, roles and the local Environment.
+/// The platform's own manifests, as they lie in the repository: definitions, rights of controllers and of people, and the local
+/// Environment.
 ///
 /// # Errors
 /// When a file cannot be read.
 pub fn platform_manifests() -> Result<Vec<Manifest>> {
     let mut files = vec![root().join("platform/environments/local.yaml")];
     files.extend(entries(&root().join("platform/crds"))?);
+    files.extend(entries(&root().join("platform/access"))?);
     for operator in entries(&root().join("platform/operators"))? {
         files.extend(entries(&operator)?);
     }

@@ -22,9 +22,10 @@ enum Shared {
 
 /// What the tests that use a cluster share: folder of the package, target, and what. Those of the cluster that is in use
 /// longest come first, then those that take longest, so that none of them is left over at the end.
-const USES: [(&str, &str, &[Shared]); 13] = [
+const USES: [(&str, &str, &[Shared]); 14] = [
     ("claim-broker", "cluster_peers", &[Shared::Peers]),
     ("certificate-policy", "cluster_peers", &[Shared::Peers]),
+    ("tests", "cluster_attacks", &[Shared::Peers]),
     ("tests", "cluster_capabilities", &[Shared::Peers]),
     ("tests", "cluster_secrets", &[Shared::Peers]),
     ("tests", "cluster_certificates", &[Shared::Peers]),

@@ -1,0 +1,1 @@
+//! An old pod never reads a new configuration file.

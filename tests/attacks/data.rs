@@ -1,0 +1,1 @@
+//! Data outlive mistakes until their grace period ends.

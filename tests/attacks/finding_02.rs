@@ -1,0 +1,1 @@
+//! Objects that only claim to be another resource's children are nobody's.

@@ -1,0 +1,1 @@
+//! An application runs where the Environment lets it, and preempts nobody.

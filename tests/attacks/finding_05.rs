@@ -1,0 +1,1 @@
+//! Only what a claim itself says decides about its data.

@@ -1,0 +1,1 @@
+//! The built-in capabilities are reached through their own sections alone.

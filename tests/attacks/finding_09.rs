@@ -1,0 +1,1 @@
+//! External Secrets reads and writes only what is the tenant's.

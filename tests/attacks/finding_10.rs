@@ -1,0 +1,1 @@
+//! What a tenant can make, and how often, has bounds.

@@ -1,0 +1,1 @@
+//! What the API server accepts is read, and what is shown controls no terminal.

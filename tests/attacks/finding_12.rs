@@ -1,0 +1,1 @@
+//! A patch is no way around what the platform promises.

@@ -1,0 +1,1 @@
+//! A template of a secret reads nothing but the secret itself.

@@ -24,6 +24,16 @@ pub(crate) struct GoModule {
     pub(crate) kubernetes_version: bool,
     /// Folders of the main package's module whose YAML files are kept beside the program.
     pub(crate) assets: &'static [&'static str],
+    /// A dependency of which some files are replaced: by those of `files` below `upstream/`.
+    pub(crate) upstream: Option<Upstream>,
+}
+
+/// A published module that is built from a copy, which `go.mod` names by `replace … => ./upstream`.
+pub(crate) struct Upstream {
+    pub(crate) module: &'static str,
+    pub(crate) version: &'static str,
+    /// What of it is copied, besides its `go.mod`.
+    pub(crate) folders: &'static [&'static str],
 }
 
 impl GoModule {
@@ -67,8 +77,13 @@ impl GoModule {
         let output = work.path().join("out");
         fs::create_dir_all(&sources)?;
         fs::create_dir_all(&output)?;
+        if let Some(upstream) = &self.upstream {
+            upstream.copy(&sources.join("upstream")).await?;
+        }
         for (name, content) in self.files {
-            fs::write(sources.join(name), content)?;
+            let file = sources.join(name);
+            fs::create_dir_all(file.parent().unwrap_or(&sources))?;
+            fs::write(file, content)?;
         }
         let mut build = go(&sources);
         build.args(["build", "-trimpath", "-ldflags", &self.linker_flags(), "-o"]);
@@ -125,6 +140,34 @@ impl GoModule {
         hash.update(self.linker_flags());
         hex(&hash.finalize())[..12].to_owned()
     }
+}
+
+impl Upstream {
+    async fn copy(&self, to: &Path) -> Result<()> {
+        let from = download_module(self.module, self.version).await?;
+        fs::create_dir_all(to)?;
+        fs::write(to.join("go.mod"), fs::read(from.join("go.mod"))?)?;
+        for folder in self.folders {
+            copy_go_files(&from.join(folder), &to.join(folder))
+                .with_context(|| format!("copying {folder} of {}", self.module))?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is compiled or embedded. By content: files of the module cache cannot be written, nor would copies.
+fn copy_go_files(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let copy = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copy_go_files(&path, &copy)?;
+        } else if !path.to_string_lossy().ends_with("_test.go") {
+            fs::write(copy, fs::read(&path)?)?;
+        }
+    }
+    Ok(())
 }
 
 /// Lower-case hexadecimal.
@@ -223,13 +266,21 @@ pub(crate) async fn download_module(module: &str, version: &str) -> Result<PathB
 
 #[cfg(test)]
 mod tests {
-    use crate::gomodules::{EMBEDDED, KUBERNETES, KWOK, PAUSE};
+    use crate::gomodules::{EMBEDDED, EXTERNAL_SECRETS, KUBERNETES, KWOK, PAUSE};
 
     #[test]
     fn the_version_told_is_the_version_built() {
         let (_, go_mod) = EMBEDDED.files[0];
         assert!(go_mod.contains(&format!("k8s.io/kubernetes v{KUBERNETES}")));
         assert!(EMBEDDED.linker_flags().contains("gitMinor=36"));
+    }
+
+    #[test]
+    fn the_copy_is_of_the_release_that_is_required() {
+        let (_, go_mod) = EXTERNAL_SECRETS.files[0];
+        let upstream = EXTERNAL_SECRETS.upstream.as_ref().unwrap();
+        assert!(go_mod.contains(&format!("{} {}", upstream.module, upstream.version)));
+        assert!(go_mod.contains(&format!("replace {} => ./upstream", upstream.module)));
     }
 
     #[test]

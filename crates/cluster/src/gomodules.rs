@@ -1,9 +1,12 @@
 //! The Go programs that clusters are made of. Their modules are carried inside this crate.
 
-use crate::gobuild::GoModule;
+use crate::gobuild::{GoModule, Upstream};
 
 /// The Kubernetes release that `infrastructure/embedded/kubernetes/go.mod` requires.
 pub(crate) const KUBERNETES: &str = "1.36.3";
+
+/// The release of External Secrets that `infrastructure/embedded/external-secrets/go.mod` requires.
+const EXTERNAL_SECRETS_VERSION: &str = "v0.20.4";
 
 macro_rules! source {
     ($module:literal, $file:literal) => {
@@ -25,6 +28,7 @@ pub(crate) const EMBEDDED: GoModule = GoModule {
     package: ".",
     kubernetes_version: true,
     assets: &[],
+    upstream: None,
 };
 
 /// Fake nodes, with the stages that make their pods run and their Jobs complete.
@@ -38,6 +42,7 @@ pub(crate) const KWOK: GoModule = GoModule {
         "kustomize/stage/node/heartbeat-with-lease",
         "kustomize/stage/pod/fast",
     ],
+    upstream: None,
 };
 
 /// The only process of a pod's sandbox image.
@@ -47,6 +52,7 @@ pub(crate) const PAUSE: GoModule = GoModule {
     package: ".",
     kubernetes_version: false,
     assets: &[],
+    upstream: None,
 };
 
 /// Secrets from external stores into Secrets.
@@ -55,10 +61,19 @@ pub(crate) const EXTERNAL_SECRETS: GoModule = GoModule {
     files: &[
         source!("external-secrets", "go.mod"),
         source!("external-secrets", "go.sum"),
+        source!("external-secrets", "main.go"),
+        source!("external-secrets", "upstream/pkg/provider/register/register.go"),
+        source!("external-secrets", "upstream/pkg/generator/register/register.go"),
     ],
-    package: "github.com/external-secrets/external-secrets",
+    package: ".",
     kubernetes_version: false,
     assets: &[],
+    // Its reconcilers import every provider and every generator by two packages, which only a copy can replace.
+    upstream: Some(Upstream {
+        module: "github.com/external-secrets/external-secrets",
+        version: EXTERNAL_SECRETS_VERSION,
+        folders: &["apis", "cmd", "pkg"],
+    }),
 };
 
 /// Certificates, by CA and self-signed issuers.
@@ -72,6 +87,7 @@ pub(crate) const CERT_MANAGER: GoModule = GoModule {
     package: ".",
     kubernetes_version: false,
     assets: &[],
+    upstream: None,
 };
 
 /// Claims of infrastructure.
@@ -81,6 +97,7 @@ pub(crate) const CROSSPLANE: GoModule = GoModule {
     package: "github.com/crossplane/crossplane/cmd/crossplane",
     kubernetes_version: false,
     assets: &[],
+    upstream: None,
 };
 
 /// Its second generation, with namespaced composite resources.
@@ -90,6 +107,7 @@ pub(crate) const CROSSPLANE2: GoModule = GoModule {
     package: "github.com/crossplane/crossplane/v2/cmd/crossplane",
     kubernetes_version: false,
     assets: &[],
+    upstream: None,
 };
 
 /// The composition function that both generations of Crossplane get.
@@ -105,6 +123,7 @@ pub(crate) const FUNCTION: GoModule = GoModule {
     package: ".",
     kubernetes_version: false,
     assets: &[],
+    upstream: None,
 };
 
 /// Charts into manifests.
@@ -114,4 +133,5 @@ pub(crate) const HELM: GoModule = GoModule {
     package: "helm.sh/helm/v3/cmd/helm",
     kubernetes_version: false,
     assets: &[],
+    upstream: None,
 };

@@ -113,3 +113,34 @@ async fn a_tenant_creates_applications_but_no_binding() {
     tenant.granted(BINDING, binding).await.unwrap();
     tenant.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_of_a_tenant_preempts_nobody() {
+    const POD: Kind = Kind::namespaced("", "v1", "Pod", "pods");
+    let tenant = Tenant::new("roles-pods").await;
+    let pod = |name: &str, class: Option<&str>| {
+        let mut pod = json!({
+            "metadata": { "name": name },
+            "spec": {
+                "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } },
+                "containers": [{
+                    "name": "web", "image": "a:1",
+                    "securityContext": { "allowPrivilegeEscalation": false, "capabilities": { "drop": ["ALL"] } },
+                }],
+            },
+        });
+        if let Some(class) = class {
+            pod["spec"]["priorityClassName"] = class.into();
+        }
+        pod
+    };
+    for class in ["system-node-critical", "system-cluster-critical"] {
+        let refused = tenant.make(POD, pod("critical", Some(class))).await.unwrap_err();
+        assert!(
+            refused.to_string().contains("is for Kubernetes itself"),
+            "{refused}"
+        );
+    }
+    tenant.make(POD, pod("ordinary", None)).await.unwrap();
+    tenant.end().await;
+}

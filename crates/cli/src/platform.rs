@@ -55,8 +55,9 @@ const PARTS: &[Part] = &[
     },
 ];
 
-/// What people may do.
+/// What people may do, and what nobody may.
 const ACCESS: &[File] = manifests![
+    "platform/admission/pods.yaml",
     "platform/access/operators.yaml",
     "platform/access/readers.yaml",
     "platform/access/tenants.yaml",

@@ -85,14 +85,15 @@ pub fn certificate(object: &DynamicObject) -> Value {
             .find(|condition| condition["type"] == type_)
     };
     let text = |value: &Value| value.as_str().map(str::to_owned);
+    let (owner, owner_uid) = owner(object).unzip();
     let mut facts = CertificateFacts {
         uid: object.uid().unwrap_or_default(),
         created: object
             .creation_timestamp()
             .map(|time| time.0.to_string())
             .unwrap_or_default(),
-        owner: object.annotations().get(labels::OWNER).cloned(),
-        owner_uid: object.labels().get(labels::OWNER_UID).cloned(),
+        owner,
+        owner_uid,
         ready: condition("Ready").is_some_and(|ready| {
             ready["status"] == "True" && ready["observedGeneration"].as_i64() >= object.metadata.generation
         }),
@@ -119,6 +120,29 @@ pub fn certificate(object: &DynamicObject) -> Value {
         Err(error) => facts.flaw = Some(Flaw::new("RequestMalformed", error.to_string())),
     }
     json!(facts)
+}
+
+/// The binding that a Certificate belongs to, as `namespace/name`, and its UID: by owner reference beside the binding,
+/// by our labels elsewhere.
+fn owner(object: &DynamicObject) -> Option<(String, String)> {
+    let references = object.owner_references().iter();
+    let mut controllers = references.filter(|owner| owner.controller == Some(true));
+    if let Some(owner) = controllers.next() {
+        let is_binding = owner.kind == kinds::CERTIFICATE_BINDING.kind
+            && owner.api_version == kinds::CERTIFICATE_BINDING.api_version();
+        let name = format!("{}/{}", object.namespace().unwrap_or_default(), owner.name);
+        return is_binding.then(|| (name, owner.uid.clone()));
+    }
+    if object.labels().get(labels::MANAGED_BY).map(String::as_str) != Some(crate::binding::NAME) {
+        return None;
+    }
+    let owner = object.annotations().get(labels::OWNER)?;
+    Some((owner.clone(), object.labels().get(labels::OWNER_UID)?.clone()))
+}
+
+/// Facts of a CertificateBinding: what proves that a Certificate is one of its.
+pub fn binding(object: &DynamicObject) -> Value {
+    json!([object.uid(), object.data["spec"]["secretNamespace"]])
 }
 
 /// Facts of a CertificateRequest.

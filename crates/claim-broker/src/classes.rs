@@ -155,7 +155,7 @@ impl ClaimClassController {
         let target = ObjectKey::new("", class);
         let of_kind = |kind: &Kind| {
             let kind = *kind;
-            let found = view.facts_of(kind, &target).into_iter();
+            let found = view.facts_about(kind, &target).into_iter();
             found.filter_map(move |(key, facts)| {
                 let claim: ClaimFacts = facts::parse(&facts)?;
                 Some(Held {

@@ -50,7 +50,7 @@ impl Reconcile for ClaimBindingController {
             .kinds
             .claims
             .iter()
-            .map(|kind| Watch::children(*kind).facts(facts::claim));
+            .map(|kind| Watch::children(*kind).outlive().facts(facts::claim));
         let looked_at = |label: &'static str| {
             move |kind: &Kind| {
                 let watch = Watch::related(*kind, Targets::Named(facts::binding_of), label);

@@ -159,15 +159,16 @@ pub fn resource(object: &DynamicObject) -> Value {
 }
 
 /// The binding that a composite or composed resource concerns: that of its claim, which has the binding's name, or of
-/// the composite resource in the same namespace.
+/// the composite resource in the same namespace. What is in a namespace concerns none of another, whatever its labels
+/// say: there anybody may have written them.
 pub fn binding_of(object: &DynamicObject) -> Option<ObjectKey> {
     let label = |key| marks::label(&object.metadata, key);
+    let own = object.metadata.namespace.as_deref();
     match (label(CLAIM_NAMESPACE), label(CLAIM_NAME)) {
-        (Some(namespace), Some(name)) => Some(ObjectKey::new(namespace, name)),
-        _ => Some(ObjectKey::new(
-            object.metadata.namespace.as_deref()?,
-            label(COMPOSITE)?,
-        )),
+        (Some(namespace), Some(name)) => own
+            .is_none_or(|own| own == namespace)
+            .then(|| ObjectKey::new(namespace, name)),
+        _ => Some(ObjectKey::new(own?, label(COMPOSITE)?)),
     }
 }
 
@@ -235,6 +236,11 @@ mod tests {
         assert_eq!(binding_of(&v2), Some(ObjectKey::new("team", "orders")));
         let other = object(json!({ "apiVersion": "a/v1", "kind": "A", "metadata": { "name": "x" } }));
         assert_eq!(binding_of(&other), None);
+        let forged = object(
+            json!({ "apiVersion": "a/v1", "kind": "A", "metadata": { "name": "x", "namespace": "evil",
+            "labels": { COMPOSITE: "orders", CLAIM_NAME: "orders", CLAIM_NAMESPACE: "team" } } }),
+        );
+        assert_eq!(binding_of(&forged), None);
     }
 
     #[test]

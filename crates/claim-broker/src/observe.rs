@@ -85,7 +85,7 @@ pub fn claims<'a>(
 }
 
 fn resources(key: &ObjectKey, kinds: &Kinds, view: &Caches) -> Vec<ResourceFacts> {
-    let found = kinds.looked_at().flat_map(|kind| view.facts_of(kind, key));
+    let found = kinds.looked_at().flat_map(|kind| view.facts_about(kind, key));
     let mut resources: Vec<ResourceFacts> = found.filter_map(|(_, facts)| parse(&facts)).collect();
     resources.sort_by(|one, other| (&one.kind, &one.name).cmp(&(&other.kind, &other.name)));
     resources

@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use futures::{StreamExt, stream};
 use idp_core::{Applied, AppliedChild, Child, Kind, Plan, Prepared, Problem, Step};
+use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     caches::Caches,
     drift,
     identity::Identity,
-    reconcile::ObjectKey,
+    reconcile::{ObjectKey, Reconcile},
     record::{PlanHash, Record, Verdict},
     refusal::{self, Refusal},
     write::name_taken,
@@ -30,9 +31,26 @@ const PATHS: usize = 10;
 pub(crate) struct Parent {
     pub(crate) key: ObjectKey,
     pub(crate) uid: String,
+    /// Namespaces besides its own in which its children are planned.
+    pub(crate) elsewhere: Vec<String>,
 }
 
 impl Parent {
+    pub(crate) fn of<R: Reconcile>(resource: &R::Resource) -> Self {
+        Self {
+            key: ObjectKey::of(resource),
+            uid: resource.uid().unwrap_or_default(),
+            elsewhere: R::elsewhere(resource),
+        }
+    }
+
+    /// Whether its children may be in this namespace. Those of a resource of the whole cluster may be anywhere.
+    pub(crate) fn plans_in(&self, namespace: &str) -> bool {
+        self.key.namespace.is_empty()
+            || self.key.namespace == namespace
+            || self.elsewhere.iter().any(|other| other == namespace)
+    }
+
     /// Whether an owner reference cannot reach from an object of this namespace: one in a namespace owns only there.
     pub(crate) fn cannot_own(&self, namespace: Option<&str>) -> bool {
         !self.key.namespace.is_empty() && namespace != Some(&self.key.namespace)
@@ -174,7 +192,7 @@ impl Applier {
                     let child = write
                         .cache
                         .get(&write.key)
-                        .filter(|record| record.belongs_to(parent));
+                        .filter(|record| record.belongs_to(&write.key, parent));
                     Satisfied {
                         child: child.map(|record| applied_child(write.kind(), &write.key, &record, None)),
                         ..Satisfied::refused(refusal.elsewhere(parent, &write.key))
@@ -194,6 +212,9 @@ impl Applier {
             );
             return Need::Refused(Refusal::Lasting(Problem::error("KindNotWatched", message)));
         };
+        if let Some(refusal) = unprovable(cache, parent, &child) {
+            return Need::Refused(refusal);
+        }
         if let Step::Hold { because } = &child.step {
             return Need::Nothing(self.existing_child(parent, &child, because), None);
         }
@@ -207,9 +228,15 @@ impl Applier {
         }
         let existing = match &record {
             None => Existing::Nothing,
-            Some(record) if !record.belongs_to(parent) => {
+            Some(record) if !record.belongs_to(&key, parent) => {
                 // Whose it is may let it go, which wakes others.
-                return Need::Refused(Refusal::Unwatched(name_taken(child.kind, &key, record, &[])));
+                return Need::Refused(Refusal::Unwatched(name_taken(
+                    child.kind,
+                    &key,
+                    record,
+                    parent,
+                    &[],
+                )));
             }
             Some(record) if record.deleting => {
                 // Its deletion is an event, and then it is created anew.
@@ -267,7 +294,7 @@ impl Applier {
         let key = key_of(child);
         let record = self.caches.children(child.kind)?.get(&key)?;
         record
-            .belongs_to(parent)
+            .belongs_to(&key, parent)
             .then(|| applied_child(child.kind, &key, &record, Some(held)))
     }
 }
@@ -331,6 +358,23 @@ fn handover(child: &Child, record: &Record) -> Option<Value> {
         }
     }
     any.then_some(fields)
+}
+
+/// A child that could not be told from a stranger's once it is written. Only a controller that contradicts itself plans
+/// one.
+fn unprovable(cache: &Cache, parent: &Parent, child: &Child) -> Option<Refusal> {
+    let namespace = child.namespace.as_deref();
+    let is_elsewhere = parent.cannot_own(namespace);
+    let proven = match (is_elsewhere, child.detached) {
+        (false, false) => true,
+        (false, true) => cache.watch.outlive,
+        (true, _) => cache.watch.elsewhere && namespace.is_some_and(|namespace| parent.plans_in(namespace)),
+    };
+    let message = format!(
+        "the controller plans {} {} where it would not find it again",
+        child.kind, child.name
+    );
+    (!proven).then(|| Refusal::Lasting(Problem::error("KindNotWatched", message)))
 }
 
 fn unserved(cache: &Cache) -> Option<Refusal> {

@@ -33,6 +33,8 @@ pub(crate) enum Serving {
 pub(crate) enum Wake {
     /// One resource.
     One(ObjectKey),
+    /// One resource, if it has this UID: an object of another namespace names it.
+    Owner(ObjectKey, String),
     /// Every resource.
     All,
 }
@@ -315,8 +317,14 @@ impl Cache {
         let mut wakes: Vec<Wake> = [old, new]
             .into_iter()
             .flatten()
-            .filter_map(|record| record.target.clone())
-            .map(Wake::One)
+            .filter_map(|record| {
+                let target = record.target.clone()?;
+                let owner = record.owner.as_ref().filter(|_| self.is_owned());
+                match owner.filter(|_| target.namespace != key.namespace) {
+                    Some(owner) => Some(Wake::Owner(target, owner.uid.clone())),
+                    None => Some(Wake::One(target)),
+                }
+            })
             .collect();
         wakes.dedup();
         wakes

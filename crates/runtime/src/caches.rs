@@ -51,7 +51,7 @@ impl Caches {
             .flat_map(|cache| {
                 let found = cache.of_target(&parent.key).into_iter();
                 found
-                    .filter(|(_, record)| record.belongs_to(parent))
+                    .filter(|(key, record)| record.belongs_to(key, parent))
                     .map(|(key, record)| (cache.clone(), key, record))
             })
             .collect()

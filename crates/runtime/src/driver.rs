@@ -153,10 +153,7 @@ impl<R: Reconcile> Driver<R> {
         resource: &R::Resource,
         plan: Result<Plan<Prepared>, Vec<idp_core::Problem>>,
     ) -> (Option<Outcome>, Retry) {
-        let parent = Parent {
-            key: key.clone(),
-            uid: resource.uid().unwrap_or_default(),
-        };
+        let parent = Parent::of::<R>(resource);
         match plan {
             Ok(plan) => {
                 let progress = self.applier.apply(&parent, plan).await;
@@ -182,10 +179,7 @@ impl<R: Reconcile> Driver<R> {
             // Owner references do the rest.
             return Ok(Retry::No);
         }
-        let parent = Parent {
-            key: key.clone(),
-            uid: resource.uid().unwrap_or_default(),
-        };
+        let parent = Parent::of::<R>(resource);
         if !self.applier.release(&parent).await {
             // Each deletion is an event.
             return Ok(Retry::Look);
@@ -275,6 +269,12 @@ impl<R: Reconcile> Driver<R> {
             match wake {
                 Wake::One(key) => {
                     if self.view.resources.contains(&key) {
+                        self.queue.add(key);
+                    }
+                }
+                Wake::Owner(key, uid) => {
+                    let known = self.view.resources.get(&key).and_then(|known| known.uid());
+                    if known == Some(uid) {
                         self.queue.add(key);
                     }
                 }

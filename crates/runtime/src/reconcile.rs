@@ -44,6 +44,13 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     /// The status that the resource holds now.
     fn current_status(resource: &Self::Resource) -> Option<&Self::Status>;
 
+    /// Namespaces besides its own in which children of `resource` are planned. What is in any other namespace is not
+    /// its child, whatever its labels say.
+    fn elsewhere(resource: &Self::Resource) -> Vec<String> {
+        let _ = resource;
+        Vec::new()
+    }
+
     /// Collects what the plan depends on, from the caches in `view` (and, later, from other controllers).
     fn observe(
         &self,
@@ -197,6 +204,10 @@ pub struct Watch {
     pub labels: &'static str,
     /// Field selector of the watch; empty for all objects.
     pub fields: &'static str,
+    /// Whether children of this kind may be in other namespaces than their resource's.
+    pub elsewhere: bool,
+    /// Whether children of this kind may outlive their resource.
+    pub outlive: bool,
     /// Whether the cluster may lack this kind (its CRD is not installed); the controller then works
     /// without it, and applying one is a problem that says what to install.
     pub optional: bool,
@@ -211,6 +222,8 @@ impl Watch {
             targets: Targets::Owner,
             labels: "",
             fields: "",
+            elsewhere: false,
+            outlive: false,
             optional: true,
         }
     }
@@ -223,6 +236,8 @@ impl Watch {
             targets,
             labels,
             fields: "",
+            elsewhere: false,
+            outlive: false,
             optional: false,
         }
     }
@@ -231,6 +246,21 @@ impl Watch {
     #[must_use]
     pub const fn fields(mut self, selector: &'static str) -> Self {
         self.fields = selector;
+        self
+    }
+
+    /// Children of this kind are planned in other namespaces than their resource's too, where labels name the owner:
+    /// no owner reference reaches so far. Only those in the namespaces that [`Reconcile::elsewhere`] names count.
+    #[must_use]
+    pub const fn elsewhere(mut self) -> Self {
+        self.elsewhere = true;
+        self
+    }
+
+    /// Children of this kind outlive their resource ([`Child::detached`](idp_core::Child::detached)), beside it.
+    #[must_use]
+    pub const fn outlive(mut self) -> Self {
+        self.outlive = true;
         self
     }
 

@@ -92,7 +92,7 @@ impl Record {
             .flatten()
             .find(|owner| owner.controller == Some(true));
         let labelled = match reference {
-            None => LabelledOwner::of(metadata, identity),
+            None => LabelledOwner::of(metadata, watch, identity),
             Some(_) => None,
         };
         let target = match watch.targets {
@@ -120,7 +120,7 @@ impl Record {
                 .and_then(|all| all.get(labels::PLAN_HASH))
                 .and_then(|text| PlanHash::parse(text)),
             owned_fields,
-            detached: annotations.is_some_and(|all| all.contains_key(labels::DETACHED)),
+            detached: watch.outlive && annotations.is_some_and(|all| all.contains_key(labels::DETACHED)),
             owner: match (reference, labelled) {
                 (Some(owner), _) => Some(Owner {
                     kind: owner.kind.clone(),
@@ -149,15 +149,21 @@ impl Record {
         self.facts == other.facts && self.target == other.target
     }
 
-    /// Whether it belongs to `parent`. A detached object belongs to whatever resource has the namespace and name of
-    /// its owner: it outlives the first, for the second to find it. An object that lost its owner reference (it was
-    /// orphaned, or the reference was edited away) is still ours as long as it carries our label and
-    /// fields that only our server-side apply can have written; one with another owner is not.
-    pub(crate) fn belongs_to(&self, parent: &Parent) -> bool {
+    /// Whether it, the object of this `key`, belongs to `parent`: it has the resource's UID, and is where children of
+    /// the resource are planned. Names prove nothing, because everybody may write them into objects of their own.
+    ///
+    /// A detached object belongs to whatever resource of its namespace has the name of its owner: it outlives the first,
+    /// for the second to find it. An object beside the resource that lost its owner reference (it was orphaned, or the
+    /// reference was edited away) is still ours as long as it carries our label and fields that our server-side apply
+    /// has written; one with another owner is not.
+    pub(crate) fn belongs_to(&self, key: &ObjectKey, parent: &Parent) -> bool {
+        if !parent.plans_in(&key.namespace) {
+            return false;
+        }
         match &self.owner {
             Some(_) if self.detached => self.managed && self.target.as_ref() == Some(&parent.key),
             Some(owner) => owner.uid == parent.uid,
-            None => self.managed && !self.owned_fields.is_empty(),
+            None => self.managed && !self.owned_fields.is_empty() && !parent.cannot_own(Some(&key.namespace)),
         }
     }
 
@@ -179,8 +185,12 @@ struct LabelledOwner {
 }
 
 impl LabelledOwner {
-    /// Only where our managed-by label is there too: controllers of several kinds write such labels.
-    fn of(metadata: &ObjectMeta, identity: &Identity) -> Option<Self> {
+    /// Only of kinds whose children no owner reference can hold, and where our managed-by label is there too:
+    /// controllers of several kinds write such labels. What stays beside its owner names none of another namespace.
+    fn of(metadata: &ObjectMeta, watch: &Watch, identity: &Identity) -> Option<Self> {
+        if !(watch.elsewhere || watch.outlive) {
+            return None;
+        }
         let labels = metadata.labels.as_ref()?;
         if labels.get(labels::MANAGED_BY).map(String::as_str) != Some(identity.name) {
             return None;
@@ -191,7 +201,8 @@ impl LabelledOwner {
             .as_ref()?
             .get(labels::OWNER)?
             .split_once('/')?;
-        Some(Self {
+        let is_beside = metadata.namespace.as_deref().unwrap_or_default() == namespace;
+        (watch.elsewhere || is_beside).then(|| Self {
             key: ObjectKey::new(namespace, name),
             uid,
         })

@@ -7,6 +7,7 @@ use idp_core::Kind;
 use serde_json::Value;
 
 use crate::{
+    applier::Parent,
     cache::Serving,
     caches::Caches,
     identity::Identity,
@@ -42,7 +43,7 @@ impl<R: Reconcile> View<R> {
         self.resources.all()
     }
 
-    /// What is remembered of one object; absent when there is no such object (or it is not watched).
+    /// What is remembered of one object, whosever it is; absent when there is no such object (or it is not watched).
     pub fn facts(&self, kind: Kind, namespace: &str, name: &str) -> Option<Arc<Value>> {
         let key = ObjectKey::new(namespace, name);
         self.caches
@@ -51,13 +52,31 @@ impl<R: Reconcile> View<R> {
             .map(|record| record.facts.clone())
     }
 
-    /// Names and facts of the objects of `kind` that concern the resource `target`: its children, or
-    /// those for which [`Targets::Named`](crate::Targets::Named) named it.
-    pub fn facts_of(&self, kind: Kind, target: &ObjectKey) -> Vec<(ObjectKey, Arc<Value>)> {
-        let found = self
-            .caches
-            .of_kind(kind)
-            .flat_map(|cache| cache.of_target(target));
+    /// Names and facts of the children of `owner`: objects of `kind` that have its UID, where such children are
+    /// planned. What only names it is not among them.
+    pub fn facts_of(&self, kind: Kind, owner: &R::Resource) -> Vec<(ObjectKey, Arc<Value>)> {
+        let parent = Parent::of::<R>(owner);
+        let owned = self.caches.of_kind(kind).filter(|cache| cache.is_owned());
+        owned
+            .flat_map(|cache| cache.of_target(&parent.key))
+            .filter(|(key, record)| record.belongs_to(key, &parent))
+            .map(|(key, record)| (key, record.facts.clone()))
+            .collect()
+    }
+
+    /// Facts of the child of `owner` that has this name, in its own namespace.
+    pub fn child_facts(&self, kind: Kind, owner: &R::Resource, name: &str) -> Option<Arc<Value>> {
+        let parent = Parent::of::<R>(owner);
+        let key = ObjectKey::new(parent.key.namespace.clone(), name);
+        let record = self.caches.children(kind)?.get(&key)?;
+        record.belongs_to(&key, &parent).then(|| record.facts.clone())
+    }
+
+    /// Names and facts of the objects of `kind` for which [`Targets::Named`](crate::Targets::Named) named `target`.
+    /// What these say is as good as whoever may write them.
+    pub fn facts_about(&self, kind: Kind, target: &ObjectKey) -> Vec<(ObjectKey, Arc<Value>)> {
+        let related = self.caches.of_kind(kind).filter(|cache| !cache.is_owned());
+        let found = related.flat_map(|cache| cache.of_target(target));
         found.map(|(key, record)| (key, record.facts.clone())).collect()
     }
 

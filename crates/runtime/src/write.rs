@@ -159,25 +159,37 @@ impl Applier {
         let found = answer.map_err(|error| Refusal::of(kind, &write.key, &error))?;
         let object = found.ok_or_else(|| deleted_meanwhile(kind, &write.key))?;
         let managers = managers(&object);
-        let handed_over = object
-            .metadata
-            .annotations
-            .as_ref()
-            .and_then(|all| all.get(ADOPT))
-            == Some(&parent.key.name);
+        let annotations = object.metadata.annotations.as_ref();
+        let handed_over = annotations.and_then(|all| all.get(ADOPT)) == Some(&heir(parent, &write.key));
         let record = write.cache.extract(object);
         let owned_elsewhere = record.owner.as_ref().is_some_and(|owner| owner.uid != parent.uid);
-        if record.belongs_to(parent) || (handed_over && !owned_elsewhere) {
+        if record.belongs_to(&write.key, parent) || (handed_over && !owned_elsewhere) {
             return Ok(record.uid);
         }
         Err(Refusal::Unwatched(name_taken(
-            kind, &write.key, &record, &managers,
+            kind, &write.key, &record, parent, &managers,
         )))
     }
 }
 
+/// What the annotation must say that hands the object of this key over: the resource's name, and its namespace too where
+/// that is another: resources of many namespaces may have the name.
+fn heir(parent: &Parent, key: &ObjectKey) -> String {
+    if parent.cannot_own(Some(&key.namespace)) {
+        parent.key.to_string()
+    } else {
+        parent.key.name.clone()
+    }
+}
+
 /// The problem of a name that somebody else's object has.
-pub(crate) fn name_taken(kind: Kind, key: &ObjectKey, record: &Record, managers: &[String]) -> Problem {
+pub(crate) fn name_taken(
+    kind: Kind,
+    key: &ObjectKey,
+    record: &Record,
+    parent: &Parent,
+    managers: &[String],
+) -> Problem {
     let whose = match &record.owner {
         Some(owner) => format!("it belongs to {} {}", owner.kind, owner.name),
         None if managers.is_empty() => "it belongs to nobody that Kubernetes knows".to_owned(),
@@ -191,9 +203,10 @@ pub(crate) fn name_taken(kind: Kind, key: &ObjectKey, record: &Record, managers:
     problem.hint(match &record.owner {
         Some(_) => format!("rename this resource, or delete the owner of `{object}`"),
         None => format!(
-            "rename this resource, or delete the object, or hand it over: `kubectl -n {} annotate {object} {ADOPT}=NAME` \
-             with this resource's name (its fields are then overwritten)",
-            key.namespace
+            "rename this resource, or delete the object, or hand it over: `kubectl -n {} annotate {object} {ADOPT}={}` \
+             (its fields are then overwritten)",
+            key.namespace,
+            heir(parent, key)
         ),
     })
 }

@@ -108,7 +108,8 @@ pub(crate) fn event(object: &DynamicObject) -> Value {
 pub(crate) fn event_binding(object: &DynamicObject) -> Option<ObjectKey> {
     let involved = &object.data["involvedObject"];
     let (binding, _) = involved["name"].as_str()?.rsplit_once('.')?;
-    Some(ObjectKey::new(involved["namespace"].as_str()?, binding))
+    // The event's own namespace: what it says of the other is its writer's word.
+    Some(ObjectKey::new(object.metadata.namespace.as_deref()?, binding))
 }
 
 #[cfg(test)]

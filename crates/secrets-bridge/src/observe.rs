@@ -58,12 +58,12 @@ pub(crate) fn observe(binding: &SecretBinding, view: &View<SecretBindingControll
             .map(|(_, facts)| parse(&facts))
             .collect(),
         external_secrets: view
-            .facts_of(EXTERNAL_SECRET, &key)
+            .facts_of(EXTERNAL_SECRET, binding)
             .into_iter()
             .filter_map(|(key, facts)| Some((key.name, parse(&facts)?)))
             .collect(),
         events: view
-            .facts_of(EVENT, &key)
+            .facts_about(EVENT, &key)
             .into_iter()
             .filter_map(|(_, facts)| parse(&facts))
             .collect(),

@@ -37,14 +37,14 @@ pub async fn observe(
     let base_domain = the_one(&environments).map_or("", |(_, environment)| environment.base_domain.as_str());
     Observed {
         taken_hosts: claimed_hosts(app, base_domain, view, reservations),
-        migrations: parsed(view.facts_of(JOB, &key))
+        migrations: parsed(view.facts_of(JOB, app))
             .into_iter()
             .map(|(key, state)| (key.name, state))
             .collect(),
         deployment: view
-            .facts(DEPLOYMENT, &key.namespace, &key.name)
+            .child_facts(DEPLOYMENT, app, &key.name)
             .and_then(|facts| parse(&facts)),
-        pod_failures: parsed(view.facts_of(POD, &key))
+        pod_failures: parsed(view.facts_about(POD, &key))
             .into_iter()
             .map(|(_, failure)| failure)
             .collect(),
@@ -52,7 +52,7 @@ pub async fn observe(
         answers,
         bindings: BINDINGS
             .iter()
-            .flat_map(|kind| parsed(view.facts_of(*kind, &key)))
+            .flat_map(|kind| parsed(view.facts_of(*kind, app)))
             .map(|(_, facts)| facts)
             .collect(),
         assume_settled: false,
@@ -100,7 +100,7 @@ fn the_one(environments: &BTreeMap<String, EnvironmentSpec>) -> Option<(&String,
 
 /// The sections of `app`.
 fn wanted(app: &WebApplication, environment: &EnvironmentSpec, view: &Caches) -> Vec<Section> {
-    let has_claims = !view.facts_of(CLAIM_BINDING, &ObjectKey::of(app)).is_empty();
+    let has_claims = !view.facts_of(CLAIM_BINDING, app).is_empty();
     sections(app, environment, has_claims)
 }
 
@@ -210,7 +210,7 @@ fn hosts(app: &WebApplication, base_domain: &str) -> impl Iterator<Item = String
 
 /// Hosts for which the application has a VirtualService.
 fn held_hosts(app: &WebApplication, view: &Caches) -> BTreeSet<String> {
-    parsed::<Vec<String>>(view.facts_of(VIRTUAL_SERVICE, &ObjectKey::of(app)))
+    parsed::<Vec<String>>(view.facts_of(VIRTUAL_SERVICE, app))
         .into_iter()
         .flat_map(|(_, hosts)| hosts)
         .collect()

@@ -47,6 +47,7 @@ impl Reconcile for PolicyController {
             Watch::related(CERTIFICATE_REQUEST, later, "")
                 .optional()
                 .facts(facts::request),
+            Watch::related(kinds::CERTIFICATE_BINDING, later, "").facts(facts::binding),
             Watch::related(NAMESPACE, later, "").facts(facts::namespace),
             Watch::related(kinds::ENVIRONMENT, later, "").facts(facts::environment),
         ]
@@ -90,7 +91,13 @@ impl Reconcile for PolicyController {
 
     /// Certificates and requests come in bursts. They are collected for a moment, and then all is audited once.
     fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
-        let changes = [CERTIFICATE, CERTIFICATE_REQUEST, NAMESPACE, kinds::ENVIRONMENT];
+        let changes = [
+            CERTIFICATE,
+            CERTIFICATE_REQUEST,
+            kinds::CERTIFICATE_BINDING,
+            NAMESPACE,
+            kinds::ENVIRONMENT,
+        ];
         let changes = changes.map(|kind| view.changes(kind));
         let (epoch, view) = (self.epoch.clone(), view.clone());
         let changes = futures::stream::select_all(changes);

@@ -5,9 +5,10 @@ use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
 };
 
-use idp_api::CertificatePolicy;
+use idp_api::{CertificatePolicy, kinds::CERTIFICATE_BINDING};
 use idp_runtime::View;
 use kube::ResourceExt;
+use serde_json::json;
 
 use super::{
     Findings, PolicyController, Subject, audit,
@@ -79,8 +80,12 @@ fn certificates(view: &View<PolicyController>) -> Vec<(Subject, CertificateFacts
     certificates
         .filter_map(|(key, facts)| {
             let facts: CertificateFacts = facts::parse(&facts)?;
-            // Whether a binding really wants it is the approver's question; here it is about who is told.
-            let namespace = bound::owner(&facts).map_or(key.namespace.as_str(), |(namespace, _)| namespace);
+            // Whether the binding names the host too is the approver's question; here it is about who asks.
+            let owner = bound::owner(&facts).filter(|(namespace, name)| {
+                let binding = view.facts(CERTIFICATE_BINDING, namespace, name);
+                binding.as_deref() == Some(&json!([facts.owner_uid, key.namespace]))
+            });
+            let namespace = owner.map_or(key.namespace.as_str(), |(namespace, _)| namespace);
             let subject = Subject {
                 kind: CERTIFICATE,
                 asker: knowledge::asker(namespace, view),

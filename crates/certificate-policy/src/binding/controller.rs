@@ -1,6 +1,6 @@
 //! The controller of bindings: the kind, what it watches, and its phases. A table of contents.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::BoxStream};
 use idp_api::{CertificateBinding, CertificateBindingStatus, kinds::CERTIFICATE_POLICY};
@@ -36,7 +36,18 @@ impl Reconcile for CertificateBindingController {
     const FINALIZER: Option<&'static str> = Some("certificates.idp.dev/release");
 
     fn watches(&self) -> Vec<Watch> {
-        vec![Watch::children(CERTIFICATE).facts(facts::certificate)]
+        vec![Watch::children(CERTIFICATE).elsewhere().facts(facts::certificate)]
+    }
+
+    /// The gateway's, and those of the inventory: it may have been another gateway before.
+    fn elsewhere(binding: &CertificateBinding) -> Vec<String> {
+        let inventory = binding.status.iter().flat_map(|status| &status.children);
+        let before = inventory.filter_map(|child| child.namespace.clone());
+        before
+            .chain([binding.spec.secret_namespace.clone()])
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     }
 
     fn current_status(binding: &CertificateBinding) -> Option<&CertificateBindingStatus> {

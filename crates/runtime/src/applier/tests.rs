@@ -20,7 +20,10 @@ impl Bench {
             name: "idp-widgets",
             kind: WIDGETS,
         };
-        let watches = vec![Watch::children(MAPS), Watch::children(ABSENT)];
+        let watches = vec![
+            Watch::children(MAPS).elsewhere().outlive(),
+            Watch::children(ABSENT),
+        ];
         let caches = Arc::new(Caches::new(watches, identity));
         for cache in caches.iter() {
             cache.relist_began();
@@ -30,6 +33,7 @@ impl Bench {
         let parent = Parent {
             key: ObjectKey::new("shop", "web"),
             uid: "owner".into(),
+            elsewhere: vec!["gateway".into()],
         };
         Self {
             fake,
@@ -318,6 +322,38 @@ async fn what_is_detached_is_never_pruned_and_finds_its_next_owner() {
     bench.parent.key.name = "other".into();
     let (progress, _) = bench.apply(vec![map("data", "1").detached()]).await;
     assert_eq!(reasons(&progress), ["NameTaken"], "only its namesake");
+}
+
+#[tokio::test]
+async fn nothing_is_written_that_would_not_be_found_again() {
+    let mut bench = Bench::new();
+    bench.parent.elsewhere.clear();
+    let (progress, log) = bench.apply(vec![elsewhere("a")]).await;
+    assert_eq!((reasons(&progress), log), (vec!["KindNotWatched"], Vec::new()));
+}
+
+#[tokio::test]
+async fn who_hands_over_an_object_of_another_namespace_names_both() {
+    let bench = Bench::new();
+    let path = "/api/v1/namespaces/gateway/configmaps/a";
+    let handed = |to: &str| json!({ "metadata": { "name": "a", "namespace": "gateway", "annotations": { "idp.dev/adopt-by": to } } });
+    bench.fake.put(path, handed("web"));
+    let (progress, _) = bench.apply(vec![elsewhere("a")]).await;
+    assert_eq!(
+        reasons(&progress),
+        ["NameTaken"],
+        "any namespace may have a `web`"
+    );
+    assert!(
+        progress.applied.problems[0]
+            .hint
+            .as_ref()
+            .unwrap()
+            .contains("adopt-by=shop/web")
+    );
+    bench.fake.put(path, handed("shop/web"));
+    let (progress, _) = bench.apply(vec![elsewhere("a")]).await;
+    assert_eq!(reasons(&progress), Vec::<&str>::new());
 }
 
 #[tokio::test]

@@ -2,12 +2,17 @@ use idp_core::Kind;
 use serde_json::json;
 
 use super::*;
+use crate::applier::Parent;
 
 const MAPS: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
 const WIDGETS: Kind = Kind::namespaced("test.idp.dev", "v1", "Widget", "widgets");
 
 fn cache() -> Cache {
-    let watch = Watch::children(MAPS).facts(|object| object.data.get("data").cloned().unwrap_or_default());
+    cache_of(Watch::children(MAPS))
+}
+
+fn cache_of(watch: Watch) -> Cache {
+    let watch = watch.facts(|object| object.data.get("data").cloned().unwrap_or_default());
     Cache::new(
         watch,
         Identity {
@@ -164,4 +169,98 @@ fn verdicts_last_as_long_as_fields_and_plan_do() {
     drifted.metadata.managed_fields = None;
     assert_eq!(cache.observe(drifted), owner());
     assert_eq!(cache.get(&key()).unwrap().verdict, Verdict::Unknown);
+}
+
+/// An object of `namespace` whose labels say that it belongs to `shop/owner` with UID `o`.
+fn labelled(namespace: &str, detached: bool) -> DynamicObject {
+    let mut object = object("u", 5, "a");
+    object.metadata.namespace = Some(namespace.into());
+    object.metadata.owner_references = None;
+    object.metadata.managed_fields = None;
+    let labels = object.metadata.labels.get_or_insert_default();
+    labels.insert("idp.dev/owner-uid".into(), "o".into());
+    let annotations = object.metadata.annotations.get_or_insert_default();
+    annotations.insert("idp.dev/owner".into(), "shop/owner".into());
+    if detached {
+        annotations.insert("idp.dev/detached".into(), "true".into());
+    }
+    object
+}
+
+fn parent(uid: &str) -> Parent {
+    Parent {
+        key: ObjectKey::new("shop", "owner"),
+        uid: uid.into(),
+        elsewhere: vec!["gateways".into()],
+    }
+}
+
+/// Whether it counts as a child of `shop/owner`, and whom its arrival wakes.
+fn counts(watch: Watch, object: DynamicObject, uid: &str) -> (bool, Vec<Wake>) {
+    let (cache, key) = (cache_of(watch), ObjectKey::of(&object));
+    let wakes = cache.observe(object);
+    let record = cache.get(&key).unwrap();
+    (record.belongs_to(&key, &parent(uid)), wakes)
+}
+
+#[test]
+fn labels_of_another_namespace_make_a_child_only_where_such_children_are_planned() {
+    let children = Watch::children(MAPS);
+    assert_eq!(counts(children, labelled("evil", false), "o"), (false, vec![]));
+    assert_eq!(counts(children, labelled("shop", false), "o"), (false, vec![]));
+    assert_eq!(
+        counts(children.outlive(), labelled("evil", true), "o"),
+        (false, vec![])
+    );
+    let by_uid = vec![Wake::Owner(ObjectKey::new("shop", "owner"), "o".into())];
+    let elsewhere = children.elsewhere();
+    assert_eq!(
+        counts(elsewhere, labelled("gateways", false), "o"),
+        (true, by_uid.clone())
+    );
+    assert_eq!(
+        counts(elsewhere, labelled("gateways", false), "other"),
+        (false, by_uid.clone())
+    );
+    assert_eq!(counts(elsewhere, labelled("evil", false), "o"), (false, by_uid));
+}
+
+#[test]
+fn only_kinds_that_outlive_their_owner_are_found_by_name() {
+    let children = Watch::children(MAPS);
+    assert_eq!(
+        counts(children.outlive(), labelled("shop", true), "next"),
+        (true, owner())
+    );
+    assert_eq!(
+        counts(children.outlive(), labelled("shop", false), "next"),
+        (false, owner())
+    );
+    // Whoever writes the annotation into another child does not give it to whatever has the name.
+    let mut object = object("u", 5, "a");
+    let annotations = object.metadata.annotations.get_or_insert_default();
+    annotations.insert("idp.dev/detached".into(), "true".into());
+    assert_eq!(counts(children, object.clone(), "next"), (false, owner()));
+    assert_eq!(counts(children, object, "o"), (true, owner()));
+}
+
+#[test]
+fn an_owner_reference_reaches_no_other_namespace() {
+    let mut object = object("u", 5, "a");
+    object.metadata.namespace = Some("evil".into());
+    let evil = vec![Wake::One(ObjectKey::new("evil", "owner"))];
+    assert_eq!(counts(Watch::children(MAPS), object, "o"), (false, evil));
+}
+
+#[test]
+fn what_lost_its_owner_is_ours_beside_the_resource_only() {
+    let orphan = |namespace: &str| {
+        let mut object = object("u", 5, "a");
+        object.metadata.namespace = Some(namespace.into());
+        object.metadata.owner_references = None;
+        object
+    };
+    let elsewhere = Watch::children(MAPS).elsewhere();
+    assert!(counts(elsewhere, orphan("shop"), "o").0);
+    assert!(!counts(elsewhere, orphan("gateways"), "o").0);
 }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::{
     changes::Changes,
     identity::Identity,
+    index::Index,
     reconcile::{ObjectKey, Targets, Watch},
     record::{PlanHash, Pool, Record, Verdict},
 };
@@ -35,6 +36,8 @@ pub(crate) enum Wake {
     One(ObjectKey),
     /// One resource, if it has this UID: an object of another namespace names it.
     Owner(ObjectKey, String),
+    /// Every resource of a namespace.
+    Namespace(String),
     /// Every resource.
     All,
 }
@@ -53,6 +56,7 @@ pub(crate) struct Cache {
 struct State {
     records: HashMap<ObjectKey, Arc<Record>>,
     by_target: HashMap<ObjectKey, BTreeSet<ObjectKey>>,
+    index: Index,
     /// Keys seen since the current (re)list began.
     seen: Option<HashSet<ObjectKey>>,
     /// Writes under way.
@@ -104,6 +108,14 @@ impl Cache {
     pub(crate) fn of_target(&self, target: &ObjectKey) -> Vec<(ObjectKey, Arc<Record>)> {
         let state = self.read();
         let keys = state.by_target.get(target).into_iter().flatten();
+        keys.filter_map(|key| Some((key.clone(), state.records.get(key)?.clone())))
+            .collect()
+    }
+
+    /// The objects that are looked up by `term`.
+    pub(crate) fn by(&self, term: &str) -> Vec<(ObjectKey, Arc<Record>)> {
+        let state = self.read();
+        let keys = state.index.get(term);
         keys.filter_map(|key| Some((key.clone(), state.records.get(key)?.clone())))
             .collect()
     }
@@ -311,8 +323,10 @@ impl Cache {
             return Vec::new();
         }
         self.changes.announce(key);
-        if matches!(self.watch.targets, Targets::All) {
-            return vec![Wake::All];
+        match self.watch.targets {
+            Targets::All => return vec![Wake::All],
+            Targets::Namespace => return vec![Wake::Namespace(key.namespace.clone())],
+            Targets::Owner | Targets::Named(_) => {}
         }
         let mut wakes: Vec<Wake> = [old, new]
             .into_iter()
@@ -353,6 +367,7 @@ impl State {
                 .or_default()
                 .insert(key.clone());
         }
+        self.index.put(&key, std::mem::take(&mut record.terms));
         let record = Arc::new(record);
         self.records.insert(key, record.clone());
         record
@@ -360,6 +375,7 @@ impl State {
 
     fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Record>> {
         self.unlink(key);
+        self.index.remove(key);
         self.records.remove(key)
     }
 

@@ -278,6 +278,10 @@ impl<R: Reconcile> Driver<R> {
                         self.queue.add(key);
                     }
                 }
+                Wake::Namespace(namespace) => {
+                    let keys = self.view.resources.keys_in(&namespace);
+                    keys.into_iter().for_each(|key| self.queue.add(key));
+                }
                 Wake::All => self
                     .view
                     .resources

@@ -19,6 +19,7 @@ mod finalizer;
 pub mod grpc;
 mod health;
 mod identity;
+mod index;
 mod leader;
 mod metrics;
 mod part;

@@ -68,8 +68,9 @@ impl<R: Reconcile> Assembly<R> {
         let identity = Identity::of::<R>();
         let view = View {
             caches: Arc::new(Caches::new(controller.watches(), identity)),
-            resources: Arc::new(Resources::default()),
+            resources: Arc::new(Resources::new(R::terms)),
             identity,
+            visited: Arc::default(),
         };
         Self { controller, view }
     }
@@ -129,6 +130,7 @@ impl<R: Reconcile> Part for Assembly<R> {
             send_events: send_events.boxed(),
             work: Box::new(move |workers, count| {
                 metrics::max_workers(R::NAME, count);
+                driver.queue.workers(count);
                 tracing::info!(
                     controller = R::NAME,
                     resources = driver.view.resources.keys().len(),

@@ -2,6 +2,9 @@
 //!
 //! A resource is never handed out twice at a time. One that is added while it is being worked on is
 //! handed out again afterwards; however often it is added, it waits only once.
+//!
+//! Namespaces take turns, and inside of one who came first is served first: however much changes in one namespace,
+//! another waits for one turn of each. And one alone never has all workers, or what is slow there would hold up others.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
@@ -23,7 +26,14 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct State {
-    ready: VecDeque<ObjectKey>,
+    /// Namespaces in which something waits, in the order of their turns; a namespace is in it once.
+    turns: VecDeque<String>,
+    /// What waits in each of them.
+    lines: HashMap<String, VecDeque<ObjectKey>>,
+    /// How many are being worked on in each namespace.
+    busy: HashMap<String, usize>,
+    /// How many workers one namespace may have at a time; 0 is any number.
+    share: usize,
     waiting: HashSet<ObjectKey>,
     running: HashSet<ObjectKey>,
     /// Added while running.
@@ -35,6 +45,12 @@ struct State {
 }
 
 impl Queue {
+    /// There are this many workers.
+    pub(crate) fn workers(&self, count: usize) {
+        // Of very few workers each counts; and what is slow in one namespace is rare.
+        self.lock().share = if count < 4 { 0 } else { count - count / 4 };
+    }
+
     /// Adds a resource, to be handed out as soon as possible.
     pub(crate) fn add(&self, key: ObjectKey) {
         if self.lock().add(key) {
@@ -68,11 +84,11 @@ impl Queue {
                 if state.closed {
                     return None;
                 }
-                if let Some(key) = state.ready.pop_front() {
+                if let Some(key) = state.take() {
                     state.waiting.remove(&key);
                     state.cancel_delay(&key);
                     state.running.insert(key.clone());
-                    if !state.ready.is_empty() {
+                    if !state.turns.is_empty() {
                         self.changed.notify_one();
                     }
                     return Some(key);
@@ -86,9 +102,14 @@ impl Queue {
     pub(crate) fn done(&self, key: &ObjectKey) {
         let mut state = self.lock();
         state.running.remove(key);
-        let again = state.again.remove(key) && state.add(key.clone());
+        state.leave(&key.namespace);
+        if state.again.remove(key) {
+            state.add(key.clone());
+        }
+        // Also when nothing is added: the namespace may have had its share until now.
+        let waits = !state.turns.is_empty();
         drop(state);
-        if again {
+        if waits {
             self.changed.notify_one();
         }
     }
@@ -109,7 +130,7 @@ impl Queue {
     /// How many resources wait (delays not counted), and how many were ever added.
     pub(crate) fn depth(&self) -> (usize, u64) {
         let state = self.lock();
-        (state.ready.len(), state.adds)
+        (state.waiting.len(), state.adds)
     }
 
     /// Moves delayed resources over when their time has come. Runs for ever.
@@ -163,8 +184,41 @@ impl State {
             return false;
         }
         self.adds += 1;
-        self.ready.push_back(key);
+        let line = self.lines.entry(key.namespace.clone()).or_default();
+        if line.is_empty() {
+            self.turns.push_back(key.namespace.clone());
+        }
+        line.push_back(key);
         true
+    }
+
+    /// The first of the namespace whose turn it is; one that has its share of workers lets others pass. Costs as many
+    /// steps as there are namespaces with a full share, which are fewer than workers.
+    fn take(&mut self) -> Option<ObjectKey> {
+        let has_room = |namespace: &String| {
+            self.share == 0 || self.busy.get(namespace).copied().unwrap_or_default() < self.share
+        };
+        let turn = self.turns.iter().position(has_room)?;
+        let namespace = self.turns.remove(turn)?;
+        let line = self.lines.get_mut(&namespace)?;
+        let key = line.pop_front();
+        if line.is_empty() {
+            self.lines.remove(&namespace);
+        } else {
+            self.turns.push_back(namespace.clone());
+        }
+        *self.busy.entry(namespace).or_default() += 1;
+        key
+    }
+
+    /// One of the namespace is done.
+    fn leave(&mut self, namespace: &str) {
+        if let Some(busy) = self.busy.get_mut(namespace) {
+            *busy -= 1;
+            if *busy == 0 {
+                self.busy.remove(namespace);
+            }
+        }
     }
 
     fn cancel_delay(&mut self, key: &ObjectKey) {
@@ -196,6 +250,55 @@ mod tests {
         assert_eq!(queue.depth().0, 0, "`a` waits until it is done");
         queue.done(&key("a"));
         assert_eq!(queue.next().await, Some(key("a")));
+    }
+
+    #[tokio::test]
+    async fn whoever_has_much_waits_behind_whoever_has_little() {
+        let queue = Queue::default();
+        let keys = |namespace: &'static str, count| {
+            (0..count).map(move |n| ObjectKey::new(namespace, n.to_string()))
+        };
+        keys("busy", 2_000).for_each(|key| queue.add(key));
+        keys("quiet", 3).for_each(|key| queue.add(key));
+        assert_eq!(queue.depth(), (2_003, 2_003));
+        let mut quiet = Vec::new();
+        for turn in 0..2_003 {
+            let key = queue.next().await.unwrap();
+            if key.namespace == "quiet" {
+                quiet.push((turn, key.name.clone()));
+            }
+            queue.done(&key);
+        }
+        // Every second turn, and in the order in which they came; before namespaces took turns: 2000, 2001, 2002.
+        assert_eq!(
+            quiet,
+            [(1, "0".to_owned()), (3, "1".to_owned()), (5, "2".to_owned())]
+        );
+        assert_eq!(queue.depth().0, 0);
+        assert!(
+            queue.lock().lines.is_empty() && queue.lock().busy.is_empty(),
+            "nothing is left"
+        );
+    }
+
+    #[tokio::test]
+    async fn no_namespace_has_all_workers() {
+        let queue = Queue::default();
+        queue.workers(8);
+        (0..100).for_each(|n| queue.add(ObjectKey::new("slow", n.to_string())));
+        for _ in 0..6 {
+            assert_eq!(queue.next().await.unwrap().namespace, "slow");
+        }
+        let more = tokio::time::timeout(Duration::from_millis(10), queue.next()).await;
+        assert!(more.is_err(), "two workers are left for others");
+        queue.add(key("quick"));
+        assert_eq!(queue.next().await, Some(key("quick")));
+        queue.done(&ObjectKey::new("slow", "0"));
+        assert_eq!(
+            queue.next().await.unwrap().namespace,
+            "slow",
+            "its share is free again"
+        );
     }
 
     #[tokio::test(start_paused = true)]

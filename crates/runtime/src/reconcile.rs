@@ -44,6 +44,13 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     /// The status that the resource holds now.
     fn current_status(resource: &Self::Resource) -> Option<&Self::Status>;
 
+    /// Texts that `resource` is looked up by ([`View::resources_by`]), such as the hosts that it names. A reconcile
+    /// that looked at every resource would cost the more the more others there are.
+    fn terms(resource: &Self::Resource) -> Vec<String> {
+        let _ = resource;
+        Vec::new()
+    }
+
     /// Namespaces besides its own in which children of `resource` are planned. What is in any other namespace is not
     /// its child, whatever its labels say.
     fn elsewhere(resource: &Self::Resource) -> Vec<String> {
@@ -184,8 +191,10 @@ pub enum Targets {
     /// The resource that its controller owner reference names. Objects of such kinds are children: they
     /// are drift-checked and pruned.
     Owner,
-    /// Every resource.
+    /// Every resource: only for objects that tenants cannot write, or one of them keeps the work of all busy.
     All,
+    /// Every resource of the object's namespace.
+    Namespace,
     /// The resource that the function names, if any. Such objects are only looked at.
     Named(fn(&DynamicObject) -> Option<ObjectKey>),
 }
@@ -198,6 +207,8 @@ pub struct Watch {
     pub kind: Kind,
     /// What the caches remember of each object.
     pub facts: fn(&DynamicObject) -> Value,
+    /// What an object is looked up by: see [`View::facts_by`].
+    pub terms: fn(&DynamicObject) -> Vec<String>,
     /// Which resources are reconciled when one changes.
     pub targets: Targets,
     /// Label selector of the watch; empty for all objects.
@@ -219,6 +230,7 @@ impl Watch {
         Self {
             kind,
             facts: no_facts,
+            terms: no_terms,
             targets: Targets::Owner,
             labels: "",
             fields: "",
@@ -233,6 +245,7 @@ impl Watch {
         Self {
             kind,
             facts: no_facts,
+            terms: no_terms,
             targets,
             labels,
             fields: "",
@@ -271,6 +284,13 @@ impl Watch {
         self
     }
 
+    /// What to look objects up by.
+    #[must_use]
+    pub const fn terms(mut self, terms: fn(&DynamicObject) -> Vec<String>) -> Self {
+        self.terms = terms;
+        self
+    }
+
     /// What to remember of each object.
     #[must_use]
     pub const fn facts(mut self, facts: fn(&DynamicObject) -> Value) -> Self {
@@ -281,4 +301,8 @@ impl Watch {
 
 fn no_facts(_: &DynamicObject) -> Value {
     Value::Null
+}
+
+fn no_terms(_: &DynamicObject) -> Vec<String> {
+    Vec::new()
 }

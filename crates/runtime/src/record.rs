@@ -71,6 +71,8 @@ pub(crate) struct Record {
     pub(crate) managed: bool,
     pub(crate) target: Option<ObjectKey>,
     pub(crate) facts: Arc<Value>,
+    /// What it is looked up by; empty once the index knows them.
+    pub(crate) terms: Vec<String>,
     pub(crate) deleting: bool,
     pub(crate) verdict: Verdict,
 }
@@ -107,7 +109,7 @@ impl Record {
                 }),
                 None => labelled.as_ref().map(|owner| owner.key.clone()),
             },
-            Targets::All => None,
+            Targets::All | Targets::Namespace => None,
             Targets::Named(target) => target(&object),
         };
         let annotations = metadata.annotations.as_ref();
@@ -137,6 +139,7 @@ impl Record {
             managed: managed_by.is_some_and(|manager| manager == identity.name),
             target,
             facts: pool.facts((watch.facts)(&object)),
+            terms: (watch.terms)(&object),
             deleting: metadata.deletion_timestamp.is_some(),
             resource_version: resource_version(&object),
             uid: object.metadata.uid.take().unwrap_or_default(),

@@ -1,14 +1,14 @@
 //! The resources that are reconciled: the newest version of each that is known.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use kube::ResourceExt;
 use tokio::sync::watch;
 
-use crate::{changes::Changes, reconcile::ObjectKey, record::resource_version};
+use crate::{changes::Changes, index::Index, reconcile::ObjectKey, record::resource_version};
 
 /// What an event meant.
 pub(crate) enum Change<K> {
@@ -24,19 +24,26 @@ pub(crate) struct Resources<K> {
     state: RwLock<State<K>>,
     synced: watch::Sender<bool>,
     pub(crate) changes: Changes,
+    /// What a resource is looked up by, besides its namespace.
+    terms: fn(&K) -> Vec<String>,
 }
 
 struct State<K> {
     all: HashMap<ObjectKey, Arc<K>>,
+    namespaces: HashMap<String, BTreeSet<ObjectKey>>,
+    index: Index,
     seen: Option<HashSet<ObjectKey>>,
     /// Resources whose status is being written: the event of that write may overtake its response.
     writing: HashSet<ObjectKey>,
 }
 
-impl<K> Default for Resources<K> {
-    fn default() -> Self {
+impl<K> Resources<K> {
+    /// None yet; each will be looked up by its `terms`.
+    pub(crate) fn new(terms: fn(&K) -> Vec<String>) -> Self {
         let state = State {
             all: HashMap::new(),
+            namespaces: HashMap::new(),
+            index: Index::default(),
             seen: None,
             writing: HashSet::new(),
         };
@@ -44,6 +51,7 @@ impl<K> Default for Resources<K> {
             state: RwLock::new(state),
             synced: watch::Sender::new(false),
             changes: Changes::default(),
+            terms,
         }
     }
 }
@@ -55,6 +63,31 @@ impl<K: ResourceExt> Resources<K> {
 
     pub(crate) fn all(&self) -> Vec<Arc<K>> {
         self.read().all.values().cloned().collect()
+    }
+
+    /// The resources of a namespace, sorted by name.
+    pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<Arc<K>> {
+        let state = self.read();
+        let keys = state.namespaces.get(namespace).into_iter().flatten();
+        keys.filter_map(|key| state.all.get(key).cloned()).collect()
+    }
+
+    /// The resources that are looked up by `term`, sorted by namespace and name.
+    pub(crate) fn by(&self, term: &str) -> Vec<Arc<K>> {
+        let state = self.read();
+        let keys = state.index.get(term);
+        keys.filter_map(|key| state.all.get(key).cloned()).collect()
+    }
+
+    pub(crate) fn keys_in(&self, namespace: &str) -> Vec<ObjectKey> {
+        let state = self.read();
+        state
+            .namespaces
+            .get(namespace)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     pub(crate) fn keys(&self) -> Vec<ObjectKey> {
@@ -90,7 +123,7 @@ impl<K: ResourceExt> Resources<K> {
             return Change::Known;
         }
         let new = Arc::new(object);
-        state.all.insert(key.clone(), new.clone());
+        state.put(key.clone(), new.clone(), self.terms);
         self.changes.announce(&key);
         let Some(old) = old else {
             return Change::Changed {
@@ -122,7 +155,7 @@ impl<K: ResourceExt> Resources<K> {
             return None;
         }
         self.changes.announce(&key);
-        state.all.remove(&key)
+        state.remove(&key)
     }
 
     pub(crate) fn relist_began(&self) {
@@ -142,7 +175,7 @@ impl<K: ResourceExt> Resources<K> {
             .collect();
         gone.iter()
             .inspect(|key| self.changes.announce(key))
-            .filter_map(|key| state.all.remove(key))
+            .filter_map(|key| state.remove(key))
             .collect()
     }
 
@@ -163,7 +196,7 @@ impl<K: ResourceExt> Resources<K> {
             // Deleted meanwhile: must not come back to life.
             None => false,
             Some(_) => {
-                state.all.insert(key.clone(), Arc::new(object));
+                state.put(key.clone(), Arc::new(object), self.terms);
                 self.changes.announce(key);
                 false
             }
@@ -176,6 +209,30 @@ impl<K: ResourceExt> Resources<K> {
 
     fn write(&self) -> RwLockWriteGuard<'_, State<K>> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K> State<K> {
+    fn put(&mut self, key: ObjectKey, resource: Arc<K>, terms: fn(&K) -> Vec<String>) {
+        self.index.put(&key, terms(&resource));
+        let known = self.all.insert(key.clone(), resource);
+        if known.is_none() {
+            self.namespaces
+                .entry(key.namespace.clone())
+                .or_default()
+                .insert(key);
+        }
+    }
+
+    fn remove(&mut self, key: &ObjectKey) -> Option<Arc<K>> {
+        self.index.remove(key);
+        if let Some(keys) = self.namespaces.get_mut(&key.namespace) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.namespaces.remove(&key.namespace);
+            }
+        }
+        self.all.remove(key)
     }
 }
 

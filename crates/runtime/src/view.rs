@@ -1,6 +1,9 @@
 //! What `observe` may read: the caches.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use futures::{StreamExt, stream::BoxStream};
 use idp_core::Kind;
@@ -12,6 +15,7 @@ use crate::{
     caches::Caches,
     identity::Identity,
     reconcile::{ObjectKey, Reconcile},
+    record::Record,
     resources::Resources,
 };
 
@@ -20,6 +24,8 @@ pub struct View<R: Reconcile> {
     pub(crate) caches: Arc<Caches>,
     pub(crate) resources: Arc<Resources<R::Resource>>,
     pub(crate) identity: Identity,
+    /// How many entries lists have handed out.
+    pub(crate) visited: Arc<AtomicU64>,
 }
 
 impl<R: Reconcile> Clone for View<R> {
@@ -28,6 +34,7 @@ impl<R: Reconcile> Clone for View<R> {
             caches: self.caches.clone(),
             resources: self.resources.clone(),
             identity: self.identity,
+            visited: self.visited.clone(),
         }
     }
 }
@@ -38,9 +45,30 @@ impl<R: Reconcile> View<R> {
         self.resources.get(key)
     }
 
-    /// All resources that are reconciled.
+    /// All resources that are reconciled: for what concerns all of them. A reconcile asks [`Self::resources_by`].
     pub fn resources(&self) -> Vec<Arc<R::Resource>> {
-        self.resources.all()
+        self.counted(self.resources.all())
+    }
+
+    /// Those of a namespace, sorted by name.
+    pub fn resources_in(&self, namespace: &str) -> Vec<Arc<R::Resource>> {
+        self.counted(self.resources.in_namespace(namespace))
+    }
+
+    /// Those that are looked up by `term` ([`Reconcile::terms`]), sorted by namespace and name.
+    pub fn resources_by(&self, term: &str) -> Vec<Arc<R::Resource>> {
+        self.counted(self.resources.by(term))
+    }
+
+    /// How many entries all lists have handed out: what a test compares, to show that the cost of a reconcile does not
+    /// grow with the number of others.
+    pub fn visited(&self) -> u64 {
+        self.visited.load(Ordering::Relaxed)
+    }
+
+    fn counted<T>(&self, found: Vec<T>) -> Vec<T> {
+        self.visited.fetch_add(found.len() as u64, Ordering::Relaxed);
+        found
     }
 
     /// What is remembered of one object, whosever it is; absent when there is no such object (or it is not watched).
@@ -57,11 +85,10 @@ impl<R: Reconcile> View<R> {
     pub fn facts_of(&self, kind: Kind, owner: &R::Resource) -> Vec<(ObjectKey, Arc<Value>)> {
         let parent = Parent::of::<R>(owner);
         let owned = self.caches.of_kind(kind).filter(|cache| cache.is_owned());
-        owned
-            .flat_map(|cache| cache.of_target(&parent.key))
-            .filter(|(key, record)| record.belongs_to(key, &parent))
-            .map(|(key, record)| (key, record.facts.clone()))
-            .collect()
+        let found = owned.flat_map(|cache| cache.of_target(&parent.key)).collect();
+        let mut found = self.counted(found);
+        found.retain(|(key, record)| record.belongs_to(key, &parent));
+        facts(found)
     }
 
     /// Facts of the child of `owner` that has this name, in its own namespace.
@@ -76,26 +103,29 @@ impl<R: Reconcile> View<R> {
     /// What these say is as good as whoever may write them.
     pub fn facts_about(&self, kind: Kind, target: &ObjectKey) -> Vec<(ObjectKey, Arc<Value>)> {
         let related = self.caches.of_kind(kind).filter(|cache| !cache.is_owned());
-        let found = related.flat_map(|cache| cache.of_target(target));
-        found.map(|(key, record)| (key, record.facts.clone())).collect()
+        facts(self.counted(related.flat_map(|cache| cache.of_target(target)).collect()))
+    }
+
+    /// Names and facts of the objects of `kind` that are looked up by `term` ([`Watch::terms`](crate::Watch::terms)).
+    pub fn facts_by(&self, kind: Kind, term: &str) -> Vec<(ObjectKey, Arc<Value>)> {
+        let found = self.caches.of_kind(kind).flat_map(|cache| cache.by(term));
+        facts(self.counted(found.collect()))
     }
 
     /// Names and facts of all objects of `kind`.
     pub fn all_facts(&self, kind: Kind) -> Vec<(ObjectKey, Arc<Value>)> {
         let found = self.caches.of_kind(kind).flat_map(|cache| cache.all());
-        found.map(|(key, record)| (key, record.facts.clone())).collect()
+        facts(self.counted(found.collect()))
     }
 
     /// The same of those objects alone that are looked at and are nobody's children: where a kind is watched as both,
     /// there may be one child for each resource, and few of the others.
     pub fn related_facts(&self, kind: Kind) -> Vec<(ObjectKey, Arc<Value>)> {
         let related = self.caches.of_kind(kind).filter(|cache| !cache.is_owned());
-        let found = related.flat_map(|cache| cache.all());
-        found.map(|(key, record)| (key, record.facts.clone())).collect()
+        facts(self.counted(related.flat_map(|cache| cache.all()).collect()))
     }
 
-    /// Names of objects of `kind` that change from now on: of a watched kind, or of the reconciled one. An empty name
-    /// means that any may have changed.
+    /// Names of objects of `kind` that change from now on: of a watched kind, or of the reconciled one.
     pub fn changes(&self, kind: Kind) -> BoxStream<'static, ObjectKey> {
         let watched = self
             .caches
@@ -111,4 +141,9 @@ impl<R: Reconcile> View<R> {
             .of_kind(kind)
             .any(|cache| cache.serving() == Serving::Served)
     }
+}
+
+fn facts(records: Vec<(ObjectKey, Arc<Record>)>) -> Vec<(ObjectKey, Arc<Value>)> {
+    let facts = |(key, record): (ObjectKey, Arc<Record>)| (key, record.facts.clone());
+    records.into_iter().map(facts).collect()
 }

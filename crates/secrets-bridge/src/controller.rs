@@ -39,7 +39,8 @@ impl Reconcile for SecretBindingController {
             Watch::related(CLUSTER_SECRET_STORE, Targets::All, "")
                 .facts(facts::store)
                 .optional(),
-            Watch::related(SECRET_STORE, Targets::All, "")
+            // Teams may make these themselves: one of theirs concerns nobody else.
+            Watch::related(SECRET_STORE, Targets::Namespace, "")
                 .facts(facts::store)
                 .optional(),
             // External Secrets says by events alone that a Secret has changed: its status does not tell.

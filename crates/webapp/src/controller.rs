@@ -47,7 +47,9 @@ impl Reconcile for WebApplicationController {
     fn watches(&self) -> Vec<Watch> {
         let mut watches: Vec<Watch> = kinds::CHILDREN.map(child).into();
         watches.extend(kinds::BINDINGS.map(|kind| Watch::children(kind).facts(capabilities::binding)));
-        watches.push(Watch::related(kinds::SERVICE, Targets::All, CAPABILITY).facts(capabilities::service));
+        // A Service with that label in any other namespace is no capability, and must not wake everybody.
+        let services = Watch::related(kinds::SERVICE, Targets::All, CAPABILITY).facts(capabilities::service);
+        watches.push(services.fields(self.capabilities.field_selector()));
         watches.push(Watch::related(ENVIRONMENT, Targets::All, "").facts(facts::environment));
         watches.push(
             Watch::related(

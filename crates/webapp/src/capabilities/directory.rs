@@ -94,13 +94,27 @@ pub struct Capabilities {
     probes: Probes,
 }
 
-#[derive(Default)]
+/// Namespace of the platform, unless the arguments say another.
+const PLATFORM: &str = "idp-system";
+
 struct State {
     namespace: String,
     credentials: Option<Credentials>,
     fixed: Vec<Address>,
     found: Vec<Address>,
     peers: BTreeMap<String, (Address, Peer)>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            namespace: PLATFORM.to_owned(),
+            credentials: None,
+            fixed: Vec::new(),
+            found: Vec::new(),
+            peers: BTreeMap::new(),
+        }
+    }
 }
 
 impl Capabilities {
@@ -130,6 +144,11 @@ impl Capabilities {
             })),
             probes: Probes::default(),
         })
+    }
+
+    /// Selects the Services that can be capabilities. Called once a process: the text is kept for ever.
+    pub fn field_selector(&self) -> &'static str {
+        format!("metadata.namespace={}", self.lock().namespace).leak()
     }
 
     /// Takes over what the cluster's Services say, each with its namespace.

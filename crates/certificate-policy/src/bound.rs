@@ -3,19 +3,21 @@
 use idp_api::CertificateBinding;
 use kube::ResourceExt;
 
-use crate::{content::Names, facts::CertificateFacts, secret};
+use crate::{content::Names, facts::CertificateFacts, secret, terms::Terms};
 
 /// Whether `certificate`, in `namespace`, is one that `binding` wants: then the binding's namespace is who asks for it,
 /// and not the gateway's.
 ///
 /// Labels and annotations are not enough, because whoever may create Certificates beside the gateway can write them:
 /// what is asked for must be a host that the binding names, in the Secret that follows from it. So the most that a
-/// forger gets is the very certificate that the binding has already.
+/// forger gets is the very certificate that the binding has already. And the binding itself counts only as the Environment
+/// says: anybody may have written it.
 pub fn is_wanted(
     binding: &CertificateBinding,
     certificate: &CertificateFacts,
     namespace: &str,
     names: &Names,
+    terms: &Terms,
 ) -> bool {
     let listed = |name: &String| binding.spec.hosts.iter().any(|bound| &bound.host == name);
     let owner = format!(
@@ -25,7 +27,8 @@ pub fn is_wanted(
     );
     certificate.owner_uid == binding.uid()
         && certificate.owner.as_ref() == Some(&owner)
-        && binding.spec.secret_namespace == namespace
+        && terms.allow(binding, &certificate.issuer)
+        && terms.gateway == namespace
         && names.ips.is_empty()
         && names.uris.is_empty()
         && names.dns.len() == 1
@@ -45,6 +48,7 @@ mod tests {
     use idp_api::{CertificateBindingSpec, certificate_binding::BoundHost};
 
     use super::*;
+    use crate::content::Issuer;
 
     #[test]
     fn labels_alone_make_nobody_the_owner() {
@@ -65,13 +69,18 @@ mod tests {
             secret: secret::name("a.b"),
             ..CertificateFacts::default()
         };
+        let terms = Terms {
+            gateway: "istio-system".into(),
+            issuer: Some(Issuer::default()),
+            ..Terms::default()
+        };
         let names = |dns: &[&str]| {
             let mut names = Names::default();
             dns.iter().for_each(|name| names.add_dns(name).unwrap());
             names
         };
         let wanted = |certificate: &CertificateFacts, namespace: &str, names: &Names| {
-            is_wanted(&binding, certificate, namespace, names)
+            is_wanted(&binding, certificate, namespace, names, &terms)
         };
         assert!(wanted(&certificate, "istio-system", &names(&["a.b"])));
         assert!(!wanted(&certificate, "elsewhere", &names(&["a.b"])));
@@ -89,5 +98,15 @@ mod tests {
         assert!(!changed(|facts| facts.owner_uid = None));
         assert!(!changed(|facts| facts.owner = Some("other/shop".into())));
         assert!(!changed(|facts| facts.secret = "other-tls".into()));
+        assert!(!changed(|facts| facts.issuer.name = "other".into()));
+        let mut elsewhere = binding.clone();
+        elsewhere.spec.secret_namespace = "shops".into();
+        assert!(!is_wanted(
+            &elsewhere,
+            &certificate,
+            "shops",
+            &names(&["a.b"]),
+            &terms
+        ));
     }
 }

@@ -13,10 +13,9 @@ use idp_runtime::{Callers, ObjectKey, View, grpc::ANYONE};
 use kube::ResourceExt;
 
 use crate::{
-    binding::{CertificateBindingController, holder},
+    binding::{CertificateBindingController, Holder, Register},
     kinds::NAMESPACE,
     knowledge::{self, Shared},
-    rules::Policy,
     secret,
     section::{self, Known, KnownHost, Section},
 };
@@ -54,8 +53,15 @@ impl Capability for CertificateCapability {
             labels: knowledge::labels(&request.namespace, &self.shared).unwrap_or_default(),
         };
         let own = ObjectKey::new(request.namespace.clone(), request.application.clone());
+        let terms = knowledge::terms(&self.shared).ok();
+        let register = Register {
+            terms: terms.as_ref(),
+            policies: &known.policies,
+            bindings: &self.bindings,
+            shared: &self.shared,
+        };
         section::plan(request, &known, |host, gateway| {
-            self.look(host, gateway, &own, &known.policies)
+            self.look(host, gateway, &own, &register)
         })
     }
 
@@ -82,17 +88,20 @@ impl Capability for CertificateCapability {
 }
 
 impl CertificateCapability {
-    fn look(&self, host: &str, gateway: &str, own: &ObjectKey, policies: &[Policy]) -> KnownHost {
-        let holder = holder(host, gateway, own, policies, &self.bindings, &self.shared);
+    fn look(&self, host: &str, gateway: &str, own: &ObjectKey, register: &Register<'_>) -> KnownHost {
+        let holder = register.holder(host, own);
         KnownHost {
             holder: holder.filter(|holder| !self.same_application(holder, own)),
             has_certificate: self.has_certificate(own, gateway, &secret::name(host)),
         }
     }
 
-    fn same_application(&self, holder: &ObjectKey, own: &ObjectKey) -> bool {
-        let other = self.bindings.resource(holder);
-        holder.namespace == own.namespace && other.is_some_and(|other| other.spec.application == own.name)
+    fn same_application(&self, holder: &Holder, own: &ObjectKey) -> bool {
+        let other = self
+            .bindings
+            .resource(&holder.key)
+            .filter(|_| holder.kind == CERTIFICATE_BINDING.kind);
+        holder.key.namespace == own.namespace && other.is_some_and(|other| other.spec.application == own.name)
     }
 
     /// Whether the application's binding has the certificate already: then it is kept, whatever policies say now.

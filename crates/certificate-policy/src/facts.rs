@@ -1,6 +1,10 @@
 //! What the caches remember of each object.
 
-use idp_api::{CertificatePolicy, kinds};
+use idp_api::{
+    CertificatePolicy,
+    environment::{CertificateDefaults, GatewayPolicy},
+    kinds,
+};
 use idp_core::labels;
 use kube::{ResourceExt, core::DynamicObject};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -174,17 +178,62 @@ pub fn namespace(object: &DynamicObject) -> Value {
     json!(object.labels())
 }
 
-/// Facts of an Environment: what concerns certificates.
+/// Facts of an Environment: what concerns certificates, or why that cannot be read.
 pub fn environment(object: &DynamicObject) -> Value {
-    json!(object.data["spec"]["certificates"])
+    json!(EnvironmentFacts::read(&object.data["spec"]).map_err(|error| error.to_string()))
 }
 
-/// The issuer that an Environment's facts name.
-pub fn environment_issuer(facts: &Value) -> Option<Issuer> {
-    let name = facts["issuer"].as_str()?.to_owned();
-    let kind = facts["kind"].as_str().unwrap_or("ClusterIssuer").to_owned();
-    let group = String::new();
-    Some(Issuer { name, kind, group }.completed())
+/// What an Environment says of certificates.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct EnvironmentFacts {
+    /// Who signs the certificates of routes.
+    pub certificates: Option<CertificateDefaults>,
+    /// Domain of the applications' hosts.
+    pub base_domain: String,
+    /// Where the gateway is, and whose it is.
+    pub gateway: GatewayPolicy,
+}
+
+impl EnvironmentFacts {
+    /// Reads the `spec` of an Environment; what else stands in it does not matter here.
+    ///
+    /// # Errors
+    /// When one of these fields is not as its definition says.
+    pub fn read(spec: &Value) -> Result<Self, serde_json::Error> {
+        Self::deserialize(spec)
+    }
+
+    /// The issuer that it names.
+    pub fn issuer(&self) -> Option<Issuer> {
+        let certificates = self.certificates.as_ref()?;
+        let issuer = Issuer {
+            name: certificates.issuer.clone(),
+            kind: certificates.kind.clone(),
+            group: String::new(),
+        };
+        Some(issuer.completed())
+    }
+}
+
+/// The facts of an Environment, as [`environment`] wrote them.
+///
+/// # Errors
+/// Why the Environment cannot be read.
+pub fn environment_facts(facts: &Value) -> Result<EnvironmentFacts, String> {
+    Result::deserialize(facts).unwrap_or_else(|error| Err(error.to_string()))
+}
+
+/// Facts of a VirtualService: the hosts that it answers for at a gateway, and since when. One of the mesh alone answers
+/// for nothing outside.
+pub fn virtual_service(object: &DynamicObject) -> Value {
+    let spec = &object.data["spec"];
+    let gateways = spec["gateways"].as_array().into_iter().flatten();
+    let at_a_gateway = gateways.into_iter().any(|gateway| gateway != "mesh");
+    let hosts = spec["hosts"].as_array().into_iter().flatten();
+    let hosts: Vec<&Value> = hosts.filter(|host| host.is_string() && at_a_gateway).collect();
+    let since = object.creation_timestamp().map(|time| time.0.to_string());
+    json!({"hosts": hosts, "since": since.unwrap_or_default()})
 }
 
 /// Reads facts.

@@ -11,5 +11,8 @@ pub const CERTIFICATE_REQUEST: Kind = Kind::namespaced(
     "CertificateRequest",
     "certificaterequests",
 );
+/// Istio's `VirtualService`.
+pub const VIRTUAL_SERVICE: Kind =
+    Kind::namespaced("networking.istio.io", "v1", "VirtualService", "virtualservices");
 /// `Namespace`.
 pub const NAMESPACE: Kind = Kind::cluster("", "v1", "Namespace", "namespaces");

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use idp_api::kinds::ENVIRONMENT;
+use idp_core::Problem;
 use idp_runtime::View;
 
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     facts::{self, CertificateFacts},
     kinds::{CERTIFICATE, NAMESPACE},
     rules::{Asker, Decision, Policy, decide},
+    terms::Terms,
 };
 
 /// The caches.
@@ -32,7 +34,7 @@ pub fn issuers(policies: &[Policy], shared: &Shared) -> BTreeSet<Issuer> {
     let environments = shared.all_facts(ENVIRONMENT);
     let environments = environments
         .iter()
-        .filter_map(|(_, facts)| facts::environment_issuer(facts));
+        .filter_map(|(_, facts)| facts::environment_facts(facts).ok()?.issuer());
     named.chain(environments).collect()
 }
 
@@ -47,6 +49,14 @@ pub fn asker(namespace: &str, shared: &Shared) -> Option<Asker> {
 /// Labels of a namespace; absent while it is not known.
 pub fn labels(namespace: &str, shared: &Shared) -> Option<BTreeMap<String, String>> {
     facts::parse(&*shared.facts(NAMESPACE, "", namespace)?)
+}
+
+/// What the cluster's Environment says of certificates.
+///
+/// # Errors
+/// The problem: there is none, there are several, or it cannot be read.
+pub fn terms(shared: &Shared) -> Result<Terms, Problem> {
+    Terms::of(&shared.all_facts(ENVIRONMENT))
 }
 
 /// A Certificate.

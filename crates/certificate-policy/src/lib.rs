@@ -23,5 +23,6 @@ pub mod request;
 pub mod rules;
 pub mod secret;
 pub mod section;
+pub mod terms;
 
 pub use process::{controllers, process};

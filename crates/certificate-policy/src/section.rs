@@ -6,23 +6,24 @@ use std::collections::BTreeMap;
 use idp_api::{
     CertificateBindingSpec,
     certificate_binding::{BoundHost, IssuerRef},
+    environment::GatewayMode,
     kinds::CERTIFICATE_BINDING,
 };
 use idp_core::{
     Problem,
     capability::{Binding, SectionPlan, SectionRequest},
 };
-use idp_runtime::ObjectKey;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    binding::{host_taken, not_allowed_any_more},
+    binding::{Holder, host_taken, not_allowed_any_more},
     content::Issuer,
     names::DnsName,
     rules::{self, Asker, Policy},
     secret,
+    terms::not_ordered,
 };
 
 /// The section: hosts whose certificates the platform orders.
@@ -60,6 +61,8 @@ struct Certificates {
 #[derive(Deserialize)]
 struct Gateway {
     namespace: String,
+    #[serde(default)]
+    mode: GatewayMode,
 }
 
 /// What a plan depends on besides the request.
@@ -74,8 +77,8 @@ pub struct Known {
 /// What is known of one host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownHost {
-    /// The binding of another application that holds it.
-    pub holder: Option<ObjectKey>,
+    /// What of another application holds it.
+    pub holder: Option<Holder>,
     /// Whether the application has its certificate already: then it is kept, whatever policies say now.
     pub has_certificate: bool,
 }
@@ -117,6 +120,11 @@ fn read(request: &SectionRequest) -> Result<Option<Wanted>, Box<Problem>> {
     };
     let environment =
         Environment::deserialize(&request.environment_spec).map_err(|e| invalid("the Environment", e))?;
+    // Applications order nothing there, whatever way the section came here.
+    if environment.gateway.mode != GatewayMode::Dedicated {
+        let problem = not_ordered(&request.environment, environment.gateway.mode);
+        return Err(Box::new(problem.at(&first.path)));
+    }
     let Some(certificates) = environment.certificates else {
         return Err(Box::new(no_issuer(&request.environment, &first.path)));
     };

@@ -11,6 +11,7 @@ pub mod duration;
 pub mod hash;
 pub mod kind;
 pub mod labels;
+pub mod names;
 pub mod plan;
 pub mod problem;
 

@@ -1,18 +1,20 @@
 //! The only reads: caches -> [`Observed`].
 
+use idp_core::Problem;
 use idp_runtime::{ObjectKey, ObserveError, View};
 use kube::ResourceExt;
 
 use crate::{
     ask,
-    binding::CertificateBindingController,
+    binding::{CertificateBindingController, Holder, Register},
     bound,
-    content::{Content, Flaw},
+    content::{Content, Flaw, Names},
     facts::{self, CertificateFacts},
     kinds::CERTIFICATE,
     knowledge::{self, Shared},
     request::CertificateRequest,
     rules::{Asker, Policy},
+    terms::Terms,
 };
 
 /// What a decision depends on.
@@ -35,6 +37,8 @@ pub struct Open {
     pub content: Result<Content, Flaw>,
     /// Another Certificate that was there before and writes to the same Secret.
     pub rival: Option<String>,
+    /// The first of the names that somebody of another namespace holds, and who.
+    pub held: Option<(String, Holder)>,
 }
 
 /// Collects what the decision on `request` depends on.
@@ -61,21 +65,35 @@ pub(super) fn observe(
             .as_ref()
             .and_then(|content| content.renew_before);
     }
-    let asking = certificate
+    let terms = knowledge::terms(shared);
+    let wanted = match certificate.as_ref().zip(content.as_ref().ok()) {
+        Some(((_, certificate), content)) => wanted_by(certificate, content, &namespace, &terms, bindings)?,
+        None => None,
+    };
+    let asking = wanted
         .as_ref()
-        .zip(content.as_ref().ok())
-        .and_then(|((_, certificate), content)| wanted_by(certificate, content, &namespace, bindings))
-        .unwrap_or_else(|| namespace.clone());
+        .map_or_else(|| namespace.clone(), |binding| binding.namespace.clone());
     let asker = knowledge::asker(&asking, shared).ok_or_else(|| ObserveError {
         source_name: "namespaces",
         message: format!("namespace {asking} is not known yet"),
     })?;
+    let register = Register {
+        terms: terms.as_ref().ok(),
+        policies: &policies,
+        bindings,
+        shared,
+    };
+    let held = content
+        .as_ref()
+        .ok()
+        .and_then(|content| held(&content.names, &namespace, wanted.as_ref(), &register));
     let rival = certificate.and_then(|(name, certificate)| rival(&namespace, &name, &certificate, shared));
     Ok(Observed::Open(Box::new(Open {
         policies,
         asker,
         content,
         rival,
+        held,
     })))
 }
 
@@ -99,16 +117,48 @@ fn certificate(
     }
 }
 
-/// Namespace of the binding that really wants the certificate.
+/// The binding that really wants the certificate. Where one may and the Environment is not known, nothing is decided:
+/// decisions are final.
 fn wanted_by(
     certificate: &CertificateFacts,
     content: &Content,
     namespace: &str,
+    terms: &Result<Terms, Problem>,
     bindings: &View<CertificateBindingController>,
-) -> Option<String> {
-    let (owner_namespace, name) = bound::owner(certificate)?;
-    let binding = bindings.resource(&ObjectKey::new(owner_namespace, name))?;
-    bound::is_wanted(&binding, certificate, namespace, &content.names).then(|| owner_namespace.to_owned())
+) -> Result<Option<ObjectKey>, ObserveError> {
+    let Some((owner_namespace, name)) = bound::owner(certificate) else {
+        return Ok(None);
+    };
+    let terms = terms.as_ref().map_err(|problem| ObserveError {
+        source_name: "environments",
+        message: problem.message.clone(),
+    })?;
+    let key = ObjectKey::new(owner_namespace, name);
+    let binding = bindings.resource(&key);
+    let wanted = binding
+        .is_some_and(|binding| bound::is_wanted(&binding, certificate, namespace, &content.names, terms));
+    Ok(wanted.then_some(key))
+}
+
+/// The first name that somebody else holds. A binding's Certificate is for the binding alone; everybody else is kept from
+/// hosts of other namespaces. The gateway's own namespace is not: it answers for all of them.
+fn held(
+    names: &Names,
+    namespace: &str,
+    wanted: Option<&ObjectKey>,
+    register: &Register<'_>,
+) -> Option<(String, Holder)> {
+    let is_gateways = register.terms.is_some_and(|terms| terms.gateway == namespace);
+    if wanted.is_none() && is_gateways {
+        return None;
+    }
+    names.dns.iter().find_map(|name| {
+        let holder = match wanted {
+            Some(binding) => register.holder(name, binding),
+            None => register.elsewhere(name, namespace),
+        };
+        Some((name.clone(), holder?))
+    })
 }
 
 /// A Certificate that was there before this one and writes to the same Secret.

@@ -1,7 +1,10 @@
 //! [`Observed`] -> verdict. Pure.
 
 use super::observe::Observed;
-use crate::rules::{Decision, decide};
+use crate::{
+    binding::HOST_TAKEN,
+    rules::{Decision, decide},
+};
 
 /// What is to be done with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +45,14 @@ pub fn validate(observed: &Observed) -> Verdict {
             message: format!(
                 "Secret {} is written by Certificate {rival}, which was there before",
                 content.secret.as_deref().unwrap_or_default()
+            ),
+        };
+    }
+    if let Some((host, holder)) = &open.held {
+        return Verdict::Deny {
+            reason: HOST_TAKEN.to_owned(),
+            message: format!(
+                "host {host} belongs to {holder}: nobody else may have a certificate for it until it is taken out there"
             ),
         };
     }

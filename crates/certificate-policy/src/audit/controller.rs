@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::{findings::Findings, observe, status};
 use crate::{
     facts,
-    kinds::{CERTIFICATE, CERTIFICATE_REQUEST, NAMESPACE},
+    kinds::{CERTIFICATE, CERTIFICATE_REQUEST, NAMESPACE, VIRTUAL_SERVICE},
     rules::Policy,
 };
 
@@ -50,6 +50,10 @@ impl Reconcile for PolicyController {
             Watch::related(kinds::CERTIFICATE_BINDING, later, "").facts(facts::binding),
             Watch::related(NAMESPACE, later, "").facts(facts::namespace),
             Watch::related(kinds::ENVIRONMENT, later, "").facts(facts::environment),
+            // Whoever answers for a host at a gateway holds it, with or without a certificate from here.
+            Watch::related(VIRTUAL_SERVICE, later, "")
+                .optional()
+                .facts(facts::virtual_service),
         ]
     }
 

@@ -3,8 +3,11 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::BoxStream};
-use idp_api::{CertificateBinding, CertificateBindingStatus, kinds::CERTIFICATE_POLICY};
-use idp_core::{Plan, Prepared, Problem};
+use idp_api::{
+    CertificateBinding, CertificateBindingStatus,
+    kinds::{CERTIFICATE_POLICY, ENVIRONMENT},
+};
+use idp_core::{Plan, Prepared, Problem, names::overlap};
 use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, View, Watch};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -84,7 +87,8 @@ impl Reconcile for CertificateBindingController {
     /// Whoever waits for a host looks again when a binding that names it changes or goes.
     fn affected_by(&self, changed: &CertificateBinding, view: &View<Self>) -> Vec<ObjectKey> {
         let key = ObjectKey::of(changed);
-        let names = |host: &String| changed.spec.hosts.iter().any(|bound| &bound.host == host);
+        let hosts = &changed.spec.hosts;
+        let names = |host: &String| hosts.iter().any(|bound| overlap(&bound.host, host));
         let others = view.resources().into_iter();
         others
             .filter(|other| other.spec.hosts.iter().any(|bound| names(&bound.host)))
@@ -93,9 +97,10 @@ impl Reconcile for CertificateBindingController {
             .collect()
     }
 
-    /// A policy concerns every binding; the labels of a namespace, those in it.
+    /// A policy or the Environment concerns every binding; the labels of a namespace, those in it.
     fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
-        let policies = self.shared.changes(CERTIFICATE_POLICY).map(|_| String::new());
+        let policies = [CERTIFICATE_POLICY, ENVIRONMENT].map(|kind| self.shared.changes(kind));
+        let policies = futures::stream::select_all(policies).map(|_| String::new());
         let namespaces = self.shared.changes(NAMESPACE).map(|key| key.name);
         let view = view.clone();
         futures::stream::select(policies, namespaces)

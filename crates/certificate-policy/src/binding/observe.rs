@@ -2,23 +2,27 @@
 
 use std::sync::Arc;
 
-use idp_api::CertificateBinding;
+use idp_api::{CertificateBinding, kinds::CERTIFICATE_BINDING};
+use idp_core::Problem;
 use idp_runtime::{ObjectKey, ObserveError, View};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-use super::{CertificateBindingController, holder};
+use super::{CertificateBindingController, Holder, Register};
 use crate::{
     facts::{self, CertificateFacts},
     kinds::{CERTIFICATE, CERTIFICATE_REQUEST},
     knowledge::{self, Shared},
     rules::{Asker, Policy},
     secret,
+    terms::Terms,
 };
 
 /// What a binding's plan and status depend on.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Observed {
+    /// What the Environment says, or why that is not known.
+    pub terms: Result<Terms, Problem>,
     /// All policies.
     pub policies: Vec<Policy>,
     /// The binding's namespace.
@@ -31,7 +35,7 @@ pub struct Observed {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedHost {
     /// Another binding that holds it.
-    pub holder: Option<ObjectKey>,
+    pub holder: Option<Holder>,
     /// Whether that is one of the same application, so that both use one certificate.
     pub shared: bool,
     /// Its Certificate.
@@ -55,9 +59,17 @@ pub(super) fn observe(
         message: format!("namespace {} is not known yet", own.namespace),
     })?;
     let policies = knowledge::policies(shared);
+    let terms = knowledge::terms(shared);
+    let register = Register {
+        terms: terms.as_ref().ok(),
+        policies: &policies,
+        bindings: view,
+        shared,
+    };
+    // Of a binding that says another one nothing is made; what it has there is shown all the same.
     let gateway = &binding.spec.secret_namespace;
     let hosts = binding.spec.hosts.iter().map(|bound| {
-        let holder = holder(&bound.host, gateway, &own, &policies, view, shared);
+        let holder = register.holder(&bound.host, &own);
         let name = secret::name(&bound.host);
         // By our own cache, which knows at once when it is gone.
         let own_certificate = view.facts(CERTIFICATE, gateway, &name);
@@ -73,9 +85,11 @@ pub(super) fn observe(
             certificate: knowledge::certificate(gateway, &name, shared),
         }
     });
+    let hosts = hosts.collect();
     Ok(Observed {
-        hosts: hosts.collect(),
+        hosts,
         asker,
+        terms,
         policies,
     })
 }
@@ -100,11 +114,12 @@ fn is_denied(certificate: &CertificateFacts, namespace: &str, shared: &Shared) -
 
 fn same_application(
     binding: &CertificateBinding,
-    holder: &ObjectKey,
+    holder: &Holder,
     view: &View<CertificateBindingController>,
 ) -> bool {
-    binding.namespace().as_ref() == Some(&holder.namespace)
+    binding.namespace().as_ref() == Some(&holder.key.namespace)
+        && holder.kind == CERTIFICATE_BINDING.kind
         && view
-            .resource(holder)
+            .resource(&holder.key)
             .is_some_and(|other| other.spec.application == binding.spec.application)
 }

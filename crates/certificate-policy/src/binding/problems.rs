@@ -1,9 +1,8 @@
 //! What is wrong with a host, in words for the person who wrote it.
 
 use idp_core::Problem;
-use idp_runtime::ObjectKey;
 
-use super::holder::KIND;
+use super::Holder;
 use crate::rules::Denial;
 
 /// Reason: somebody else holds the host.
@@ -23,14 +22,14 @@ pub(super) const RENEWAL_OVERDUE: &str = "RenewalOverdue";
 /// Reason: the certificate has ended.
 pub(super) const EXPIRED: &str = "CertificateExpired";
 
-pub(crate) fn host_taken(host: &str, path: &str, holder: &ObjectKey) -> Problem {
+pub(crate) fn host_taken(host: &str, path: &str, holder: &Holder) -> Problem {
     Problem::error(
         HOST_TAKEN,
-        format!("the certificate of host {host} belongs to {KIND} {holder}"),
+        format!("the certificate of host {host} belongs to {holder}"),
     )
     .at(path)
     .hint(format!(
-        "write another host, or take it out of application {holder} first; it is then taken over by itself"
+        "write another host, or take it out of {holder} first; it is then taken over by itself"
     ))
 }
 

@@ -15,6 +15,7 @@ use crate::{
     kinds::CERTIFICATE,
     rules::{Asker, Policy},
     secret,
+    terms::Terms,
 };
 
 const HOST: &str = "shop.example.com";
@@ -42,6 +43,16 @@ fn binding() -> CertificateBinding {
     binding
 }
 
+fn terms() -> Terms {
+    Terms {
+        environment: "test".into(),
+        base_domain: "example.com".into(),
+        gateway: "istio-system".into(),
+        issuer: Some(issuer(&binding())),
+        ..Terms::default()
+    }
+}
+
 fn policy(suffix: &str) -> Policy {
     let mut spec = CertificatePolicySpec {
         namespaces: vec![NamespaceSelector::default()],
@@ -58,6 +69,7 @@ fn policy(suffix: &str) -> Policy {
 
 fn observed(suffix: &str) -> Observed {
     Observed {
+        terms: Ok(terms()),
         policies: vec![policy(suffix)],
         asker: Asker::default(),
         hosts: vec![ObservedHost::default()],
@@ -136,7 +148,7 @@ fn a_host_becomes_a_certificate_beside_the_gateway() {
 #[test]
 fn a_host_of_others_and_one_that_is_not_allowed_are_refused() {
     let mut taken = observed("example.com");
-    taken.hosts[0].holder = Some(ObjectKey::new("rivals", "first"));
+    taken.hosts[0].holder = Some(Holder::binding(ObjectKey::new("rivals", "first")));
     let problems = validate(&binding(), &taken).unwrap_err();
     assert_eq!(problems[0].reason, "HostTaken");
     assert!(problems[0].message.contains("rivals/first"), "{}", problems[0]);
@@ -263,6 +275,7 @@ fn the_first_claim_counts() {
         since: since.into(),
         namespace: "a".into(),
         name: name.into(),
+        kind: "CertificateBinding",
     };
     let old = claim(true, "2026-01-01T00:00:00Z", "old");
     let holder = claim(false, "2026-03-01T00:00:00Z", "holder");
@@ -274,4 +287,37 @@ fn the_first_claim_counts() {
         Some(young)
     );
     assert_eq!(first([]), None);
+}
+
+#[test]
+fn a_binding_that_anybody_wrote_gets_nothing_that_the_environment_does_not_say() {
+    let refused = |change: fn(&mut CertificateBinding, &mut Observed)| {
+        let (mut binding, mut observed) = (binding(), observed("example.com"));
+        change(&mut binding, &mut observed);
+        let problems = validate(&binding, &observed).unwrap_err();
+        let reasons = problems.into_iter().map(|problem| problem.reason);
+        reasons.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        refused(|binding, _| binding.spec.secret_namespace = "shops".into()),
+        ["NotTheGatewaysNamespace"]
+    );
+    // Nor does a certificate that is there already, from before this was checked.
+    assert_eq!(
+        refused(|binding, observed| {
+            binding.spec.secret_namespace = "kube-system".into();
+            observed.hosts[0].certificate = Some(issued());
+        }),
+        ["NotTheGatewaysNamespace"]
+    );
+    assert_eq!(
+        refused(|binding, _| binding.spec.issuer.name = "other".into())
+            .first()
+            .map(String::as_str),
+        Some("NotTheEnvironmentsIssuer")
+    );
+    assert_eq!(
+        refused(|_, observed| observed.terms = Terms::of(&[])),
+        ["EnvironmentMissing"]
+    );
 }

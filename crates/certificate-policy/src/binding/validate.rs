@@ -4,7 +4,7 @@ use idp_api::CertificateBinding;
 use idp_core::Problem;
 use kube::ResourceExt;
 
-use super::{Observed, holder, host_taken, not_allowed_any_more};
+use super::{Observed, host_taken, issuer, not_allowed_any_more};
 use crate::{content::Content, rules, secret};
 
 /// A binding whose hosts all may have a certificate.
@@ -42,15 +42,17 @@ pub struct ValidHost {
 /// Checks every host.
 ///
 /// # Errors
-/// With one host that cannot have a certificate nothing is changed.
+/// With one host that cannot have a certificate nothing is changed, nor where the binding says otherwise than the
+/// Environment: anybody may have written it.
 pub fn validate(binding: &CertificateBinding, observed: &Observed) -> Result<Validated, Vec<Problem>> {
-    let mut problems = Vec::new();
+    let issuer = issuer(binding);
+    let terms = observed.terms.as_ref().map_err(|problem| vec![problem.clone()])?;
+    let mut problems = terms.check(binding, &issuer);
     let mut validated = Validated {
         application: binding.spec.application.clone(),
-        gateway: binding.spec.secret_namespace.clone(),
+        gateway: terms.gateway.clone(),
         ..Validated::default()
     };
-    let issuer = holder::issuer(binding);
     for (bound, known) in binding.spec.hosts.iter().zip(&observed.hosts) {
         let (host, path) = (&bound.host, &bound.path);
         if let Some(holder) = known.holder.as_ref().filter(|_| !known.shared) {

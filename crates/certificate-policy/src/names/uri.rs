@@ -1,6 +1,6 @@
 //! URIs, as services name themselves by: `spiffe://idp.dev/ns/idp-system/sa/idp-webapp`.
 
-use super::dns::Malformed;
+use super::Malformed;
 
 /// Longest URI that is looked at.
 const LONGEST: usize = 512;

@@ -82,7 +82,7 @@ fn what_no_policy_allows_is_refused_unless_it_is_there() {
 
 #[test]
 fn who_holds_a_host_behind_the_gateway_keeps_it() {
-    let other = ObjectKey::new("shops", "older");
+    let other = Holder::binding(idp_runtime::ObjectKey::new("shops", "older"));
     let held = |host: &str, gateway: &str| KnownHost {
         holder: (host == "a.apps.example.com" && gateway == "istio-system").then(|| other.clone()),
         ..KnownHost::default()
@@ -101,6 +101,13 @@ fn an_environment_without_an_issuer_signs_nothing() {
     let mut request = request(&["shop.apps.example.com"]);
     request.environment_spec = json!({"gateway": {"namespace": "istio-system"}});
     assert_eq!(reasons(&plan(&request, &known(), nothing)), [("NoIssuer", true)]);
+    request.environment_spec = json!({
+        "certificates": {"issuer": "ca", "kind": "ClusterIssuer"},
+        "gateway": {"mode": "Shared", "shared": "istio-ingress/public", "namespace": "istio-ingress"},
+    });
+    let shared = plan(&request, &known(), nothing);
+    assert_eq!(reasons(&shared), [("CertificatesNotOrdered", true)]);
+    assert!(shared.bindings.is_empty());
     request.section = json!({"hosts": []});
     assert_eq!(plan(&request, &known(), nothing), SectionPlan::default());
     request.section = json!({"names": []});

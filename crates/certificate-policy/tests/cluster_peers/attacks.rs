@@ -225,7 +225,7 @@ async fn a_forged_owner_gets_nothing() {
         .unwrap();
     let mut forged = real.clone();
     forged.metadata = kube::api::ObjectMeta {
-        name: Some("forged".to_owned()),
+        name: Some(format!("forged-{}", lab.ns)),
         namespace: Some(lab.gateway.clone()),
         labels: real.metadata.labels.clone(),
         annotations: real.metadata.annotations.clone(),
@@ -252,7 +252,7 @@ async fn a_forged_owner_gets_nothing() {
                 .owner_references
                 .iter()
                 .flatten()
-                .any(|owner| owner.name == "forged")
+                .any(|owner| owner.name == format!("forged-{}", lab.ns))
                 && request.status.as_ref().is_some_and(|status| status.is("Denied"))
         });
         anyhow::ensure!(denied, "not yet");
@@ -260,5 +260,9 @@ async fn a_forged_owner_gets_nothing() {
     })
     .await;
     assert!(reasons(&binding).is_empty());
+    lab.certificates(&lab.gateway)
+        .delete(&format!("forged-{}", lab.ns), &Default::default())
+        .await
+        .unwrap();
     lab.clean().await;
 }

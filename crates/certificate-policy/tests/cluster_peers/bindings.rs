@@ -45,12 +45,7 @@ async fn an_allowed_host_is_issued_and_in_the_secret() {
         .await
         .unwrap();
     eventually_within(LONG, "the Certificates go", || async {
-        let left = lab
-            .certificates(&lab.gateway)
-            .list(&Default::default())
-            .await?
-            .items
-            .len();
+        let left = lab.ordered().await?;
         anyhow::ensure!(left == 0, "{left} are left");
         Ok(())
     })
@@ -152,12 +147,7 @@ async fn bindings_of_one_application_share_the_certificate_of_a_host() {
         .binding_becomes(&lab.ns, "shop-too", LONG, "the second is ready too", is_ready)
         .await;
     assert!(both.status.unwrap().children.is_empty());
-    let certificates = lab
-        .certificates(&lab.gateway)
-        .list(&Default::default())
-        .await
-        .unwrap();
-    assert_eq!(certificates.items.len(), 1);
+    assert_eq!(lab.ordered().await.unwrap(), 1);
     lab.clean().await;
 }
 

@@ -18,7 +18,7 @@ use idp_testkit::{Controller, eventually_within};
 use kube::api::{DeleteParams, PostParams};
 use serde_json::json;
 
-use crate::lab::{LONG, Lab, SOON, is_ready};
+use crate::lab::{LOCAL_CA, LONG, Lab, SOON, is_ready};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
 
 /// Certificates as cert-manager would mount them: one for the server, and one for a client.
@@ -87,7 +87,7 @@ fn request(lab: &Lab, namespace: &str, hosts: &[&str]) -> SectionRequest {
         environment_spec: json!({
             "baseDomain": "test",
             "gateway": {"namespace": lab.gateway},
-            "certificates": {"issuer": lab.issuer, "kind": "ClusterIssuer"},
+            "certificates": {"issuer": LOCAL_CA, "kind": "ClusterIssuer"},
         }),
         section: json!({"hosts": hosts.collect::<Vec<_>>()}),
         path: "spec.routes".to_owned(),

@@ -34,15 +34,8 @@ async fn five_hundred_bindings_at_once() {
     let created = began.elapsed();
     eventually_within(PATIENCE, "there are Certificates", || async {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let certificates = lab
-            .certificates(&lab.gateway)
-            .list_metadata(&Default::default())
-            .await?;
-        ensure!(
-            certificates.items.len() == BINDINGS,
-            "{}",
-            certificates.items.len()
-        );
+        let ordered = lab.ordered().await?;
+        ensure!(ordered == BINDINGS, "{ordered}");
         Ok(())
     })
     .await;

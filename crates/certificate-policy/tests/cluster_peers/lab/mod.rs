@@ -11,7 +11,7 @@ use idp_api::{
     certificate_binding::{BoundHost, IssuerRef},
 };
 use idp_certificate_policy::{kinds::CERTIFICATE, request::CertificateRequest};
-use idp_core::{Kind, condition::READY};
+use idp_core::{Kind, condition::READY, labels};
 use idp_testkit::{Controller, TestCluster, eventually_within};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
@@ -24,6 +24,9 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use start::{cluster_issuers, issuer, running};
 pub(crate) use start::{files, own_certificates, start};
 
+/// Where the local Environment has its gateway, and who signs there.
+pub(crate) const GATEWAY: &str = "istio-system";
+pub(crate) const LOCAL_CA: &str = "local-ca";
 /// For whatever passes several controllers, on two busy cores.
 pub(crate) const LONG: Duration = Duration::from_secs(600);
 /// For what must be seen within seconds.
@@ -55,9 +58,9 @@ pub(crate) struct Lab {
     pub(crate) client: Client,
     /// The application's namespace.
     pub(crate) ns: String,
-    /// The gateway's namespace.
+    /// The gateway's namespace, as the local Environment has it: all tests share it.
     pub(crate) gateway: String,
-    /// A ClusterIssuer of this test's own.
+    /// A ClusterIssuer of this test's own, for what no binding asks for.
     pub(crate) issuer: String,
     running: Option<Arc<Running>>,
     _guard: Guard,
@@ -83,14 +86,13 @@ impl Lab {
         let test = TestCluster::peers().await.expect("the cluster starts");
         let running = running(&test).await;
         let ns = test.namespace("cert").await.unwrap();
-        let gateway = test.namespace("gateway").await.unwrap();
         let client = test.client.clone();
         let issuer = issuer(&client, &ns).await;
         Self {
             test,
             client,
             ns,
-            gateway,
+            gateway: GATEWAY.to_owned(),
             issuer,
             running: Some(running),
             _guard: guard,
@@ -134,7 +136,7 @@ impl Lab {
                 "key": "kubernetes.io/metadata.name", "operator": "In", "values": [self.ns],
             }]}],
             "names": {"dns": {"suffixes": [self.domain()]}},
-            "issuers": [{"name": self.issuer}],
+            "issuers": [{"name": self.issuer}, {"name": LOCAL_CA}],
         });
         for (field, value) in more.as_object().unwrap() {
             spec[field] = value.clone();
@@ -172,7 +174,7 @@ impl Lab {
         let spec = CertificateBindingSpec {
             application: application.to_owned(),
             issuer: IssuerRef {
-                name: self.issuer.clone(),
+                name: LOCAL_CA.to_owned(),
                 kind: "ClusterIssuer".to_owned(),
             },
             secret_namespace: self.gateway.clone(),
@@ -190,6 +192,20 @@ impl Lab {
             .unwrap();
     }
 
+    /// How many Certificates beside the gateway are this test's namespace's.
+    pub(crate) async fn ordered(&self) -> anyhow::Result<usize> {
+        let own = format!("{}/", self.ns);
+        let all = self
+            .certificates(&self.gateway)
+            .list_metadata(&Default::default())
+            .await?;
+        let owners = all
+            .items
+            .iter()
+            .filter_map(|object| object.annotations().get(labels::OWNER));
+        Ok(owners.filter(|owner| owner.starts_with(&own)).count())
+    }
+
     pub(crate) fn secrets(&self, namespace: &str) -> Api<Secret> {
         Api::namespaced(self.client.clone(), namespace)
     }
@@ -200,18 +216,16 @@ impl Lab {
 
     /// Takes away what is not in the namespaces, so that later tests are not slowed down by it.
     pub(crate) async fn clean(self) {
-        for namespace in [&self.ns, &self.gateway] {
-            let bindings = self.bindings(namespace);
-            let _ = bindings
-                .delete_collection(&DeleteParams::default(), &Default::default())
-                .await;
-            eventually_within(LONG, "bindings go", || async {
-                let left = bindings.list(&Default::default()).await?.items.len();
-                ensure!(left == 0, "{left} are left");
-                Ok(())
-            })
+        let bindings = self.bindings(&self.ns);
+        let _ = bindings
+            .delete_collection(&DeleteParams::default(), &Default::default())
             .await;
-        }
+        eventually_within(LONG, "bindings go", || async {
+            let left = bindings.list(&Default::default()).await?.items.len();
+            ensure!(left == 0, "{left} are left");
+            Ok(())
+        })
+        .await;
         for policy in self.policies().list(&Default::default()).await.unwrap() {
             if policy.name_any().starts_with(&self.ns) {
                 self.delete_policy(&policy.name_any()).await;
@@ -219,9 +233,7 @@ impl Lab {
         }
         let issuers: Api<DynamicObject> = cluster_issuers(&self.client);
         let _ = issuers.delete(&self.issuer, &DeleteParams::default()).await;
-        for namespace in [&self.ns, &self.gateway] {
-            self.test.delete_namespace(namespace).await.unwrap();
-        }
+        self.test.delete_namespace(&self.ns).await.unwrap();
     }
 }
 

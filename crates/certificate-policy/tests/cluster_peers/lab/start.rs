@@ -77,6 +77,10 @@ pub(super) async fn running(test: &TestCluster) -> Arc<Running> {
         controller: start(test, &tls).await,
         tls,
     });
+    // The Environment's issuer: its own certificate is approved by the controller.
+    apply_manifests(&test.client, &files(&["secrets/cert-manager/local"]))
+        .await
+        .unwrap();
     *running = Arc::downgrade(&started);
     started
 }

@@ -1,0 +1,11 @@
+//! Names of hosts and of objects, and the patterns that policies allow: pure, and of one meaning each.
+
+mod dns;
+mod host;
+mod object;
+mod pattern;
+
+pub use dns::{DnsName, Malformed};
+pub use host::{is_everybodys, overlap};
+pub use object::{is_label, is_path_segment};
+pub use pattern::{DnsPattern, Label};

@@ -1,0 +1,55 @@
+//! Names of Kubernetes objects.
+
+/// Whether `name` is a DNS label as of RFC 1123: 1 to 63 small letters, digits and `-`, and no `-` at either end.
+pub fn is_label(name: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&name.len())
+        && name.bytes().all(inside)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
+
+/// Whether the API server would take `name` for one segment of a path, whatever the kind: the loosest rule that it has
+/// for names, without what would need escaping or mean something else in a path.
+pub fn is_path_segment(name: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:~@".contains(&byte);
+    (1..=253).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_label, is_path_segment};
+
+    #[test]
+    fn what_a_label_is() {
+        for name in ["a", "shop-2", "0", &"a".repeat(63)] {
+            assert!(is_label(name) && is_path_segment(name), "{name}");
+        }
+        for name in [
+            "",
+            "A",
+            "a.b",
+            "-a",
+            "a-",
+            "a/b",
+            "ä",
+            "a b",
+            "a\n",
+            &"a".repeat(64),
+        ] {
+            assert!(!is_label(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_segment_is() {
+        for name in ["a.b", "system:node:x", "Reader", "a_b"] {
+            assert!(is_path_segment(name), "{name}");
+        }
+        for name in [
+            "", ".", "..", "a/b", "../a", "a?b", "a#b", "a%2fb", "a b", "a\\b", "ä", "a\0", "a&b=c", "a;b",
+        ] {
+            assert!(!is_path_segment(name), "{name:?}");
+        }
+    }
+}

@@ -64,7 +64,8 @@ fn names<M, T: TryFrom<M, Error = Malformed> + std::fmt::Debug>(
     assert!(
         error.starts_with(&format!("{field} is missing"))
             || error.starts_with(&format!("{field} is not JSON: "))
-            || error.starts_with(&format!("{field} is 65536, which is no port")),
+            || error.starts_with(&format!("{field} is 65536, which is no port"))
+            || error.contains(", which is no name") && error.starts_with(&format!("{field} is ")),
         "{field}: {error}"
     );
 }
@@ -98,6 +99,13 @@ fn malformed_plans_name_the_field() {
         names::<_, SectionPlan>(good_plan(), field, change);
     };
     names("bindings[0].kind", |plan| plan.bindings[0].kind.clear());
+    names("bindings[0].name", |plan| {
+        plan.bindings[0].name = "cc-y/../../../../sec-11/claimbindings/z".into();
+    });
+    names("bindings[0].name", |plan| {
+        plan.bindings[0].name = "cc-x?dryRun=All&a=".into()
+    });
+    names("bindings[0].name", |plan| plan.bindings[0].name = "a".repeat(64));
     names("bindings[0].name", |plan| plan.bindings[0].name.clear());
     names("bindings[0].spec", |plan| plan.bindings[0].spec = "no".into());
     names("bindings[1].spec", |plan| {

@@ -103,7 +103,8 @@ fn problem() -> impl Strategy<Value = Problem> {
 }
 
 fn plan() -> impl Strategy<Value = SectionPlan> {
-    let binding = (name(), name(), json()).prop_map(|(kind, name, spec)| Binding { kind, name, spec });
+    let label = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
+    let binding = (name(), label, json()).prop_map(|(kind, name, spec)| Binding { kind, name, spec });
     let env_from = (name(), text()).prop_map(|(secret, prefix)| EnvFrom { secret, prefix });
     (
         vec(binding, 0..4),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{Method, Request, header};
-use idp_core::Kind;
+use idp_core::{Kind, names::is_path_segment};
 use kube::{
     Client,
     core::{DynamicObject, Status},
@@ -62,7 +62,7 @@ impl Api {
         object: &Value,
     ) -> Result<DynamicObject, ApiError> {
         let query = format!("?fieldManager={}&force=true&fieldValidation=Strict", self.manager);
-        let uri = path(kind, key, &query);
+        let uri = path(kind, key, &query)?;
         self.send(
             Method::PATCH,
             uri,
@@ -79,7 +79,7 @@ impl Api {
         key: &ObjectKey,
         fields: &Value,
     ) -> Result<(), ApiError> {
-        let uri = path(kind, key, &format!("?fieldManager={}-handover", self.manager));
+        let uri = path(kind, key, &format!("?fieldManager={}-handover", self.manager))?;
         let _: serde::de::IgnoredAny = self
             .send(
                 Method::PATCH,
@@ -94,9 +94,8 @@ impl Api {
     /// The object of this name, if there is one. By a list, which controllers may do anyway, so that none needs the
     /// right to `get`.
     pub(crate) async fn find(&self, kind: Kind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError> {
-        let query = format!("?fieldSelector=metadata.name%3D{}", key.name);
-        let folder = ObjectKey::new(key.namespace.clone(), "");
-        let uri = path(kind, &folder, "").trim_end_matches('/').to_owned() + &query;
+        let query = format!("?fieldSelector=metadata.name%3D{}", segment("name", &key.name)?);
+        let uri = folder(kind, key)? + &query;
         let list: Found = self
             .send(Method::GET, uri, "application/json", Vec::new())
             .await?;
@@ -113,7 +112,7 @@ impl Api {
         });
         let body = serialize(&options)?;
         let _: serde::de::IgnoredAny = self
-            .send(Method::DELETE, path(kind, key, ""), "application/json", body)
+            .send(Method::DELETE, path(kind, key, "")?, "application/json", body)
             .await?;
         Ok(())
     }
@@ -126,7 +125,7 @@ impl Api {
         subresource: &str,
         patch: &Value,
     ) -> Result<T, ApiError> {
-        let uri = path(kind, key, &format!("{subresource}?fieldManager={}", self.manager));
+        let uri = path(kind, key, &format!("{subresource}?fieldManager={}", self.manager))?;
         self.send(
             Method::PATCH,
             uri,
@@ -166,17 +165,91 @@ fn serialize(value: &Value) -> Result<Vec<u8>, ApiError> {
     serde_json::to_vec(value).map_err(|error| ApiError::Unreachable(error.to_string()))
 }
 
-/// Names of objects are DNS labels or path segments that Kubernetes has checked, so nothing needs escaping.
-fn path(kind: Kind, key: &ObjectKey, rest: &str) -> String {
+/// The path of an object, and what follows it. Names may come from anybody: from a spec, or from what a capability answers.
+/// One that is no name reaches nobody: escaped it could only be refused, and raw it would name something else.
+fn path(kind: Kind, key: &ObjectKey, rest: &str) -> Result<String, ApiError> {
+    Ok(format!(
+        "{}/{}{rest}",
+        folder(kind, key)?,
+        segment("name", &key.name)?
+    ))
+}
+
+/// The path of all objects of a kind, in the key's namespace where the kind has them.
+fn folder(kind: Kind, key: &ObjectKey) -> Result<String, ApiError> {
     let root = if kind.group.is_empty() {
         "/api/v1".to_owned()
     } else {
         format!("/apis/{}", kind.api_version())
     };
-    let (plural, name) = (kind.plural, &key.name);
-    if kind.namespaced {
-        format!("{root}/namespaces/{}/{plural}/{name}{rest}", key.namespace)
-    } else {
-        format!("{root}/{plural}/{name}{rest}")
+    if !kind.namespaced {
+        return Ok(format!("{root}/{}", kind.plural));
+    }
+    let namespace = segment("namespace", &key.namespace)?;
+    Ok(format!("{root}/namespaces/{namespace}/{}", kind.plural))
+}
+
+/// A name as one segment of a path.
+fn segment<'a>(what: &str, name: &'a str) -> Result<&'a str, ApiError> {
+    if is_path_segment(name) {
+        return Ok(name);
+    }
+    let status = Status {
+        code: 422,
+        reason: "Invalid".to_owned(),
+        message: format!("metadata.{what} {name:?} is no name of an object: nothing was sent"),
+        ..Status::default()
+    };
+    Err(ApiError::Refused(Box::new(status)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG_MAP: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
+    const NODE: Kind = Kind::cluster("", "v1", "Node", "nodes");
+    const CLAIM: Kind = Kind::namespaced("idp.dev", "v1alpha1", "ClaimBinding", "claimbindings");
+
+    #[test]
+    fn paths_of_objects() {
+        let at =
+            |kind, namespace: &str, name: &str| path(kind, &ObjectKey::new(namespace, name), "?a=b").unwrap();
+        assert_eq!(
+            at(CONFIG_MAP, "shop", "a.b"),
+            "/api/v1/namespaces/shop/configmaps/a.b?a=b"
+        );
+        assert_eq!(at(NODE, "", "n1"), "/api/v1/nodes/n1?a=b");
+        assert_eq!(
+            at(CLAIM, "shop", "x"),
+            "/apis/idp.dev/v1alpha1/namespaces/shop/claimbindings/x?a=b"
+        );
+        assert_eq!(
+            folder(CLAIM, &ObjectKey::new("shop", "x")).unwrap(),
+            "/apis/idp.dev/v1alpha1/namespaces/shop/claimbindings"
+        );
+    }
+
+    #[test]
+    fn a_name_is_one_segment_or_nothing_is_sent() {
+        for name in [
+            "cc-y/../../../../sec-11/claimbindings/z",
+            "cc-x?dryRun=All&a=",
+            "..",
+            ".",
+            "",
+            "a#b",
+            "a%2e%2e",
+            "a b",
+            "a\u{0}",
+        ] {
+            for key in [ObjectKey::new("shop", name), ObjectKey::new(name, "x")] {
+                let Err(ApiError::Refused(status)) = path(CLAIM, &key, "") else {
+                    panic!("{key} is a path");
+                };
+                assert_eq!(status.code, 422);
+            }
+            assert!(path(NODE, &ObjectKey::new("", name), "").is_err());
+        }
     }
 }

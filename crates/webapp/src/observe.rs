@@ -119,7 +119,7 @@ async fn answers(
         .map(|section| async move {
             let request = section_request(app, name, environment, &section);
             let answer = capabilities.ask(&section.capability, &request).await?;
-            Some((section.capability.clone(), (section, answer)))
+            Some((section.path.clone(), (section, answer)))
         });
     join_all(asked).await.into_iter().flatten().collect()
 }

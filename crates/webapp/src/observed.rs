@@ -24,7 +24,7 @@ pub struct Observed {
     pub pod_failures: Vec<PodFailure>,
     /// Names of the capabilities that there are.
     pub capabilities: BTreeSet<String>,
-    /// What each capability that the application names says, by capability.
+    /// What the capability of each section says, by the section's path: no two sections share an answer.
     pub answers: BTreeMap<String, (Section, Answer)>,
     /// The application's bindings as they are.
     pub bindings: Vec<BindingFacts>,

@@ -42,7 +42,7 @@ pub fn render_in(
     let answer = |section: Section| {
         let request = section_request(app, &name, spec, &section);
         let plan = ask(&section.capability, &request)?;
-        Some((section.capability.clone(), (section, Answer::Plan(plan))))
+        Some((section.path.clone(), (section, Answer::Plan(plan))))
     };
     let observed = Observed {
         answers: sections(app, spec, observed.has_claims())

@@ -163,5 +163,7 @@ pub struct WebApplicationSpec {
     /// Sections that the platform team's own controllers serve, by the capability's name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "map_of_any_objects")]
+    #[x_kube(validation = Rule::new("!self.exists(name, name in ['secrets', 'claims', 'certificates'])")
+        .message("the platform serves secrets, claims and certificates itself: use spec.secrets, spec.databases, spec.storage and spec.routes"))]
     pub capabilities: BTreeMap<String, Value>,
 }

@@ -8,7 +8,7 @@ use idp_core::{
     },
 };
 
-use super::malformed::{Malformed, all, json, some};
+use super::malformed::{Malformed, all, json, label, some};
 use crate::proto::capability as wire;
 
 impl From<&SectionRequest> for wire::PlanRequest {
@@ -93,7 +93,7 @@ impl TryFrom<wire::Binding> for Binding {
     fn try_from(binding: wire::Binding) -> Result<Self, Malformed> {
         Ok(Self {
             kind: some("kind", binding.kind)?,
-            name: some("name", binding.name)?,
+            name: label("name", binding.name)?,
             spec: json("spec", &binding.spec)?,
         })
     }

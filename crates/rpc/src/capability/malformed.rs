@@ -1,5 +1,6 @@
 //! What is wrong with a message, with the field that it is about.
 
+use idp_core::names::is_label;
 use serde_json::Value;
 
 /// Why a message cannot be understood.
@@ -8,6 +9,14 @@ pub enum Malformed {
     /// A field that must be there is not.
     #[error("{0} is missing")]
     Missing(String),
+    /// A text that can be no object's name.
+    #[error("{field} is {name:?}, which is no name: 1 to 63 small letters, digits and '-' are")]
+    NoName {
+        /// The field.
+        field: String,
+        /// The text, cut where it is long.
+        name: String,
+    },
     /// A number that is no TCP port.
     #[error("{field} is {port}, which is no port: 1 to 65535 are")]
     NoPort {
@@ -36,6 +45,10 @@ impl Malformed {
         let field = |field: String| format!("{list}[{index}].{field}");
         match self {
             Self::Missing(inner) => Self::Missing(field(inner)),
+            Self::NoName { field: inner, name } => Self::NoName {
+                field: field(inner),
+                name,
+            },
             Self::NoPort { field: inner, port } => Self::NoPort {
                 field: field(inner),
                 port,
@@ -62,6 +75,18 @@ pub(crate) fn some(field: &str, text: String) -> Result<String, Malformed> {
         return Err(Malformed::missing(field));
     }
     Ok(text)
+}
+
+/// The name of an object: a DNS label of RFC 1123.
+pub(crate) fn label(field: &str, text: String) -> Result<String, Malformed> {
+    let text = some(field, text)?;
+    if is_label(&text) {
+        return Ok(text);
+    }
+    Err(Malformed::NoName {
+        field: field.to_owned(),
+        name: text.chars().take(100).collect(),
+    })
 }
 
 /// A list, each item converted.

@@ -22,6 +22,12 @@ pub const CLAIMS: &str = "claims";
 /// Serves the certificates of `spec.routes`.
 pub const CERTIFICATES: &str = "certificates";
 
+/// Whether the platform serves the capability of this name itself, for fields of its own: `spec.capabilities` cannot
+/// reach it.
+pub fn is_built_in(capability: &str) -> bool {
+    [SECRETS, CLAIMS, CERTIFICATES].contains(&capability)
+}
+
 /// The only kind of binding that a capability may answer with. Each keeps to its own, so that the word of a platform
 /// team's capability reads no secret store, gets no certificate and holds no data.
 pub fn binding_kind(capability: &str) -> Kind {

@@ -9,7 +9,7 @@ use idp_api::{
 };
 use serde_json::{Value, json};
 
-use super::{CERTIFICATES, CLAIMS, SECRETS};
+use super::{CERTIFICATES, CLAIMS, SECRETS, is_built_in};
 use crate::hosts::complete_host;
 
 /// One section, and who serves it.
@@ -58,7 +58,9 @@ pub fn sections(app: &WebApplication, environment: &EnvironmentSpec, has_claims:
             .collect();
         sections.push(section(CERTIFICATES, "spec.routes", json!({ "hosts": hosts })));
     }
-    for (name, value) in &spec.capabilities {
+    // The platform's own are asked by their own fields alone: these are checked, and their answers are nobody else's.
+    let others = spec.capabilities.iter().filter(|(name, _)| !is_built_in(name));
+    for (name, value) in others {
         sections.push(section(name, &format!("spec.capabilities.{name}"), value.clone()));
     }
     sections
@@ -123,9 +125,12 @@ mod tests {
             secrets: vec![SecretUse::default()],
             databases: vec![Database::default()],
             routes: vec![route("a", TlsMode::None)],
-            capabilities: [("mail".to_owned(), json!({}))].into(),
+            capabilities: ["mail", SECRETS, CLAIMS, CERTIFICATES]
+                .map(|name| (name.to_owned(), json!({"hosts": [{"host": "a", "path": "x"}]})))
+                .into(),
             ..WebApplicationSpec::default()
         };
+        // The platform's own are reached by their own fields alone.
         assert_eq!(names(&app(spec), false), [SECRETS, CLAIMS, "mail"]);
     }
 

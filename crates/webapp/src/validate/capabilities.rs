@@ -9,16 +9,20 @@ use idp_api::{
 use idp_core::{
     Problem,
     capability::{EgressPeer, Mount, SectionPlan},
+    names::is_label,
 };
 use ipnet::IpNet;
 
 use super::{
     config_files::RESERVED,
     findings::Findings,
-    reason::{CAPABILITY_FAILED, CAPABILITY_MISSING, CAPABILITY_SILENT, MOUNT_CONFLICT, VARIABLE_CONFLICT},
+    reason::{
+        CAPABILITY_BUILT_IN, CAPABILITY_FAILED, CAPABILITY_MISSING, CAPABILITY_SILENT, MOUNT_CONFLICT,
+        VARIABLE_CONFLICT,
+    },
 };
 use crate::{
-    capabilities::{Answer, CERTIFICATES, CLAIMS, Section, binding_kind, sections},
+    capabilities::{Answer, CERTIFICATES, CLAIMS, SECRETS, Section, binding_kind, is_built_in, sections},
     hosts::is_complete_host,
     observed::Observed,
     validated::{Supplies, ValidBinding},
@@ -34,12 +38,13 @@ pub(super) fn capabilities(
 ) -> Supplies {
     let mut supplies = Supplies::default();
     let mut names = Names::of(&app.spec.env, &app.spec.config_files);
+    built_in(app, findings);
     for section in sections(app, environment, observed.has_claims()) {
-        if section.capability == CERTIFICATES && observed.answers.contains_key(CERTIFICATES) {
+        if section.capability == CERTIFICATES && observed.answers.contains_key(&section.path) {
             // There is somebody, even where the answer is no: `routes` must not say that there is nobody.
             supplies.certificates = Some(BTreeMap::new());
         }
-        match observed.answers.get(&section.capability) {
+        match observed.answers.get(&section.path) {
             // Without the capability somebody makes the certificates by hand: `routes` says so.
             None if section.capability == CERTIFICATES => {}
             None => missing(app, &section, findings),
@@ -64,6 +69,25 @@ pub(super) fn capabilities(
         }
     }
     supplies
+}
+
+/// The platform's own capabilities are asked for by their own fields: these have schemas and rules.
+fn built_in(app: &WebApplication, findings: &mut Findings) {
+    for name in app.spec.capabilities.keys().filter(|name| is_built_in(name)) {
+        let fields = match name.as_str() {
+            SECRETS => "spec.secrets",
+            CLAIMS => "spec.databases and spec.storage",
+            _ => "spec.routes",
+        };
+        findings.add(
+            Problem::error(
+                CAPABILITY_BUILT_IN,
+                format!("the platform serves {name} itself, and takes nothing for it in spec.capabilities"),
+            )
+            .at(format!("spec.capabilities.{name}"))
+            .hint(format!("use {fields} instead")),
+        );
+    }
 }
 
 /// The fields of a section, for problems that concern all of it.
@@ -216,6 +240,11 @@ impl Supplies {
                     section,
                     &format!("a {}, and may answer with {}s only", binding.kind, kind.kind),
                 ));
+                continue;
+            }
+            if !is_label(&binding.name) {
+                let what = format!("the name {:?}, which no {} can have", binding.name, binding.kind);
+                findings.add(wrong_answer(section, &what));
                 continue;
             }
             let facts = observed

@@ -10,6 +10,8 @@ pub(crate) const DUPLICATE: &str = "Duplicate";
 pub(crate) const NOT_SUPPORTED: &str = "NotSupported";
 pub(crate) const CAPABILITY_MISSING: &str = "CapabilityMissing";
 pub(crate) const CAPABILITY_SILENT: &str = "CapabilitySilent";
+/// `spec.capabilities` names one that the platform serves itself, for fields of its own.
+pub(crate) const CAPABILITY_BUILT_IN: &str = "CapabilityBuiltIn";
 pub(crate) const CAPABILITY_FAILED: &str = "CapabilityFailed";
 /// Two sections, or a section and the application itself, set the same variable.
 pub(crate) const VARIABLE_CONFLICT: &str = "VariableConflict";

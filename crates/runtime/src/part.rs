@@ -65,14 +65,19 @@ pub(crate) struct Assembly<R: Reconcile> {
 
 impl<R: Reconcile> Assembly<R> {
     pub(crate) fn new(controller: R) -> Self {
+        let view = Self::view_of(&controller);
+        Self { controller, view }
+    }
+
+    /// Empty caches of what the controller watches.
+    pub(crate) fn view_of(controller: &R) -> View<R> {
         let identity = Identity::of::<R>();
-        let view = View {
+        View {
             caches: Arc::new(Caches::new(controller.watches(), identity)),
             resources: Arc::new(Resources::new(R::terms)),
             identity,
             visited: Arc::default(),
-        };
-        Self { controller, view }
+        }
     }
 
     pub(crate) fn view(&self) -> View<R> {

@@ -7,6 +7,7 @@ use std::sync::{
 
 use futures::{StreamExt, stream::BoxStream};
 use idp_core::Kind;
+use kube::core::DynamicObject;
 use serde_json::Value;
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     cache::Serving,
     caches::Caches,
     identity::Identity,
+    part::Assembly,
     reconcile::{ObjectKey, Reconcile},
     record::Record,
     resources::Resources,
@@ -40,6 +42,36 @@ impl<R: Reconcile> Clone for View<R> {
 }
 
 impl<R: Reconcile> View<R> {
+    /// A view of what is given and of nothing else, without a cluster: `objects` are of the kinds that the controller
+    /// watches.
+    pub fn offline(
+        controller: &R,
+        resources: impl IntoIterator<Item = R::Resource>,
+        objects: impl IntoIterator<Item = DynamicObject>,
+    ) -> Self {
+        let view = Assembly::<R>::view_of(controller);
+        for cache in view.caches.iter() {
+            cache.relist_began();
+        }
+        for resource in resources {
+            view.resources.observe(resource);
+        }
+        for object in objects {
+            let types = object.types.clone().unwrap_or_default();
+            let caches = view.caches.iter();
+            caches
+                .filter(|cache| cache.watch.kind.kind == types.kind)
+                .filter(|cache| cache.watch.kind.api_version() == types.api_version)
+                .for_each(|cache| {
+                    cache.observe(object.clone());
+                });
+        }
+        for cache in view.caches.iter() {
+            cache.relist_done();
+        }
+        view
+    }
+
     /// One of the resources that are reconciled.
     pub fn resource(&self, key: &ObjectKey) -> Option<Arc<R::Resource>> {
         self.resources.get(key)

@@ -11,9 +11,7 @@ use futures::{StreamExt, stream::BoxStream};
 
 use crate::{
     capabilities::{self, CAPABILITY, Capabilities},
-    facts,
-    hosts::may_overlap,
-    kinds, observe,
+    facts, host_index, kinds, observe,
     observed::Observed,
     plan,
     reservations::Reservations,
@@ -60,6 +58,10 @@ impl Reconcile for WebApplicationController {
             .facts(facts::pod),
         );
         watches
+    }
+
+    fn terms(app: &WebApplication) -> Vec<String> {
+        host_index::terms(app)
     }
 
     fn current_status(app: &WebApplication) -> Option<&WebApplicationStatus> {
@@ -120,14 +122,7 @@ impl Reconcile for WebApplicationController {
         if view.resource(&key).is_none() {
             self.reservations.release(&key);
         }
-        let routes = &changed.spec.routes;
-        let names = |host: &str| routes.iter().any(|route| may_overlap(&route.host, host));
-        let others = view.resources().into_iter();
-        others
-            .filter(|other| other.spec.routes.iter().any(|route| names(&route.host)))
-            .map(|other| ObjectKey::of(other.as_ref()))
-            .filter(|other| *other != key)
-            .collect()
+        observe::affected(changed, view)
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod capabilities;
 pub mod controller;
 pub mod facts;
+mod host_index;
 pub mod hosts;
 pub mod kinds;
 pub mod observe;

@@ -1,6 +1,9 @@
 //! The only reads: caches -> [`Observed`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures::future::join_all;
 use idp_api::{
@@ -15,6 +18,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     capabilities::{Address, Answer, Capabilities, Section, sections},
     controller::WebApplicationController,
+    host_index,
     hosts::{complete_host, is_everybodys, overlap},
     kinds::{BINDINGS, DEPLOYMENT, JOB, POD, SERVICE, VIRTUAL_SERVICE},
     observed::Observed,
@@ -144,7 +148,7 @@ pub fn section_request(
 /// Hosts of `app` that another application holds: the first to hold a host keeps it, and of two that
 /// want a free one at the same time the older gets it. A wildcard is held with all that is below it.
 ///
-/// `all` are the applications of the cluster; `held` says for which hosts one has a VirtualService.
+/// `all` are applications, at least those with such a host; `held` says for which hosts one has a VirtualService.
 pub fn taken_hosts<'a>(
     app: &WebApplication,
     base_domain: &str,
@@ -183,8 +187,8 @@ fn claimed_hosts(
     view: &Caches,
     reservations: &Reservations,
 ) -> BTreeMap<String, String> {
-    let all = view.resources();
-    let mut taken = taken_hosts(app, base_domain, all.iter().map(AsRef::as_ref), |app| {
+    let rivals = rivals(app, base_domain, view);
+    let mut taken = taken_hosts(app, base_domain, rivals.iter().map(AsRef::as_ref), |app| {
         held_hosts(app, view)
     });
     let free = hosts(app, base_domain).filter(|host| !taken.contains_key(host));
@@ -199,6 +203,33 @@ fn claimed_hosts(
             .map(|(host, holder)| (host, holder.to_string())),
     );
     taken
+}
+
+/// The applications, other than `app`, with a host that overlaps with one of its.
+fn rivals(app: &WebApplication, base_domain: &str, view: &Caches) -> Vec<Arc<WebApplication>> {
+    let terms: BTreeSet<String> = hosts(app, base_domain)
+        .flat_map(|host| host_index::lookups(&host, base_domain))
+        .collect();
+    let found = terms.iter().flat_map(|term| view.resources_by(term));
+    let key = ObjectKey::of(app);
+    let rivals: BTreeMap<ObjectKey, _> = found
+        .map(|other| (ObjectKey::of(other.as_ref()), other))
+        .collect();
+    rivals
+        .into_iter()
+        .filter_map(|(other, rival)| (other != key).then_some(rival))
+        .collect()
+}
+
+/// Applications that look again when `changed` changes or goes: they name one of its hosts.
+pub fn affected(changed: &WebApplication, view: &Caches) -> Vec<ObjectKey> {
+    let environments = environments(view);
+    // Without an Environment nothing is planned, and when it comes everybody is.
+    let Some((_, environment)) = the_one(&environments) else {
+        return Vec::new();
+    };
+    let rivals = rivals(changed, &environment.base_domain, view);
+    rivals.iter().map(|rival| ObjectKey::of(rival.as_ref())).collect()
 }
 
 fn hosts(app: &WebApplication, base_domain: &str) -> impl Iterator<Item = String> {
@@ -254,6 +285,92 @@ mod tests {
         }))
         .unwrap();
         app
+    }
+
+    fn object(value: serde_json::Value) -> kube::core::DynamicObject {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn environment() -> kube::core::DynamicObject {
+        object(json!({
+            "apiVersion": "idp.dev/v1alpha1", "kind": "Environment",
+            "metadata": {"name": "test", "resourceVersion": "1"},
+            "spec": {
+                "baseDomain": "apps.test", "sizes": {"small": {"cpu": "100m", "memory": "128Mi"}},
+                "defaultSize": "small", "replicas": {"floor": 1, "ceiling": 2},
+            },
+        }))
+    }
+
+    /// An application of the cluster, with a UID and a version.
+    fn known(name: &str, host: &str) -> WebApplication {
+        let mut app = app(name, "2026-01-01T00:00:00Z", host);
+        app.metadata.uid = Some(format!("uid-of-{name}"));
+        app.metadata.resource_version = Some("1".into());
+        app
+    }
+
+    /// How many entries one look at an application visits, with this many others.
+    async fn visited(others: usize) -> u64 {
+        let others = (0..others).map(|n| known(&format!("other-{n}"), &format!("other-{n}")));
+        let mut taken = known("rival", "shop");
+        taken.metadata.creation_timestamp = None;
+        let shop = known("shop", "shop");
+        let controller = WebApplicationController::default();
+        let view = View::offline(&controller, others.chain([shop.clone(), taken]), [environment()]);
+        let before = view.visited();
+        let observed = observe(&shop, &view, &Capabilities::default(), &Reservations::default()).await;
+        assert_eq!(observed.environments.len(), 1);
+        assert_eq!(affected(&shop, &view), [ObjectKey::new("rival", "rival")]);
+        view.visited() - before
+    }
+
+    #[tokio::test]
+    async fn a_reconcile_costs_the_same_however_many_others_there_are() {
+        let few = visited(10).await;
+        assert!(few < 30, "{few}");
+        assert_eq!(visited(3_000).await, few);
+    }
+
+    #[tokio::test]
+    async fn what_only_claims_to_be_a_child_tells_nothing() {
+        let shop = known("shop", "shop");
+        let job = |namespace: &str, uid: &str, labelled: bool| {
+            let mut job = json!({
+                "apiVersion": "batch/v1", "kind": "Job",
+                "metadata": {"name": "shop-migrate-1", "namespace": namespace, "uid": "u", "resourceVersion": "1",
+                    "labels": {"app.kubernetes.io/managed-by": "idp-webapp"}},
+                "status": {"conditions": [{"type": "Complete", "status": "True"}]},
+            });
+            if labelled {
+                job["metadata"]["labels"]["idp.dev/owner-uid"] = json!(uid);
+                job["metadata"]["annotations"] =
+                    json!({"idp.dev/owner": "shop/shop", "idp.dev/detached": "true"});
+            } else {
+                job["metadata"]["ownerReferences"] = json!([{
+                    "apiVersion": "idp.dev/v1alpha1", "kind": "WebApplication", "name": "shop", "uid": uid,
+                    "controller": true,
+                }]);
+            }
+            object(job)
+        };
+        let migrations = async |job| {
+            let controller = WebApplicationController::default();
+            let view = View::offline(&controller, [known("shop", "shop")], [environment(), job]);
+            let observed = observe(&shop, &view, &Capabilities::default(), &Reservations::default()).await;
+            observed.migrations.len()
+        };
+        assert_eq!(migrations(job("shop", "uid-of-shop", false)).await, 1, "its own");
+        for forged in [
+            job("evil", "whatever", true),
+            job("evil", "uid-of-shop", true),
+            job("evil", "uid-of-shop", false),
+            job("shop", "whatever", true),
+            job("shop", "whatever", false),
+            job("shop", "uid-of-shop", true),
+        ] {
+            assert_eq!(migrations(forged.clone()).await, 0, "{forged:?}");
+        }
     }
 
     #[test]

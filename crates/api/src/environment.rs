@@ -1,5 +1,13 @@
 //! `Environment`: what differs between a laptop, staging and production.
 
+mod limits;
+mod network;
+mod placement;
+
+pub use limits::{JobLimits, Limits, MetricsLimits, PodLimits, SecretsLimits};
+pub use network::{AllowedRange, NetworkBounds};
+pub use placement::{PlacementPolicy, PriorityClass};
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -73,9 +81,15 @@ pub struct EnvironmentSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub allowed_patches: Vec<AllowedPatch>,
-    /// Where pods run that say nothing themselves.
+    /// Where pods run, and what applications may say about it.
     #[serde(default)]
-    pub placement: PlacementDefaults,
+    pub placement: PlacementPolicy,
+    /// Which addresses applications may open, and which are the cluster's own.
+    #[serde(default)]
+    pub network: NetworkBounds,
+    /// How much an application may take, beside `replicas`.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// How requests come in from outside.
@@ -403,17 +417,4 @@ pub struct AllowedPatch {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(max = 63)))]
     pub namespaces: Vec<String>,
-}
-
-/// Where pods run that say nothing themselves.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PlacementDefaults {
-    /// Labels that a node must have; an application's own are added.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub node_selector: BTreeMap<String, String>,
-    /// Taints that are tolerated; an application's own are added.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    pub tolerations: Vec<crate::web_application::Toleration>,
 }

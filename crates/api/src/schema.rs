@@ -15,3 +15,21 @@ pub(crate) fn map_of_any_objects(_: &mut SchemaGenerator) -> Schema {
         "additionalProperties": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}
     })
 }
+
+/// Labels, and what selects by them. A length on a map is no rule in a schema: it must be said so.
+pub(crate) fn labels(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 16,
+        "additionalProperties": {"type": "string", "maxLength": 63}
+    })
+}
+
+/// Short texts by name.
+pub(crate) fn texts(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": {"type": "string", "maxLength": 4096}
+    })
+}

@@ -11,7 +11,12 @@ use idp_certificate_policy::{facts as certificate_facts, rules::Policy, section 
 use idp_claim_broker::{data, section as claims};
 use idp_core::{Kind, labels};
 use idp_runtime::ObjectKey;
-use idp_webapp::{capabilities::binding, facts, kinds, observe::taken_hosts, observed::Observed};
+use idp_webapp::{
+    capabilities::binding,
+    facts, kinds,
+    observe::taken_hosts,
+    observed::{JobFacts, Observed},
+};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, ResourceExt,
@@ -132,7 +137,7 @@ impl Online {
             taken_hosts: taken_hosts(app, &self.environment.spec.base_domain, &self.apps, held),
             migrations: jobs
                 .iter()
-                .filter_map(|job| Some((job.name_any(), parse(&facts::job(job))?)))
+                .filter_map(|job| Some((job.name_any(), parse::<JobFacts>(&facts::job(job))?.state)))
                 .collect(),
             deployment: deployment.and_then(|deployment| parse(&facts::deployment(deployment))),
             bindings,

@@ -51,6 +51,14 @@ impl Reconcile for WebApplicationController {
         watches.push(Watch::related(ENVIRONMENT, Targets::All, "").facts(facts::environment));
         watches.push(
             Watch::related(
+                kinds::REPLICA_SET,
+                Targets::Named(facts::pod_application),
+                idp_core::labels::APPLICATION,
+            )
+            .facts(facts::replica_set),
+        );
+        watches.push(
+            Watch::related(
                 kinds::POD,
                 Targets::Named(facts::pod_application),
                 idp_core::labels::APPLICATION,
@@ -131,6 +139,8 @@ fn child(kind: Kind) -> Watch {
     match kind {
         kinds::DEPLOYMENT => watch.facts(facts::deployment),
         kinds::JOB => watch.facts(facts::job),
+        kinds::CRON_JOB => watch.facts(facts::cron_job),
+        kinds::CONFIG_MAP => watch.facts(facts::config_map),
         kinds::VIRTUAL_SERVICE => watch.facts(facts::virtual_service),
         _ => watch,
     }

@@ -5,7 +5,7 @@ use idp_runtime::ObjectKey;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
-use crate::observed::{DeploymentFacts, MigrationState, PodFailure};
+use crate::observed::{DeploymentFacts, JobFacts, MigrationState, PodFacts, PodFailure};
 
 /// Of an Environment: its spec.
 pub fn environment(object: &DynamicObject) -> Value {
@@ -37,11 +37,43 @@ pub fn deployment(object: &DynamicObject) -> Value {
                 )
             })
             .map(|c| (text(&c["reason"]), text(&c["message"]))),
+        config_maps: config_maps(&object.data["spec"]["template"]["spec"]),
     };
     serde_json::to_value(facts).unwrap_or_default()
 }
 
-/// Of a Job: how far it is.
+/// Of a ReplicaSet: the ConfigMaps that its next pod would read; nothing while it has no pods, and wants none.
+pub fn replica_set(object: &DynamicObject) -> Value {
+    let some = |of: &str| object.data[of]["replicas"].as_i64().unwrap_or_default() > 0;
+    let used = config_maps(&object.data["spec"]["template"]["spec"]);
+    if used.is_empty() || !(some("spec") || some("status")) {
+        return Value::Null;
+    }
+    json!(used)
+}
+
+/// Of a CronJob: the ConfigMaps that its next run would read.
+pub fn cron_job(object: &DynamicObject) -> Value {
+    json!(config_maps(
+        &object.data["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    ))
+}
+
+/// Of a ConfigMap: that it is there.
+pub fn config_map(_: &DynamicObject) -> Value {
+    Value::Bool(true)
+}
+
+/// Names of the ConfigMaps that a pod of this spec mounts.
+fn config_maps(pod: &Value) -> Vec<String> {
+    let volumes = pod["volumes"].as_array().into_iter().flatten();
+    volumes
+        .filter_map(|volume| volume["configMap"]["name"].as_str())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Of a Job: how far it is, and what it reads until it has ended.
 pub fn job(object: &DynamicObject) -> Value {
     let state = conditions(object)
         .filter(|c| c["status"] == "True")
@@ -51,23 +83,38 @@ pub fn job(object: &DynamicObject) -> Value {
             _ => None,
         })
         .unwrap_or(MigrationState::Running);
-    serde_json::to_value(state).unwrap_or_default()
+    let config_maps = match state {
+        MigrationState::Running => config_maps(&object.data["spec"]["template"]["spec"]),
+        MigrationState::Succeeded | MigrationState::Failed(_) => Vec::new(),
+    };
+    serde_json::to_value(JobFacts { state, config_maps }).unwrap_or_default()
 }
 
-/// Of a Pod: why it does not work; nothing while it does, or is merely starting.
+/// Of a Pod: why it does not work, and what it reads; nothing of one that works, or is merely starting, without files.
 pub fn pod(object: &DynamicObject) -> Value {
     let name = object.metadata.name.clone().unwrap_or_default();
     let failure = unschedulable(object).or_else(|| container_failure(object));
-    match failure {
-        Some((reason, message)) if object.metadata.deletion_timestamp.is_none() => {
-            json!(PodFailure {
-                pod: name,
-                reason,
-                message
-            })
-        }
-        _ => Value::Null,
+    let failure = failure.filter(|_| object.metadata.deletion_timestamp.is_none());
+    let ended = matches!(
+        object.data["status"]["phase"].as_str(),
+        Some("Succeeded" | "Failed")
+    );
+    let facts = PodFacts {
+        failure: failure.map(|(reason, message)| PodFailure {
+            pod: name,
+            reason,
+            message,
+        }),
+        config_maps: if ended {
+            Vec::new()
+        } else {
+            config_maps(&object.data["spec"])
+        },
+    };
+    if facts == PodFacts::default() {
+        return Value::Null;
     }
+    json!(facts)
 }
 
 /// The application that a pod belongs to.
@@ -152,8 +199,49 @@ mod tests {
             "containerStatuses": [{"ready": false, "state": {"running": {}},
                 "lastState": {"terminated": {"exitCode": 3, "reason": "Error"}}}]}}),
         ));
-        assert_eq!(facts["reason"], "CrashLoopBackOff");
-        assert_eq!(facts["message"], "the container ended with exit code 3 (Error)");
+        assert_eq!(facts["failure"]["reason"], "CrashLoopBackOff");
+        assert_eq!(
+            facts["failure"]["message"],
+            "the container ended with exit code 3 (Error)"
+        );
+    }
+
+    #[test]
+    fn config_is_used_by_what_runs_or_will_make_a_pod() {
+        let spec = json!({"volumes": [{"name": "tmp", "emptyDir": {}}, {"name": "config", "configMap": {"name": "shop-config-1"}}]});
+        let pod_in = |phase: &str| {
+            pod(&object(
+                json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec, "status": {"phase": phase}}),
+            ))
+        };
+        assert_eq!(pod_in("Running")["configMaps"], json!(["shop-config-1"]));
+        assert_eq!(pod_in("Pending")["configMaps"], json!(["shop-config-1"]));
+        assert_eq!(
+            (pod_in("Succeeded"), pod_in("Failed")),
+            (Value::Null, Value::Null)
+        );
+        let set = |wanted: i64, present: i64| {
+            replica_set(&object(
+                json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {},
+                "spec": {"replicas": wanted, "template": {"spec": spec}}, "status": {"replicas": present}}),
+            ))
+        };
+        let used = json!(["shop-config-1"]);
+        assert_eq!(
+            (set(2, 0), set(0, 1), set(0, 0)),
+            (used.clone(), used.clone(), Value::Null)
+        );
+        let job_at = |conditions: Value| {
+            job(&object(
+                json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {},
+                "spec": {"template": {"spec": spec}}, "status": {"conditions": conditions}}),
+            ))
+        };
+        assert_eq!(job_at(json!([]))["configMaps"], used);
+        assert_eq!(
+            job_at(json!([{"type": "Complete", "status": "True"}]))["configMaps"],
+            json!([])
+        );
     }
 
     #[test]
@@ -162,7 +250,8 @@ mod tests {
             job(&object(
                 json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {},
             "status": {"conditions": [{"type": kind, "status": "True", "message": "why"}]}}),
-            ))
+            ))["state"]
+                .clone()
         };
         assert_eq!(with("Complete"), json!("Succeeded"));
         assert_eq!(with("Failed"), json!({"Failed": "why"}));

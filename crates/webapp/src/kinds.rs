@@ -95,5 +95,8 @@ pub fn of_child(api_version: &str, kind: &str) -> Option<Kind> {
     known.find(|known| known.kind == kind && known.api_version() == api_version)
 }
 
+/// `ReplicaSet`: only looked at, for the files that its pods read.
+pub const REPLICA_SET: Kind = Kind::namespaced("apps", "v1", "ReplicaSet", "replicasets");
+
 /// Core `Pod`: only looked at, for what keeps it from working.
 pub const POD: Kind = Kind::namespaced("", "v1", "Pod", "pods");

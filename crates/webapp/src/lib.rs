@@ -3,6 +3,7 @@
 //! `resource -> observe -> validate -> plan -> apply -> status`, one file a phase. `validate` and `plan` are
 //! pure, and are what `idp-cli render` calls too.
 
+mod addresses;
 pub mod capabilities;
 pub mod controller;
 pub mod facts;

@@ -20,8 +20,8 @@ use crate::{
     controller::WebApplicationController,
     host_index,
     hosts::{complete_host, is_everybodys, overlap},
-    kinds::{BINDINGS, DEPLOYMENT, JOB, POD, SERVICE, VIRTUAL_SERVICE},
-    observed::Observed,
+    kinds::{BINDINGS, CONFIG_MAP, CRON_JOB, DEPLOYMENT, JOB, POD, REPLICA_SET, SERVICE, VIRTUAL_SERVICE},
+    observed::{DeploymentFacts, JobFacts, Observed, PodFacts},
     reservations::Reservations,
 };
 
@@ -38,19 +38,36 @@ pub async fn observe(
     let environments = environments(view);
     capabilities.found(services(view));
     let answers = answers(app, &environments, view, capabilities).await;
+    let jobs: Vec<(ObjectKey, JobFacts)> = parsed(view.facts_of(JOB, app));
+    let pods: Vec<(ObjectKey, PodFacts)> = parsed(view.facts_about(POD, &key));
+    let deployment: Option<DeploymentFacts> = view
+        .child_facts(DEPLOYMENT, app, &key.name)
+        .and_then(|facts| parse(&facts));
+    let sets = parsed::<Vec<String>>(view.facts_about(REPLICA_SET, &key));
+    let schedules = parsed::<Vec<String>>(view.facts_of(CRON_JOB, app));
+    let used_config = sets
+        .into_iter()
+        .chain(schedules)
+        .flat_map(|(_, used)| used)
+        .chain(jobs.iter().flat_map(|(_, job)| job.config_maps.clone()))
+        .chain(pods.iter().flat_map(|(_, pod)| pod.config_maps.clone()))
+        .chain(
+            deployment
+                .iter()
+                .flat_map(|deployment| deployment.config_maps.clone()),
+        )
+        .collect();
     let base_domain = the_one(&environments).map_or("", |(_, environment)| environment.base_domain.as_str());
     Observed {
         taken_hosts: claimed_hosts(app, base_domain, view, reservations),
-        migrations: parsed(view.facts_of(JOB, app))
+        migrations: jobs.into_iter().map(|(key, job)| (key.name, job.state)).collect(),
+        deployment,
+        pod_failures: pods.into_iter().filter_map(|(_, pod)| pod.failure).collect(),
+        used_config,
+        config_maps: view
+            .facts_of(CONFIG_MAP, app)
             .into_iter()
-            .map(|(key, state)| (key.name, state))
-            .collect(),
-        deployment: view
-            .child_facts(DEPLOYMENT, app, &key.name)
-            .and_then(|facts| parse(&facts)),
-        pod_failures: parsed(view.facts_about(POD, &key))
-            .into_iter()
-            .map(|(_, failure)| failure)
+            .map(|(key, _)| key.name)
             .collect(),
         capabilities: capabilities.names().into_iter().collect(),
         answers,

@@ -22,6 +22,10 @@ pub struct Observed {
     pub deployment: Option<DeploymentFacts>,
     /// Pods that do not work: what the kubelet says, once each.
     pub pod_failures: Vec<PodFailure>,
+    /// Names of the ConfigMaps that a pod uses, or that something will make one with, whoever's they are.
+    pub used_config: BTreeSet<String>,
+    /// Names of the application's own ConfigMaps.
+    pub config_maps: BTreeSet<String>,
     /// Names of the capabilities that there are.
     pub capabilities: BTreeSet<String>,
     /// What the capability of each section says, by the section's path: no two sections share an answer.
@@ -51,6 +55,27 @@ pub enum MigrationState {
     Failed(String),
 }
 
+/// What is remembered of a Job.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobFacts {
+    /// How far it is.
+    pub state: MigrationState,
+    /// The ConfigMaps that its next pod would read.
+    #[serde(default)]
+    pub config_maps: Vec<String>,
+}
+
+/// What is remembered of a Pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodFacts {
+    /// Why it does not work, if it does not.
+    pub failure: Option<PodFailure>,
+    /// The ConfigMaps that it reads.
+    pub config_maps: Vec<String>,
+}
+
 /// What is remembered of a Deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -71,6 +96,8 @@ pub struct DeploymentFacts {
     pub available: i32,
     /// Reason and message of a false `Progressing` or a true `ReplicaFailure` condition.
     pub failure: Option<(String, String)>,
+    /// The ConfigMaps that its pods read.
+    pub config_maps: Vec<String>,
 }
 
 /// Why a pod does not work.

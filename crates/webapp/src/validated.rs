@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use idp_api::{
-    environment::{AllowedPatch, GatewayPolicy, Mesh, MeshMode, Monitoring},
+    environment::{AllowedPatch, GatewayPolicy, Mesh, MeshMode, Monitoring, Registry},
     web_application::{
         AppProtocol, ConfigFile, Cors, EnvVar, Health, Job, Metrics, Migration, Objective, Outbound, Patch,
         PathMatch, Redirect, Retries, Rollout, Toleration,
@@ -52,6 +52,8 @@ pub struct Validated {
     pub env: Vec<EnvVar>,
     /// Configuration files, sorted by path.
     pub config_files: Vec<ConfigFile>,
+    /// The application's ConfigMaps that are still read by somebody, by name.
+    pub used_config: Vec<String>,
     /// How many pods.
     pub scale: Scale,
     /// Number of pods that the Deployment asks for now, if there is one.
@@ -77,6 +79,12 @@ pub struct Validated {
     pub dashboard: bool,
     /// Where pods may run.
     pub placement: ValidPlacement,
+    /// The Environment's registries: the plan checks images that patches name.
+    pub registry: Registry,
+    /// Most that one pod may ask for.
+    pub most: ValidResources,
+    /// Ranges of the cluster itself, which no rule opens.
+    pub cluster_ranges: Vec<String>,
     /// The Environment's gateway policy.
     pub gateway: GatewayPolicy,
     /// The Environment's mesh.

@@ -28,10 +28,12 @@ pub struct Inbound {
     /// Name of the calling application. Default: every pod of the namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("write the name of an application: a-z, 0-9 and '-'"))]
     pub application: Option<String>,
     /// Namespace of the caller; `*` for all. Default: the application's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new(r"self == '*' || self.matches(r'^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("write the name of a namespace, or '*' for all"))]
     pub namespace: Option<String>,
     /// Names of the ports that may be called. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -40,14 +42,16 @@ pub struct Inbound {
     /// HTTP methods that may be used; needs the mesh. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 16)))]
+    #[x_kube(validation = Rule::new(r"self.all(x, x.matches(r'^([A-Z]+|[*])$'))").message("write methods in capitals, such as GET"))]
     pub methods: Vec<String>,
     /// HTTP paths that may be used, each exact or ending with `*`; needs the mesh. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 1024)))]
+    #[x_kube(validation = Rule::new(r"self.all(x, x.matches(r'^([*]|/[^\s{}*]*[*]?)$'))").message("write a path that begins with '/', exact or ending with '*', without spaces and braces"))]
     pub paths: Vec<String>,
 }
 
-/// One thing that may be called: exactly one of `application`, `host` and `cidr`.
+/// One thing that may be called: exactly one of `application`, `external` and `cidr`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("[has(self.application), has(self.external), has(self.cidr)].filter(x, x).size() == 1")
@@ -65,15 +69,17 @@ pub struct Outbound {
 }
 
 /// Another application in the cluster.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Peer {
     /// Its name.
     #[schemars(length(min = 1, max = 40))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("write the name of an application: a-z, 0-9 and '-'"))]
     pub name: String,
     /// Its namespace. Default: the application's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("write the name of a namespace: a-z, 0-9 and '-'"))]
     pub namespace: Option<String>,
 }
 
@@ -95,7 +101,7 @@ fn https() -> i32 {
     443
 }
 
-/// A range of IP addresses.
+/// A range of IP addresses, within what the Environment allows.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cidr {
@@ -103,7 +109,7 @@ pub struct Cidr {
     #[schemars(length(min = 1, max = 43))]
     #[x_kube(validation = Rule::new("isCIDR(self)").message("write a range such as 10.1.0.0/16 or 2001:db8::/32"))]
     pub range: String,
-    /// TCP ports. Default: all.
+    /// TCP ports that may be called: at least one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(range(min = 1, max = 65535)))]
     pub ports: Vec<i32>,

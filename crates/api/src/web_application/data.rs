@@ -46,7 +46,7 @@ pub struct SecretUse {
     /// Values composed of properties, by the name of the environment variable or file that each becomes, such as
     /// `DATABASE_URL: "postgres://{{ .user }}:{{ .password }}@db"`. Templates are those of External Secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 32))]
+    #[schemars(schema_with = "crate::schema::texts")]
     pub template: BTreeMap<String, String>,
     /// A random value that is made once in the cluster, under the property `password`, instead of a remote key.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -61,7 +61,7 @@ pub struct Probe {
 pub struct HttpProbe {
     /// Path, such as `/healthz`.
     #[schemars(length(min = 1, max = 1024))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^/')").message("write a path that begins with '/'"))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^/[^\s[:cntrl:]]*$')").message("write a path that begins with '/' and has no spaces"))]
     pub path: String,
     /// Name of the port. Default: the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,6 +98,6 @@ pub struct TcpProbe {
 #[serde(rename_all = "camelCase")]
 pub struct ExecProbe {
     /// Program and arguments; no shell is involved.
-    #[schemars(length(min = 1, max = 32))]
+    #[schemars(length(min = 1, max = 32), inner(length(max = 4096)))]
     pub command: Vec<String>,
 }

@@ -76,15 +76,15 @@ pub struct WebApplicationSpec {
     /// Container image, best with a digest (`name@sha256:...`), so that what was tested is what runs. The
     /// Environment may rewrite the registry.
     #[schemars(length(min = 1, max = 500))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^[^\s]+$')").message("write an image name without spaces"))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^[!-~]+$')").message("write an image name without spaces"))]
     pub image: String,
     /// Command that replaces the image's entry point.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 64), inner(length(max = 4096)))]
     pub command: Vec<String>,
     /// Arguments that replace those of the image.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 64), inner(length(max = 4096)))]
     pub args: Vec<String>,
     /// Number of pods, where there is no autoscaling. Default: the Environment's replica floor.
     #[serde(default, skip_serializing_if = "Option::is_none")]

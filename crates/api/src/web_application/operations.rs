@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::schema::any_object;
+use crate::schema::{any_object, labels};
 
 /// How a new version replaces the old one.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
@@ -48,7 +48,7 @@ pub enum RolloutStrategy {
 #[serde(rename_all = "camelCase")]
 pub struct Migration {
     /// Program and arguments, in the application's image.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(min = 1, max = 64), inner(length(max = 4096)))]
     pub command: Vec<String>,
     /// Tries after a failure. Default 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,7 +80,7 @@ pub struct Job {
     #[x_kube(validation = Rule::new(r"self.matches(r'^[A-Za-z0-9_+/-]+$')").message("write a time zone such as Europe/Berlin or UTC"))]
     pub time_zone: Option<String>,
     /// Program and arguments, in the application's image.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(min = 1, max = 64), inner(length(max = 4096)))]
     pub command: Vec<String>,
     /// What happens when the last run has not ended.
     #[serde(default)]
@@ -141,13 +141,13 @@ pub struct Metrics {
     /// Path.
     #[serde(default = "metrics_path")]
     #[schemars(length(min = 1, max = 1024))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^/')").message("write a path that begins with '/'"))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^/[^\s*{}[:cntrl:]]*$')").message("write a path that begins with '/', without spaces, braces and '*'"))]
     pub path: String,
     /// Name of the port. Default: the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 15))]
     pub port: Option<String>,
-    /// Time between two scrapes, such as `30s`. Default: Prometheus's own.
+    /// Time between two scrapes, such as `30s`; the Environment says the least. Default: Prometheus's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(ms|s|m|h))+$')").message("write a duration such as 500ms, 15s or 1m"))]
@@ -214,14 +214,15 @@ pub struct Placement {
     /// Over what pods are spread.
     #[serde(default)]
     pub spread: Spread,
-    /// Labels that a node must have.
+    /// Labels that a node must have, beside those that the Environment asks for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "labels")]
     pub node_selector: BTreeMap<String, String>,
-    /// Taints that are tolerated.
+    /// Taints that are tolerated, of those that the Environment allows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub tolerations: Vec<Toleration>,
-    /// Priority class of the pods.
+    /// Priority class of the pods, one of those that the Environment allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub priority_class: Option<String>,

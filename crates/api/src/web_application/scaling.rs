@@ -58,6 +58,7 @@ pub struct CustomMetric {
     pub source: MetricSource,
     /// Labels that select the series.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "crate::schema::labels")]
     pub labels: BTreeMap<String, String>,
     /// Wanted average for a pod.
     pub average: Quantity,

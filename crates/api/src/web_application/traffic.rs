@@ -21,7 +21,7 @@ pub struct Route {
     /// Path.
     #[serde(default = "root")]
     #[schemars(length(min = 1, max = 1024))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^/[^\s?#]*$')").message("write a path that begins with '/' and has no spaces, '?' or '#'"))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^/[^\s?#[:cntrl:]]*$')").message("write a path that begins with '/' and has no spaces, '?' or '#'"))]
     pub path: String,
     /// How the path is compared.
     #[serde(default)]
@@ -36,7 +36,7 @@ pub struct Route {
     /// What the matched part of the path is replaced with before the request reaches the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^/[^\s?#]*$')").message("write a path that begins with '/' and has no spaces, '?' or '#'"))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^/[^\s?#[:cntrl:]]*$')").message("write a path that begins with '/' and has no spaces, '?' or '#'"))]
     pub rewrite: Option<String>,
     /// Time that a request may take with all its retries, such as `15s`. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,7 +86,7 @@ pub struct Redirect {
     /// New path. Default: the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^/[^\s]*$')").message("write a path that begins with '/' and has no spaces"))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^/[^\s[:cntrl:]]*$')").message("write a path that begins with '/' and has no spaces"))]
     pub path: Option<String>,
     /// Status code of the answer: 301, 302, 303, 307 or 308.
     #[serde(default = "moved_permanently")]
@@ -126,18 +126,22 @@ pub struct Retries {
 pub struct Cors {
     /// Origins, such as `https://shop.example.com`, or `*`.
     #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 253)))]
+    #[x_kube(validation = Rule::new(r"self.all(x, x.matches(r'^[!-~]+$'))").message("write an origin such as https://shop.example.com, or '*'"))]
     pub allow_origins: Vec<String>,
     /// Methods. Default: GET, HEAD and POST, which browsers allow by themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 32)))]
+    #[x_kube(validation = Rule::new(r"self.all(x, x.matches(r'^([A-Za-z0-9_-]+|[*])$'))").message("write names of letters, digits, '_' and '-', or '*'"))]
     pub allow_methods: Vec<String>,
     /// Request headers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 128)))]
+    #[x_kube(validation = Rule::new(r"self.all(x, x.matches(r'^([A-Za-z0-9_-]+|[*])$'))").message("write names of letters, digits, '_' and '-', or '*'"))]
     pub allow_headers: Vec<String>,
     /// Answer headers that the page may read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 128)))]
+    #[x_kube(validation = Rule::new(r"self.all(x, x.matches(r'^([A-Za-z0-9_-]+|[*])$'))").message("write names of letters, digits, '_' and '-', or '*'"))]
     pub expose_headers: Vec<String>,
     /// Whether cookies and authorisation are sent along.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -1,4 +1,8 @@
-//! ConfigMap: the configuration files.
+//! ConfigMaps: the configuration files, one object for each revision of them.
+//!
+//! A ConfigMap is named after its content and never changes. Pods name the one that they read; so a pod of an old version
+//! that is made again, because its node was drained while a migration is stuck, reads the files of its own version. An old
+//! one is kept until nothing reads it any more.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +15,34 @@ use crate::{kinds, validated::Validated};
 
 /// Name of the volume in the pod.
 const VOLUME: &str = "config";
+/// Characters of the hash in a name: enough that two revisions of one application never meet by chance.
+const REVISION: usize = 16;
 /// Longest part of a file's name in a key: keys have 253 characters at most.
 const LONGEST: usize = 200;
 
 pub(super) fn children(app: &Validated) -> Vec<Child> {
-    if app.config_files.is_empty() {
-        return Vec::new();
-    }
+    let current = current(app);
+    let present = current.as_ref().map(|child| child.name.clone());
+    let is_revision = |name: &&String| {
+        let rest = name.strip_prefix(&base(app));
+        // Before there were revisions, there was one of the base's own name.
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    let old = app
+        .used_config
+        .iter()
+        .filter(is_revision)
+        .filter(|name| Some(*name) != present.as_ref())
+        .map(|name| {
+            Child::typed(kinds::CONFIG_MAP, &app.child_meta(name), &ConfigMap::default())
+                .held("is kept until no pod reads it")
+        });
+    current.into_iter().chain(old).collect()
+}
+
+/// The present files.
+fn current(app: &Validated) -> Option<Child> {
+    let name = name(app)?;
     let data = app
         .config_files
         .iter()
@@ -25,20 +50,20 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
         .collect();
     let map = ConfigMap {
         data: Some(data),
+        immutable: Some(true),
         ..ConfigMap::default()
     };
-    vec![Child::typed(kinds::CONFIG_MAP, &app.child_meta(name(app)), &map)]
+    Some(Child::typed(kinds::CONFIG_MAP, &app.child_meta(name), &map))
 }
 
 /// The volume in pods that read the files.
 pub(super) fn volume(app: &Validated) -> Option<Volume> {
-    let source = ConfigMapVolumeSource {
-        name: name(app),
-        ..ConfigMapVolumeSource::default()
-    };
-    (!app.config_files.is_empty()).then(|| Volume {
+    name(app).map(|name| Volume {
         name: VOLUME.to_owned(),
-        config_map: Some(source),
+        config_map: Some(ConfigMapVolumeSource {
+            name,
+            ..ConfigMapVolumeSource::default()
+        }),
         ..Volume::default()
     })
 }
@@ -66,7 +91,12 @@ pub(super) fn hash(app: &Validated) -> Option<String> {
     (!files.is_empty()).then(|| hash::of(&json!(files)))
 }
 
-fn name(app: &Validated) -> String {
+/// Name of the present revision; `None` without files.
+fn name(app: &Validated) -> Option<String> {
+    hash(app).map(|hash| format!("{}-{}", base(app), &hash[..hash.len().min(REVISION)]))
+}
+
+fn base(app: &Validated) -> String {
     format!("{}-config", app.name)
 }
 
@@ -99,6 +129,35 @@ mod tests {
         let data = &children(&app)[0].object["data"];
         assert_eq!(data[mounts[1].sub_path.as_ref().unwrap()], "2");
         assert!(key(&file(&format!("/{}", "x".repeat(254)), "")).len() <= 253);
+    }
+
+    #[test]
+    fn old_revisions_are_kept_while_they_are_read() {
+        let mut app = app();
+        app.config_files = vec![file("/a", "1")];
+        let old = children(&app).remove(0);
+        assert_eq!(old.object["immutable"], true);
+        app.config_files[0].content = "2".into();
+        let other = "shop-dashboard".to_owned();
+        app.used_config = vec![old.name.clone(), "shop-config".into(), name(&app).unwrap(), other];
+        let kept: Vec<(String, bool)> = children(&app)
+            .into_iter()
+            .map(|child| (child.name.clone(), child.step == idp_core::Step::Apply))
+            .collect();
+        assert_eq!(
+            kept,
+            [
+                (name(&app).unwrap(), true),
+                (old.name.clone(), false),
+                ("shop-config".into(), false)
+            ]
+        );
+        assert_ne!(old.name, name(&app).unwrap());
+        // Without files, those of the past are still read for a while.
+        app.config_files.clear();
+        assert_eq!(children(&app).len(), 3);
+        app.used_config.clear();
+        assert!(children(&app).is_empty());
     }
 
     #[test]

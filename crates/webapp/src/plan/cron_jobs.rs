@@ -11,7 +11,7 @@ use k8s_openapi::{
 };
 
 use super::{binding, migration::run, pod};
-use crate::{kinds, validated::Validated};
+use crate::{kinds, validate::RUN_SECONDS, validated::Validated};
 
 /// Longest name: the controller adds eleven characters for each run.
 const LONGEST: usize = 52;
@@ -31,7 +31,7 @@ fn child(app: &Validated, job: &Job) -> Child {
         ..pod::container(app)
     };
     let retries = job.retries.unwrap_or(1);
-    let seconds = job.timeout_seconds.unwrap_or(3600);
+    let seconds = job.timeout_seconds.unwrap_or(RUN_SECONDS);
     let run = JobSpec {
         ttl_seconds_after_finished: Some(KEEP_RUNS),
         ..run(app, labels::JOB, container, retries, seconds)

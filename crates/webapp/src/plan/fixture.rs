@@ -2,7 +2,7 @@
 //! what it is about.
 
 use idp_api::{
-    environment::{GatewayPolicy, Mesh, Monitoring},
+    environment::{GatewayPolicy, Mesh, Monitoring, Registry},
     web_application::{
         AppProtocol, Availability, Cidr, ExternalHost, Health, Latency, Metrics, Objective, Outbound,
         PathMatch, Peer, Rollout, Spread,
@@ -37,6 +37,7 @@ pub(super) fn app() -> Validated {
         health: Health::default(),
         env: Vec::new(),
         config_files: Vec::new(),
+        used_config: Vec::new(),
         scale: Scale::Fixed(2),
         pods_now: None,
         routes: Vec::new(),
@@ -54,6 +55,13 @@ pub(super) fn app() -> Validated {
             tolerations: Vec::new(),
             priority_class: None,
         },
+        registry: Registry::default(),
+        most: ValidResources {
+            cpu: Quantity("2".into()),
+            memory: Quantity("4Gi".into()),
+            cpu_limit: None,
+        },
+        cluster_ranges: Vec::new(),
         gateway: GatewayPolicy::default(),
         mesh: Mesh::default(),
         monitoring: Monitoring::default(),

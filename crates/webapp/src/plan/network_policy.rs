@@ -6,6 +6,7 @@ mod ingress;
 use std::collections::BTreeMap;
 
 use idp_core::{Child, labels};
+use ipnet::IpNet;
 use k8s_openapi::{
     api::networking::v1::{IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec},
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
@@ -69,6 +70,15 @@ fn addresses(cidr: &str, except: &[&str]) -> NetworkPolicyPeer {
         }),
         ..NetworkPolicyPeer::default()
     }
+}
+
+/// The same, parsed.
+fn block(range: IpNet, except: &[IpNet]) -> NetworkPolicyPeer {
+    let except: Vec<String> = except.iter().map(IpNet::to_string).collect();
+    addresses(
+        &range.to_string(),
+        &except.iter().map(String::as_str).collect::<Vec<_>>(),
+    )
 }
 
 fn port(protocol: &str, number: i32) -> NetworkPolicyPort {

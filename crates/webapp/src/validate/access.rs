@@ -1,7 +1,7 @@
 //! Who may call the application, and whom it may call.
 
 use idp_api::{
-    environment::MeshMode,
+    environment::{MeshMode, NetworkBounds},
     web_application::{Access, AppProtocol, Inbound, Outbound},
 };
 use idp_core::Problem;
@@ -10,9 +10,15 @@ use ipnet::IpNet;
 use super::{
     findings::{Findings, list},
     ports,
-    reason::{INVALID_CIDR, INVALID_SPEC, NEEDS_MESH, PORT_NOT_HTTP},
+    reason::{CIDR_NOT_ALLOWED, HOST_NOT_OUTSIDE, INVALID_CIDR, INVALID_SPEC, NEEDS_MESH, PORT_NOT_HTTP},
 };
-use crate::validated::{ValidInbound, ValidPort};
+use crate::{
+    addresses,
+    validated::{ValidInbound, ValidPort},
+};
+
+/// Domains whose names mean the cluster, its nodes, or the cloud's metadata service.
+const CLUSTER_DOMAINS: [&str; 5] = ["svc", "cluster.local", "local", "internal", "localhost"];
 
 /// The callers, with their ports.
 pub(super) fn inbound(
@@ -111,8 +117,18 @@ fn by_request(caller: &Inbound, path: &str, ports: &[ValidPort], mesh: MeshMode,
     }
 }
 
+/// Who is asking, and what holds for it.
+pub(super) struct Reach<'a> {
+    /// Name of the Environment.
+    pub(super) environment: &'a str,
+    /// Its bounds.
+    pub(super) bounds: &'a NetworkBounds,
+    /// Namespace of the application.
+    pub(super) namespace: &'a str,
+}
+
 /// The allowed calls, as written.
-pub(super) fn outbound(access: Option<&Access>, findings: &mut Findings) -> Vec<Outbound> {
+pub(super) fn outbound(access: Option<&Access>, reach: &Reach<'_>, findings: &mut Findings) -> Vec<Outbound> {
     let written = access.map_or(&[][..], |access| &access.outbound);
     for (index, target) in written.iter().enumerate() {
         let path = format!("spec.access.outbound[{index}]");
@@ -129,24 +145,119 @@ pub(super) fn outbound(access: Option<&Access>, findings: &mut Findings) -> Vec<
             );
         }
         if let Some(cidr) = &target.cidr {
-            range(&cidr.range, &format!("{path}.cidr.range"), findings);
+            let problem = range(&cidr.range)
+                .and_then(|range| allowed(range, reach))
+                .map_err(|problem| problem.at(format!("{path}.cidr.range")))
+                .and_then(|()| {
+                    ports_named(&cidr.ports).map_err(|problem| problem.at(format!("{path}.cidr.ports")))
+                });
+            if let Err(problem) = problem {
+                findings.add(problem);
+            }
+        }
+        if let Some(external) = &target.external
+            && let Err(problem) = outside(&external.host)
+        {
+            findings.add(problem.at(format!("{path}.external.host")));
         }
     }
     written.to_vec()
 }
 
-fn range(text: &str, path: &str, findings: &mut Findings) {
+fn range(text: &str) -> Result<IpNet, Problem> {
     let (message, hint) = match text.parse::<IpNet>() {
         // The API server refuses or warns of ranges with host bits, and they mostly are mistakes.
         Ok(range) if range.trunc() != range => (
             format!("{text} is an address within the range {}", range.trunc()),
             format!("write {}", range.trunc()),
         ),
-        Ok(_) => return,
+        Ok(range) => return Ok(range),
         Err(_) => (
             format!("{text:?} is not a range"),
             "write a range such as 10.1.0.0/16 or 2001:db8::/32".into(),
         ),
     };
-    findings.add(Problem::error(INVALID_CIDR, message).at(path).hint(hint));
+    Err(Problem::error(INVALID_CIDR, message).hint(hint))
+}
+
+/// A range is open where the Environment lists it, or one around it. What nobody opens is left out of a wider one by the
+/// plan; a range that is nothing else is refused.
+fn allowed(range: IpNet, reach: &Reach<'_>) -> Result<(), Problem> {
+    let (environment, namespace) = (reach.environment, reach.namespace);
+    let never = addresses::never(&reach.bounds.cluster_ranges);
+    if addresses::parts(range, &never).is_none() {
+        let what = addresses::covering(range, &never).unwrap_or(range);
+        return Err(Problem::error(
+            CIDR_NOT_ALLOWED,
+            format!(
+                "{range} is within {what}: no application opens addresses of the cluster itself, of this host, of the \
+                 cloud's metadata service or of groups, nor IPv6 addresses that hide an IPv4 one"
+            ),
+        )
+        .hint("write the range of the service that you call; for an application of this cluster, write application"));
+    }
+    let listed =
+        reach.bounds.allowed_ranges.iter().filter(|entry| {
+            entry.namespaces.is_empty() || entry.namespaces.iter().any(|one| one == namespace)
+        });
+    let ranges: Vec<IpNet> = listed.filter_map(|entry| entry.range.parse().ok()).collect();
+    if addresses::covering(range, &ranges).is_some() {
+        return Ok(());
+    }
+    let ranges: Vec<String> = ranges.iter().map(IpNet::to_string).collect();
+    Err(Problem::error(
+        CIDR_NOT_ALLOWED,
+        format!("Environment {environment} does not let namespace {namespace} open {range}"),
+    )
+    .hint(format!(
+        "for a host with a name, write external; else ask the platform team to add the range to network.allowedRanges of \
+         Environment {environment}; allowed: {}",
+        list(ranges.iter().map(String::as_str))
+    )))
+}
+
+/// No port would mean every port of every protocol.
+fn ports_named(ports: &[i32]) -> Result<(), Problem> {
+    if ports.is_empty() {
+        return Err(Problem::error(
+            INVALID_SPEC,
+            "the range names no port, and so would open all of them",
+        )
+        .hint("write the TCP ports that you call, such as ports: [5432]"));
+    }
+    Ok(())
+}
+
+/// A host outside is a name of the public DNS: not an address in whatever notation, and not a name of the cluster.
+fn outside(host: &str) -> Result<(), Problem> {
+    let name = host.strip_prefix("*.").unwrap_or(host).trim_end_matches('.');
+    let last = name.rsplit('.').next().unwrap_or_default();
+    // As browsers and resolvers tell addresses apart: 169.254.169.254, 0xa9.0xfe.0xa9.0xfe and 169.16689662 end so.
+    let is_number = last.chars().all(|c| c.is_ascii_digit())
+        || last
+            .strip_prefix("0x")
+            .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_hexdigit()));
+    if is_number || host.contains(':') {
+        return Err(Problem::error(
+            HOST_NOT_OUTSIDE,
+            format!("{host} is an address, and not a host name"),
+        )
+        .hint("write the name of the host; for a range of addresses, write cidr"));
+    }
+    let is_within = |name: &str, domain: &str| {
+        name.strip_suffix(domain)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let wildcard = host.starts_with("*.");
+    let ours = CLUSTER_DOMAINS
+        .iter()
+        .find(|domain| is_within(name, domain) || (wildcard && is_within(domain, name)));
+    match ours {
+        None => Ok(()),
+        Some(domain) => Err(Problem::error(
+            HOST_NOT_OUTSIDE,
+            format!("{host} is a name inside: {domain} is not a domain of the public DNS"),
+        )
+        .hint("for an application of this cluster, write application: its name and namespace")),
+    }
 }

@@ -3,6 +3,10 @@
 //! It uses robfig/cron, whose dialect none of the Rust crates speaks: they take seconds, Sunday as 7, or Quartz's
 //! `L`, `W` and `#`, all of which the API server refuses. The dialect is small, so its rules are here.
 
+use std::{collections::BTreeSet, time::Duration};
+
+/// Minutes of a day.
+const MINUTES_A_DAY: u32 = 24 * 60;
 /// The expressions that stand for five fields.
 const DESCRIPTORS: [&str; 7] = [
     "@yearly",
@@ -104,6 +108,26 @@ impl Field {
         }
     }
 
+    /// The values that the field names, sorted; `None` where it is none.
+    fn set(&self, text: &str) -> Option<Vec<u32>> {
+        let mut all = BTreeSet::new();
+        for item in text.split(',') {
+            let (range, step) = item.split_once('/').unwrap_or((item, "1"));
+            let step: usize = step.parse().ok().filter(|step| *step > 0)?;
+            let (low, high) = match range.split_once('-') {
+                _ if range == "*" || range == "?" => (self.min, self.max),
+                Some((low, high)) => (self.value(low).ok()?, self.value(high).ok()?),
+                None => {
+                    let low = self.value(range).ok()?;
+                    // A step after one value runs to the end.
+                    (low, if item.contains('/') { self.max } else { low })
+                }
+            };
+            all.extend((low..=high).step_by(step));
+        }
+        Some(all.into_iter().collect())
+    }
+
     fn value(&self, text: &str) -> Result<u32, String> {
         let named = self.names.iter().position(|name| name.eq_ignore_ascii_case(text));
         let value = match named {
@@ -123,9 +147,93 @@ impl Field {
     }
 }
 
+/// Least time between two runs; `None` where the expression is none. Months are not looked at, and neither is the hour
+/// that a time zone leaves out: at most it is said to run more often than it does.
+pub(super) fn shortest_gap(expression: &str) -> Option<Duration> {
+    check(expression).ok()?;
+    let fields = match expression {
+        "@hourly" => "0 * * * *",
+        "@daily" | "@midnight" => "0 0 * * *",
+        "@weekly" => "0 0 * * 0",
+        "@monthly" => "0 0 1 * *",
+        "@yearly" | "@annually" => "0 0 1 1 *",
+        fields => fields,
+    };
+    let mut sets = FIELDS
+        .iter()
+        .zip(fields.split_whitespace())
+        .map(|(field, text)| field.set(text));
+    let (minutes, hours, days) = (sets.next()??, sets.next()??, sets.next()??);
+    let weekdays = sets.nth(1)??;
+    let mut times = hours
+        .iter()
+        .flat_map(|hour| minutes.iter().map(move |minute| hour * 60 + minute));
+    let first = times.next()?;
+    let (mut last, mut gap) = (first, u32::MAX);
+    for time in times {
+        gap = gap.min(time - last);
+        last = time;
+    }
+    let overnight = (days_apart(&days, &weekdays) - 1) * MINUTES_A_DAY + MINUTES_A_DAY + first - last;
+    Some(Duration::from_secs(u64::from(gap.min(overnight)) * 60))
+}
+
+/// Fewest days between two days on which it runs. Where both are restricted, either of them is enough.
+fn days_apart(days: &[u32], weekdays: &[u32]) -> u32 {
+    match (days.len() < 31, weekdays.len() < 7) {
+        (false, false) | (true, true) => 1,
+        (false, true) => cyclic_gap(weekdays, 7),
+        // The shortest month that has the last of the days.
+        (true, false) => cyclic_gap(days, days.last().copied().unwrap_or(0).max(28)),
+    }
+}
+
+fn cyclic_gap(sorted: &[u32], length: u32) -> u32 {
+    let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else {
+        return 1;
+    };
+    let within = sorted.windows(2).map(|pair| pair[1] - pair[0]);
+    within.chain([first + length - last]).min().unwrap_or(1).max(1)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use std::time::Duration;
+
+    use super::{check, shortest_gap};
+
+    #[test]
+    fn how_often_it_runs_at_most() {
+        for (expression, minutes) in [
+            ("* * * * *", 1),
+            ("*/5 * * * *", 5),
+            // 0, 7, … 56, and 0 again.
+            ("*/7 * * * *", 4),
+            ("0,1 * * * *", 1),
+            ("5/15 * * * *", 15),
+            ("@hourly", 60),
+            ("0 4 * * *", 1440),
+            ("@daily", 1440),
+            ("59 23 * * *", 1440),
+            ("0,59 0,23 * * *", 1),
+            ("@weekly", 7 * 1440),
+            ("0 6 * * MON,WED", 2 * 1440),
+            ("0 6 * * 1-5", 1440),
+            ("@monthly", 28 * 1440),
+            ("0 0 1,31 * *", 1440),
+            // Either is enough.
+            ("0 0 1 * 1", 1440),
+            ("0 6,18 1 * *", 720),
+            ("? ? ? * ?", 1),
+        ] {
+            assert_eq!(
+                shortest_gap(expression),
+                Some(Duration::from_secs(minutes * 60)),
+                "{expression}"
+            );
+        }
+        assert_eq!(shortest_gap("every minute"), None);
+    }
 
     #[test]
     fn what_the_cron_job_controller_takes() {

@@ -9,40 +9,54 @@ use super::{
 };
 
 /// The image after rewriting.
-pub(super) fn image(spec: &WebApplicationSpec, registry: &Registry, findings: &mut Findings) -> String {
+pub(super) fn image(
+    spec: &WebApplicationSpec,
+    registry: &Registry,
+    environment: &str,
+    findings: &mut Findings,
+) -> String {
     let image = rewritten(&spec.image, registry);
     let origin = if image == spec.image {
         String::new()
     } else {
         format!(" ({} before rewriting)", spec.image)
     };
-    if !registry.allowed.is_empty()
-        && !registry
-            .allowed
-            .iter()
-            .any(|prefix| rest_after(&image, prefix).is_some())
-    {
-        let allowed = list(registry.allowed.iter().map(String::as_str));
-        findings.add(
-            Problem::error(
-                IMAGE_NOT_ALLOWED,
-                format!("image {image}{origin} is from no registry that this cluster allows"),
-            )
-            .at("spec.image")
-            .hint(format!("write an image that begins with one of: {allowed}")),
-        );
-    }
-    if registry.require_digest && !has_digest(&image) {
-        findings.add(
-            Problem::error(
-                IMAGE_NEEDS_DIGEST,
-                format!("image {image}{origin} is named without a digest"),
-            )
-            .at("spec.image")
-            .hint("write name@sha256:... : the digest that `docker push` or the build printed"),
-        );
+    for problem in [
+        from_nowhere(&image, &origin, registry, environment),
+        by_tag(&image, &origin, registry),
+    ] {
+        if let Some(problem) = problem {
+            findings.add(problem.at("spec.image"));
+        }
     }
     image
+}
+
+/// What is wrong with an image that somebody wrote as the kubelet gets it: in a patch nothing is rewritten.
+pub(crate) fn image_problem(image: &str, registry: &Registry, environment: &str) -> Option<Problem> {
+    from_nowhere(image, "", registry, environment).or_else(|| by_tag(image, "", registry))
+}
+
+fn from_nowhere(image: &str, origin: &str, registry: &Registry, environment: &str) -> Option<Problem> {
+    let mut allowed = registry.allowed.iter();
+    if registry.allowed.is_empty() || allowed.any(|prefix| rest_after(image, prefix).is_some()) {
+        return None;
+    }
+    let allowed = list(registry.allowed.iter().map(String::as_str));
+    let message = format!("image {image}{origin} is from no registry that this cluster allows");
+    Some(Problem::error(IMAGE_NOT_ALLOWED, message).hint(format!(
+        "write an image that begins with one of: {allowed}; the platform team says which, in registry.allowed of Environment {environment}"
+    )))
+}
+
+fn by_tag(image: &str, origin: &str, registry: &Registry) -> Option<Problem> {
+    (registry.require_digest && !has_digest(image)).then(|| {
+        Problem::error(
+            IMAGE_NEEDS_DIGEST,
+            format!("image {image}{origin} is named without a digest"),
+        )
+        .hint("write name@sha256:... : the digest that `docker push` or the build printed")
+    })
 }
 
 /// The image with the longest matching beginning replaced.

@@ -6,6 +6,7 @@ mod access;
 mod capabilities;
 mod config_files;
 mod cron;
+mod duration;
 mod env;
 mod environment;
 mod findings;
@@ -13,6 +14,7 @@ mod health;
 mod identity;
 mod image;
 mod jobs;
+mod limits;
 mod migration;
 mod observability;
 mod placement;
@@ -27,6 +29,9 @@ mod scale;
 mod tests;
 
 pub(crate) use findings::list;
+pub(crate) use image::image_problem;
+pub(crate) use limits::RUN_SECONDS;
+pub(crate) use quantity::thousandths;
 
 use idp_api::WebApplication;
 use idp_core::{Problem, labels};
@@ -47,9 +52,13 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
     let found = &mut findings;
 
     let (name, namespace) = identity::identity(app, found);
-    let image = image::image(spec, &environment.registry, found);
+    let image = image::image(spec, &environment.registry, environment_name, found);
     let ports = ports::ports(spec, found);
     let resources = resources::resources(spec, environment, found);
+    let most = limits::most(environment);
+    limits::pod(&resources, &most, environment_name, found);
+    limits::times(spec, environment, environment_name, found);
+    limits::jobs(&spec.jobs, &environment.limits.jobs, environment_name, found);
     let health = health::health(spec.health.as_ref(), &ports, found);
     let env = env::env(&spec.env, found);
     let config_files = config_files::config_files(&spec.config_files, found);
@@ -65,7 +74,18 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
     let routes = routes::routes(&spec.routes, &context, found);
     let access = spec.access.as_ref();
     let inbound = access::inbound(access, &namespace, &ports, environment.mesh.mode, found);
-    let outbound = access::outbound(access, found);
+    let reach = access::Reach {
+        environment: environment_name,
+        bounds: &environment.network,
+        namespace: &namespace,
+    };
+    let outbound = access::outbound(access, &reach, found);
+    let fence = placement::Fence {
+        environment: environment_name,
+        policy: &environment.placement,
+        namespace: &namespace,
+    };
+    let placement = placement::placement(spec, &fence, found);
     let rollout = rollout::rollout(spec.rollout.as_ref(), found);
     let migration = migration::migration(spec.migration.as_ref(), &name, &image, observed);
     let jobs = jobs::jobs(&spec.jobs, found);
@@ -91,6 +111,11 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
         health,
         env,
         config_files,
+        used_config: observed
+            .config_maps
+            .intersection(&observed.used_config)
+            .cloned()
+            .collect(),
         scale,
         pods_now: observed.deployment.as_ref().map(|facts| facts.wanted),
         routes,
@@ -102,7 +127,10 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
         metrics,
         objectives,
         dashboard: observability::dashboard(spec, environment),
-        placement: placement::placement(spec, &environment.placement),
+        placement,
+        registry: environment.registry.clone(),
+        most,
+        cluster_ranges: environment.network.cluster_ranges.clone(),
         gateway: environment.gateway.clone(),
         mesh: environment.mesh.clone(),
         monitoring: environment.monitoring.clone(),

@@ -48,6 +48,16 @@ pub(super) fn objectives(
         |i| format!("{path}[{i}].name"),
         "objective",
     );
+    for (index, objective) in written.iter().enumerate() {
+        // It stands in PromQL and on a dashboard: nothing of either's syntax may be in it, whoever let it in.
+        if !is_plain(&objective.name) {
+            findings.add(
+                Problem::error(INVALID_SPEC, format!("{:?} is not a name", objective.name))
+                    .at(format!("{path}[{index}].name"))
+                    .hint("write a-z, 0-9 and '-', beginning with a letter and not ending with '-'"),
+            );
+        }
+    }
     let parsed: Vec<ValidObjective> = written
         .iter()
         .enumerate()
@@ -74,6 +84,11 @@ pub(super) fn objectives(
         );
     }
     Vec::new()
+}
+
+fn is_plain(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && !name.ends_with('-') && name.chars().all(fits)
 }
 
 /// Whether to make a dashboard.

@@ -44,6 +44,14 @@ pub(crate) const CONFLICTING_TLS: &str = "ConflictingTls";
 pub(crate) const TLS_BY_GATEWAY: &str = "TlsByGateway";
 pub(crate) const NO_ISSUER: &str = "NoIssuer";
 pub(crate) const INVALID_CIDR: &str = "InvalidCidr";
+/// The Environment does not let the application open the range, or nobody may.
+pub(crate) const CIDR_NOT_ALLOWED: &str = "CidrNotAllowed";
+/// What stands as a host outside is an address, or a name of the cluster.
+pub(crate) const HOST_NOT_OUTSIDE: &str = "HostNotOutside";
+/// The Environment does not let the application run there, tolerate that or come before others.
+pub(crate) const PLACEMENT_NOT_ALLOWED: &str = "PlacementNotAllowed";
+/// More than the Environment lets one application take.
+pub(crate) const LIMIT_EXCEEDED: &str = "LimitExceeded";
 
 pub(crate) const MIGRATION_FAILED: &str = "MigrationFailed";
 pub(crate) const INVALID_SCHEDULE: &str = "InvalidSchedule";

@@ -9,6 +9,9 @@ use super::{
     reason::{INVALID_ROLLOUT, NOT_SUPPORTED},
 };
 
+/// No application has more pods.
+const MOST_PODS: i32 = 1000;
+
 /// The rollout with its defaults: new pods first, so that there are never fewer than wanted.
 pub(super) fn rollout(written: Option<&Rollout>, findings: &mut Findings) -> Rollout {
     let written = written.cloned().unwrap_or_default();
@@ -55,7 +58,7 @@ fn amount(value: &IntOrString, path: &str, findings: &mut Findings) -> Option<i3
                 .filter(|percent| *percent <= 100)
         }
     };
-    let amount = amount.filter(|amount| *amount >= 0);
+    let amount = amount.filter(|amount| (0..=MOST_PODS).contains(amount));
     if amount.is_none() {
         let written = match value {
             IntOrString::Int(number) => number.to_string(),
@@ -64,7 +67,7 @@ fn amount(value: &IntOrString, path: &str, findings: &mut Findings) -> Option<i3
         findings.add(
             Problem::error(
                 INVALID_ROLLOUT,
-                format!("{written:?} is neither a number of pods nor a percentage"),
+                format!("{written:?} is neither a number of pods up to {MOST_PODS} nor a percentage"),
             )
             .at(path)
             .hint("write a number such as 1, or a percentage such as \"25%\""),

@@ -290,7 +290,7 @@ fn operations() -> Vec<Fragment> {
         ),
         fragment(
             "placement",
-            json!({"placement": {"spread": "Zones", "priorityClass": "system-cluster-critical", "nodeSelector": {"type": "kwok"}, "tolerations": [
+            json!({"placement": {"spread": "Zones", "priorityClass": "important", "nodeSelector": {"type": "kwok"}, "tolerations": [
                 {"key": "kwok.x-k8s.io/node"}, {"key": "example.com/dedicated", "value": "web", "effect": "NoSchedule"},
             ]}}),
             vec![
@@ -298,7 +298,7 @@ fn operations() -> Vec<Fragment> {
                     "/spec/template/spec/topologySpreadConstraints/0/topologyKey",
                     "topology.kubernetes.io/zone",
                 ),
-                deployed("/spec/template/spec/priorityClassName", "system-cluster-critical"),
+                deployed("/spec/template/spec/priorityClassName", "important"),
             ],
         ),
         fragment(

@@ -18,6 +18,7 @@ use idp_webapp::{
     kinds,
     render::render,
 };
+use k8s_openapi::api::scheduling::v1::PriorityClass;
 use kube::{
     Api, Client, Config, ResourceExt,
     api::{DynamicObject, ListParams, PatchParams, PostParams, TypeMeta, ValidationDirective},
@@ -98,6 +99,20 @@ pub(crate) fn dry_run() -> PatchParams {
     }
 }
 
+/// The class that the local Environment lets applications name, which the platform team makes.
+async fn important(client: &Client) {
+    let class = serde_json::json!({"metadata": {"name": "important"}, "value": 1000});
+    let class: PriorityClass = serde_json::from_value(class).unwrap();
+    match Api::all(client.clone())
+        .create(&PostParams::default(), &class)
+        .await
+    {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.code == 409 => {}
+        Err(error) => panic!("{error}"),
+    }
+}
+
 impl Lab {
     /// A new namespace. Its client belongs to the runtime of the test that calls.
     pub(crate) async fn new(prefix: &str) -> Self {
@@ -107,6 +122,7 @@ impl Lab {
             cluster,
             client: client.clone(),
         };
+        important(&client).await;
         let ns = test.namespace(prefix).await.unwrap();
         let environments = Api::<Environment>::all(client.clone());
         let mut environments = environments.list(&ListParams::default()).await.unwrap();

@@ -103,6 +103,24 @@ async fn what_cannot_work_is_refused_with_what_to_write() {
         ),
         (
             environment,
+            "spec.placement.allowedPriorityClasses",
+            json!([{"name": "system-node-critical"}]),
+            "system- classes are the cluster's own",
+        ),
+        (
+            environment,
+            "spec.network.allowedRanges",
+            json!([{"range": "10.0.0.0"}]),
+            "write a range such as 10.20.0.0/16",
+        ),
+        (
+            environment,
+            "spec.limits.metrics.leastInterval",
+            json!("1ms"),
+            "write a duration such as 15s",
+        ),
+        (
+            environment,
             "spec.defaultSize",
             json!("huge"),
             "defaultSize must be one of sizes",

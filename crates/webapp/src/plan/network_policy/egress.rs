@@ -10,25 +10,14 @@ use idp_core::{
     capability::{Egress, EgressPeer},
     labels,
 };
+use ipnet::IpNet;
 use k8s_openapi::api::networking::v1::{NetworkPolicyEgressRule, NetworkPolicyPeer};
 
-use super::{HBONE, addresses, once, pods, port, tcp};
-use crate::validated::Validated;
+use super::{HBONE, block, once, pods, port, tcp};
+use crate::{addresses, validated::Validated};
 
 /// Port of istiod: configuration and certificates of sidecars.
 const ISTIOD: i32 = 15012;
-
-/// Addresses that are never "a host outside": private networks, those of carriers (many clusters use them for
-/// pods), and link-local ones, among which is the cloud's metadata service with the node's credentials.
-const INSIDE_V4: [&str; 5] = [
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-];
-/// The same for IPv6: unique local (AWS's metadata service is one) and link-local.
-const INSIDE_V6: [&str; 2] = ["fc00::/7", "fe80::/10"];
 
 pub(super) fn rules(app: &Validated) -> Vec<NetworkPolicyEgressRule> {
     let applications = app
@@ -36,7 +25,8 @@ pub(super) fn rules(app: &Validated) -> Vec<NetworkPolicyEgressRule> {
         .iter()
         .filter_map(|to| to.application.as_ref())
         .map(|peer| called(app, peer));
-    let ranges = app.outbound.iter().filter_map(|to| to.cidr.as_ref()).map(range);
+    let ranges = app.outbound.iter().filter_map(|to| to.cidr.as_ref());
+    let ranges = ranges.filter_map(|cidr| range(app, cidr));
     let supplied = app
         .supplies
         .egress
@@ -84,11 +74,17 @@ fn called(app: &Validated, peer: &Peer) -> NetworkPolicyEgressRule {
     )
 }
 
-fn range(cidr: &Cidr) -> NetworkPolicyEgressRule {
-    rule(
-        vec![addresses(&cidr.range, &[])],
-        cidr.ports.iter().copied().collect::<BTreeSet<i32>>(),
-    )
+/// A range less what nobody opens. `None` where nothing is left: a rule without it, not one without exceptions.
+fn reachable(app: &Validated, range: &str) -> Option<NetworkPolicyPeer> {
+    let range: IpNet = range.parse().ok()?;
+    let except = addresses::parts(range, &addresses::never(&app.cluster_ranges))?;
+    Some(block(range, &except))
+}
+
+fn range(app: &Validated, cidr: &Cidr) -> Option<NetworkPolicyEgressRule> {
+    let ports: BTreeSet<i32> = cidr.ports.iter().copied().collect();
+    // No port here would mean every port of every protocol.
+    (!ports.is_empty()).then(|| Some(rule(vec![reachable(app, &cidr.range)?], ports)))?
 }
 
 /// What a capability's section needs: the databases of the application. Hosts are among [`outside`].
@@ -101,7 +97,7 @@ fn supplied(app: &Validated, egress: &Egress) -> Option<NetworkPolicyEgressRule>
             }
             pods(Some(namespace), Some(labels.clone()))
         }
-        EgressPeer::Range(range) => addresses(range, &[]),
+        EgressPeer::Range(range) => reachable(app, range)?,
         EgressPeer::Host(_) => return None,
     };
     Some(rule(vec![to], ports))
@@ -112,8 +108,12 @@ fn supplied(app: &Validated, egress: &Egress) -> Option<NetworkPolicyEgressRule>
 /// private address is not "outside": `cidr` is for those.
 fn outside(app: &Validated) -> Option<NetworkPolicyEgressRule> {
     let ports: BTreeSet<i32> = app.external_hosts().map(|(_, port)| port).collect();
-    let everywhere = vec![addresses("0.0.0.0/0", &INSIDE_V4), addresses("::/0", &INSIDE_V6)];
-    (!ports.is_empty()).then(|| rule(everywhere, ports))
+    let inside = addresses::inside(&app.cluster_ranges);
+    let everywhere = ["0.0.0.0/0", "::/0"].into_iter().filter_map(|all| {
+        let all: IpNet = all.parse().ok()?;
+        Some(block(all, &addresses::parts(all, &inside)?))
+    });
+    (!ports.is_empty()).then(|| rule(everywhere.collect(), ports))
 }
 
 #[cfg(test)]
@@ -147,17 +147,69 @@ mod tests {
         app.outbound.push(external("c.example.com", 443));
         let rules = as_json(&app);
         assert_eq!(rules.as_array().unwrap().len(), 2);
+        let ports: Vec<i64> = rules[1]["ports"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p["port"].as_i64().unwrap())
+            .collect();
+        assert_eq!(ports, [443, 8443]);
+        let [v4, v6] = rules[1]["to"].as_array().unwrap().as_slice() else {
+            panic!("{rules}")
+        };
         assert_eq!(
-            rules[1],
-            json!({
-                "to": [
-                    {"ipBlock": {"cidr": "0.0.0.0/0", "except":
-                        ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"]}},
-                    {"ipBlock": {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]}},
-                ],
-                "ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 8443}],
-            })
+            (&v4["ipBlock"]["cidr"], &v6["ipBlock"]["cidr"]),
+            (&json!("0.0.0.0/0"), &json!("::/0"))
         );
+        let closed = |peer: &Value, range: &str| {
+            let range: IpNet = range.parse().unwrap();
+            let except = peer["ipBlock"]["except"].as_array().unwrap().iter();
+            except
+                .map(|part| part.as_str().unwrap().parse::<IpNet>().unwrap())
+                .any(|part| part.contains(&range))
+        };
+        for range in [
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "224.0.0.0/4",
+        ] {
+            assert!(closed(v4, range), "{range}: {v4}");
+        }
+        for range in ["::1/128", "64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8"] {
+            assert!(closed(v6, range), "{range}: {v6}");
+        }
+        assert!(!closed(v4, "203.0.113.0/24") && !closed(v6, "2001:db8::/32"));
+        app.cluster_ranges = vec!["203.0.113.0/24".into()];
+        assert!(closed(&as_json(&app)[1]["to"][0], "203.0.113.7/32"));
+    }
+
+    #[test]
+    fn a_wide_range_opens_nothing_that_nobody_opens() {
+        let mut app = app();
+        app.mesh.mode = MeshMode::None;
+        app.cluster_ranges = vec!["10.1.0.0/16".into()];
+        app.outbound = vec![
+            cidr("10.0.0.0/8", &[443]),
+            cidr("10.1.2.0/24", &[443]),
+            cidr("10.3.0.0/16", &[]),
+        ];
+        let rules = as_json(&app);
+        assert_eq!(
+            rules.as_array().unwrap()[1..],
+            [
+                json!({"to": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}],
+                "ports": [{"protocol": "TCP", "port": 443}]})
+            ]
+        );
+        app.supplies.egress = vec![Egress {
+            to: EgressPeer::Range("169.254.169.254/32".into()),
+            ports: vec![80],
+        }];
+        assert_eq!(as_json(&app), rules);
     }
 
     #[test]
@@ -205,7 +257,6 @@ mod tests {
             peer("db", None),
             peer("db", Some("team-a")),
             cidr("10.1.0.0/16", &[5432, 5432]),
-            cidr("10.2.0.0/16", &[]),
         ];
         assert_eq!(
             as_json(&app).as_array().unwrap()[1..],
@@ -215,7 +266,6 @@ mod tests {
                     "podSelector": {"matchLabels": {"idp.dev/application": "db"}},
                 }]}),
                 json!({"to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}], "ports": [{"protocol": "TCP", "port": 5432}]}),
-                json!({"to": [{"ipBlock": {"cidr": "10.2.0.0/16"}}]}),
             ]
         );
     }

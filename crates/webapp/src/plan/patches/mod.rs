@@ -1,8 +1,12 @@
 //! Patches: the way out, within the Environment's policy.
 //!
-//! A patch is checked against the policy, merged, checked against the types of the kind, and then against Pod
-//! Security: whatever the policy lets through, a pod stays restricted.
+//! A patch is checked against the policy, merged, checked against the types of the kind, and then its pods against Pod
+//! Security and against what the Environment says of images and neighbours: whatever the policy lets through, a pod stays
+//! restricted, and its images are those of the registries.
 
+mod fence;
+mod keys;
+mod kinds;
 mod merge;
 mod pod_security;
 mod policy;
@@ -119,6 +123,11 @@ fn patched(app: &Validated, patch: &Patch, child: &Child) -> Result<serde_json::
             ),
         )
         .hint("take it out of the patch: pods of applications are always restricted"));
+    }
+    if let Some(pod) = types::pod(kind, &object)
+        && let Err(refusal) = fence::check(app, &pod)
+    {
+        return Err(refusal);
     }
     Ok(object)
 }

@@ -2,6 +2,10 @@
 
 use idp_core::{Kind, Problem};
 
+use super::{
+    keys,
+    kinds::{self, is_within},
+};
 use crate::{
     validate::{list, reason::PATCH_NOT_ALLOWED},
     validated::Validated,
@@ -17,18 +21,16 @@ const NEVER: [&str; 5] = [
     "spec.scaleTargetRef",
 ];
 /// The only metadata that patches may set.
-const METADATA: [&str; 2] = ["metadata.annotations", "metadata.labels"];
-/// Beginnings of label and annotation keys that are the platform's.
-const OUR_KEYS: [&str; 2] = ["idp.dev/", "app.kubernetes.io/"];
+const MAPS: [&str; 2] = ["annotations", "labels"];
 
 /// Checks the touched fields of an object of `kind`; the problem names the first one that is not allowed.
 pub(super) fn check(app: &Validated, kind: Kind, fields: &[String]) -> Result<(), Problem> {
-    if let Some(field) = fields.iter().find(|field| is_never_allowed(field)) {
+    if let Some(field) = fields.iter().find(|field| is_never_allowed(app, kind, field)) {
         return Err(Problem::error(
             PATCH_NOT_ALLOWED,
             format!("{field} of {kind} is the platform's own"),
         )
-        .hint("take it out of the patch: no policy allows it"));
+        .hint("take it out of the patch: no policy allows it; most of it has a field in spec, see kubectl explain webapplication.spec"));
     }
     let allowed: Vec<&str> = app
         .allowed_patches
@@ -39,7 +41,7 @@ pub(super) fn check(app: &Validated, kind: Kind, fields: &[String]) -> Result<()
         .collect();
     let Some(field) = fields
         .iter()
-        .find(|field| !allowed.iter().any(|prefix| is_within(field, prefix)))
+        .find(|field| !allowed.iter().any(|opened| opens(kind, opened, field)))
     else {
         return Ok(());
     };
@@ -62,22 +64,42 @@ pub(super) fn check(app: &Validated, kind: Kind, fields: &[String]) -> Result<()
     .hint(hint))
 }
 
-fn is_never_allowed(field: &str) -> bool {
-    let ours = |prefix: &str| {
-        field
-            .split_once(prefix)
-            .is_some_and(|(_, key)| OUR_KEYS.iter().any(|ours| key.starts_with(ours)))
-    };
-    NEVER.iter().any(|never| is_within(field, never))
-        || (is_within(field, "metadata") && !METADATA.iter().any(|allowed| is_within(field, allowed)))
-        // Of the object, and of the pods that it makes: policies and Services go by these labels.
-        || ours("metadata.labels.")
-        || ours("metadata.annotations.")
+fn is_never_allowed(app: &Validated, kind: Kind, field: &str) -> bool {
+    let of_metadata = kinds::metadata(kind).iter().any(|metadata| {
+        is_within(field, metadata)
+            && match entry(field, metadata) {
+                None => true,
+                Some(key) => keys::is_closed(app, key),
+            }
+    });
+    NEVER.iter().any(|never| is_within(field, never)) || of_metadata || kinds::is_closed(kind, field)
 }
 
-/// Whether the field is `prefix` or below it.
-fn is_within(field: &str, prefix: &str) -> bool {
-    field
-        .strip_prefix(prefix)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+/// The key of a label or an annotation below this metadata, which is empty for the map itself; `None` for other fields.
+fn entry<'a>(field: &'a str, metadata: &str) -> Option<&'a str> {
+    MAPS.iter().find_map(|map| {
+        let rest = field
+            .strip_prefix(metadata)?
+            .strip_prefix('.')?
+            .strip_prefix(map)?;
+        Some(if rest.is_empty() {
+            ""
+        } else {
+            rest.strip_prefix('.')?
+        })
+    })
+}
+
+/// Whether a field of a policy opens this one.
+fn opens(kind: Kind, opened: &str, field: &str) -> bool {
+    let key = kinds::metadata(kind)
+        .iter()
+        .find_map(|metadata| entry(field, metadata));
+    match key {
+        // The key itself, or its domain with the slash.
+        Some(key) if keys::needs_its_name(key) => {
+            field == opened || (opened.ends_with('/') && field.starts_with(opened))
+        }
+        _ => is_within(field, opened),
+    }
 }

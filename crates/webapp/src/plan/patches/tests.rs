@@ -147,6 +147,280 @@ fn some_fields_are_never_patched() {
 }
 
 #[test]
+fn pods_stay_what_the_environment_lets_them_be() {
+    let everything = ["metadata", "spec"];
+    for spec in [
+        json!({"serviceAccountName": "default"}),
+        json!({"serviceAccount": "default"}),
+        json!({"automountServiceAccountToken": true}),
+        json!({"nodeName": "control-plane"}),
+        json!({"nodeSelector": {"pool": "platform"}}),
+        json!({"tolerations": [{"operator": "Exists"}]}),
+        json!({"priorityClassName": "system-node-critical"}),
+        json!({"priority": 2_000_001_000}),
+        json!({"preemptionPolicy": "PreemptLowerPriority"}),
+        json!({"schedulerName": "mine"}),
+        json!({"runtimeClassName": "runc"}),
+        json!({"hostNetwork": true}),
+        json!({"hostPID": true}),
+        json!({"hostIPC": true}),
+        json!({"hostUsers": true}),
+        json!({"volumes": [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "t", "audience": "vault"}}]}}]}),
+        json!({"volumes": [{"name": "t", "projected": {"sources": [{"clusterTrustBundle": {"path": "t"}}]}}]}),
+        json!({"volumes": [{"name": "t", "csi": {"driver": "secrets-store.csi.k8s.io"}}]}),
+        json!({"volumes": [{"name": "t", "ephemeral": {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": "900Ei"}}}}}}]}),
+        json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+            {"topologyKey": "kubernetes.io/hostname", "namespaceSelector": {}, "labelSelector": {}}]}}}),
+        json!({"affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": 1, "podAffinityTerm": {"topologyKey": "a", "namespaces": ["team-b"]}}]}}}),
+    ] {
+        let (reason, _, message) = refusal(&patched("Deployment", &everything, pod(&spec)));
+        assert_eq!(reason, PATCH_NOT_ALLOWED, "{spec}: {message}");
+    }
+    let own = json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+        {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"a": "b"}}}]}}});
+    assert!(plan(&patched("Deployment", &everything, pod(&own))).is_ok());
+    let large = json!({"containers": [{"name": "app", "resources": {"requests": {"cpu": "240"}}}]});
+    assert_eq!(
+        refusal(&patched("Deployment", &everything, pod(&large))).0,
+        "LimitExceeded"
+    );
+}
+
+#[test]
+fn images_stay_those_of_the_registries() {
+    let image = |image: &str| pod(&json!({"containers": [{"name": "app", "image": image}]}));
+    let volume = pod(&json!({"volumes": [{"name": "v", "image": {"reference": "evil.example.org/x:1"}}]}));
+    let refused = |merge: Value, digest: bool| {
+        let mut app = patched("Deployment", &["spec"], merge);
+        app.registry.allowed = vec!["registry.example.com/".into()];
+        app.registry.require_digest = digest;
+        plan(&app).err().map(|mut problems| problems.remove(0).reason)
+    };
+    assert_eq!(
+        refused(image("evil.example.org/x:1"), false).as_deref(),
+        Some("ImageNotAllowed")
+    );
+    assert_eq!(refused(volume, false).as_deref(), Some("ImageNotAllowed"));
+    assert_eq!(
+        refused(image("registry.example.com/x:1"), true).as_deref(),
+        Some("ImageNeedsDigest")
+    );
+    assert_eq!(refused(image("registry.example.com/x:1"), false), None);
+}
+
+#[test]
+fn keys_that_other_programs_act_on_are_closed() {
+    let wide = ["metadata", "spec"];
+    let on = |key: &str| {
+        [
+            json!({"metadata": {"labels": {key: "x"}}}),
+            json!({"metadata": {"annotations": {key: "x"}}}),
+            json!({"spec": {"template": {"metadata": {"labels": {key: "x"}}}}}),
+            json!({"spec": {"template": {"metadata": {"annotations": {key: "x"}}}}}),
+        ]
+    };
+    for key in [
+        "sidecar.istio.io/inject",
+        "traffic.sidecar.istio.io/excludeOutboundIPRanges",
+        "istio.io/dataplane-mode",
+        "ambient.istio.io/redirection",
+        "proxy.istio.io/config",
+        "inject.istio.io/templates",
+        "idp.dev/application",
+        "app.kubernetes.io/managed-by",
+        "istio",
+        "grafana_dashboard",
+        "container.apparmor.security.beta.kubernetes.io/app",
+        // Of others, which a policy could open by name.
+        "external-dns.alpha.kubernetes.io/hostname",
+        "cert-manager.io/cluster-issuer",
+        "argocd.argoproj.io/tracking-id",
+        "k8s.v1.cni.cncf.io/networks",
+        "cluster-autoscaler.kubernetes.io/safe-to-evict",
+    ] {
+        for merge in on(key) {
+            let (reason, ..) = refusal(&patched("Deployment", &wide, merge.clone()));
+            assert_eq!(reason, PATCH_NOT_ALLOWED, "{merge}");
+        }
+    }
+    for field in ["finalizers", "ownerReferences", "name", "namespace"] {
+        let value = if field.ends_with('s') {
+            json!([])
+        } else {
+            json!("x")
+        };
+        let merge = json!({"spec": {"template": {"metadata": {field: value}}}});
+        assert_eq!(
+            refusal(&patched("Deployment", &wide, merge)).0,
+            PATCH_NOT_ALLOWED,
+            "{field}"
+        );
+    }
+    let by_name = |opened: &str, key: &str| {
+        let merge = json!({"metadata": {"annotations": {key: "x"}}});
+        plan(&patched("Deployment", &[opened], merge)).is_ok()
+    };
+    assert!(by_name("metadata.annotations", "note"));
+    assert!(!by_name("metadata.annotations", "example.com/team"));
+    assert!(by_name(
+        "metadata.annotations.example.com/team",
+        "example.com/team"
+    ));
+    assert!(by_name("metadata.annotations.example.com/", "example.com/team"));
+    assert!(!by_name(
+        "metadata.annotations.example.com/",
+        "example.com.evil/team"
+    ));
+    assert!(!by_name(
+        "metadata.annotations.sidecar.istio.io/inject",
+        "sidecar.istio.io/inject"
+    ));
+}
+
+/// An application that has every kind of child.
+fn whole(kind: &str, merge: Value) -> Validated {
+    let mut app = patched(
+        kind,
+        &[
+            "metadata",
+            "spec",
+            "data",
+            "imagePullSecrets",
+            "automountServiceAccountToken",
+        ],
+        merge,
+    );
+    app.scale = crate::validated::Scale::Auto {
+        min: 2,
+        max: 7,
+        metrics: Default::default(),
+    };
+    app.routes = vec![crate::plan::fixture::route("a.example.com", "/")];
+    app.outbound = vec![crate::plan::fixture::external("b.example.com", 443)];
+    app.metrics = Some(crate::plan::fixture::metrics(crate::plan::fixture::port(
+        "http", 8080,
+    )));
+    app.config_files = vec![idp_api::web_application::ConfigFile {
+        path: "/a".into(),
+        content: "1".into(),
+    }];
+    app.jobs = vec![idp_api::web_application::Job {
+        name: "report".into(),
+        ..Default::default()
+    }];
+    app
+}
+
+#[test]
+fn no_kind_is_a_way_out() {
+    let run = |spec: Value| json!({"spec": {"jobTemplate": {"spec": spec}}});
+    for (kind, merge) in [
+        ("ServiceAccount", json!({"automountServiceAccountToken": true})),
+        ("ServiceAccount", json!({"imagePullSecrets": [{"name": "x"}]})),
+        (
+            "ServiceAccount",
+            json!({"metadata": {"annotations": {"eks.amazonaws.com/role-arn": "x"}}}),
+        ),
+        ("ConfigMap", json!({"data": {"x": "y"}})),
+        (
+            "ConfigMap",
+            json!({"metadata": {"annotations": {"k8s-sidecar-target-directory": "/etc"}}}),
+        ),
+        ("Service", json!({"spec": {"type": "LoadBalancer"}})),
+        ("Service", json!({"spec": {"externalIPs": ["10.0.0.1"]}})),
+        ("Service", json!({"spec": {"externalName": "victim.svc"}})),
+        (
+            "Service",
+            json!({"spec": {"ports": [{"name": "x", "port": 1, "nodePort": 30000}]}}),
+        ),
+        ("Service", json!({"spec": {"clusterIP": "10.0.0.10"}})),
+        ("Deployment", json!({"spec": {"replicas": 1000}})),
+        ("HorizontalPodAutoscaler", json!({"spec": {"maxReplicas": 1000}})),
+        ("HorizontalPodAutoscaler", json!({"spec": {"metrics": []}})),
+        ("PodDisruptionBudget", json!({"spec": {"maxUnavailable": 0}})),
+        ("NetworkPolicy", json!({"spec": {"egress": [{}]}})),
+        ("NetworkPolicy", json!({"spec": {"podSelector": {}}})),
+        ("VirtualService", json!({"spec": {"hosts": ["*"]}})),
+        (
+            "VirtualService",
+            json!({"spec": {"http": [{"route": [{"destination": {"host": "victim.team-b.svc.cluster.local"}}]}]}}),
+        ),
+        ("Gateway", json!({"spec": {"servers": []}})),
+        (
+            "DestinationRule",
+            json!({"spec": {"host": "*.svc.cluster.local"}}),
+        ),
+        ("DestinationRule", json!({"spec": {"exportTo": ["*"]}})),
+        (
+            "DestinationRule",
+            json!({"spec": {"trafficPolicy": {"tls": {"mode": "DISABLE"}}}}),
+        ),
+        (
+            "DestinationRule",
+            json!({"spec": {"trafficPolicy": {"portLevelSettings": []}}}),
+        ),
+        (
+            "ServiceEntry",
+            json!({"spec": {"addresses": ["169.254.169.254"]}}),
+        ),
+        ("ServiceEntry", json!({"spec": {"exportTo": ["*"]}})),
+        ("AuthorizationPolicy", json!({"spec": {"rules": [{}]}})),
+        (
+            "PeerAuthentication",
+            json!({"spec": {"mtls": {"mode": "DISABLE"}}}),
+        ),
+        (
+            "ServiceMonitor",
+            json!({"spec": {"namespaceSelector": {"any": true}}}),
+        ),
+        (
+            "ServiceMonitor",
+            json!({"spec": {"endpoints": [{"bearerTokenFile": "/var/run/secrets/token"}]}}),
+        ),
+        ("PrometheusRule", json!({"spec": {"groups": []}})),
+        ("CronJob", json!({"spec": {"schedule": "* * * * *"}})),
+        ("CronJob", json!({"spec": {"concurrencyPolicy": "Allow"}})),
+        ("CronJob", run(json!({"parallelism": 1000}))),
+        ("CronJob", run(json!({"activeDeadlineSeconds": 1_000_000}))),
+        (
+            "CronJob",
+            run(json!({"template": {"spec": {"priorityClassName": "important"}}})),
+        ),
+        (
+            "CronJob",
+            run(json!({"template": {"spec": {"tolerations": [{"operator": "Exists"}]}}})),
+        ),
+        (
+            "CronJob",
+            run(json!({"template": {"metadata": {"labels": {"sidecar.istio.io/inject": "false"}}}})),
+        ),
+        (
+            "CronJob",
+            json!({"spec": {"jobTemplate": {"metadata": {"finalizers": ["a/b"]}}}}),
+        ),
+    ] {
+        let (reason, _, message) = refusal(&whole(kind, merge.clone()));
+        assert_eq!(reason, PATCH_NOT_ALLOWED, "{kind} {merge}: {message}");
+    }
+    for (kind, merge) in [
+        ("Service", json!({"spec": {"trafficDistribution": "PreferClose"}})),
+        (
+            "HorizontalPodAutoscaler",
+            json!({"spec": {"behavior": {"scaleUp": {"stabilizationWindowSeconds": 1}}}}),
+        ),
+        (
+            "DestinationRule",
+            json!({"spec": {"trafficPolicy": {"connectionPool": {"tcp": {"maxConnections": 7}}}}}),
+        ),
+        ("CronJob", json!({"spec": {"startingDeadlineSeconds": 60}})),
+        ("VirtualService", json!({"metadata": {"labels": {"team": "a"}}})),
+    ] {
+        assert!(plan(&whole(kind, merge.clone())).is_ok(), "{kind} {merge}");
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused() {
     for (merge, reason, what) in [
         (
@@ -205,9 +479,6 @@ fn pods_stay_restricted() {
     };
     let context = |fields: Value| container(json!({"securityContext": fields}));
     for (spec, what) in [
-        (json!({"hostNetwork": true}), "hostNetwork"),
-        (json!({"hostPID": true}), "hostPID"),
-        (json!({"hostIPC": true}), "hostIPC"),
         (
             json!({"securityContext": {"runAsNonRoot": false}}),
             "runAsNonRoot",

@@ -1,6 +1,8 @@
 //! Each rule with what breaks it, as it would be written.
 
 mod operations;
+mod powers;
+mod strings;
 mod traffic;
 mod workload;
 

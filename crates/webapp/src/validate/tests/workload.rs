@@ -281,19 +281,3 @@ fn how_many() {
     }
     assert_eq!(valid(&autoscaling(json!({})), &none).scale.min(), 2);
 }
-
-#[test]
-fn the_placement_of_the_environment_is_extended() {
-    let app = valid(
-        &json!({"placement": {"nodeSelector": {"disk": "ssd", "pool": "own"}, "tolerations": [{"key": "gpu"}]}}),
-        &json!({"placement": {"nodeSelector": {"pool": "apps", "arch": "amd64"}, "tolerations": [{"key": "gpu"}, {"key": "apps"}]}}),
-    );
-    let labels: Vec<_> = app
-        .placement
-        .node_selector
-        .iter()
-        .map(|(k, v)| format!("{k}={v}"))
-        .collect();
-    assert_eq!(labels, ["arch=amd64", "disk=ssd", "pool=own"]);
-    assert_eq!(app.placement.tolerations.len(), 2);
-}

@@ -21,13 +21,12 @@ pub(super) fn image(
     } else {
         format!(" ({} before rewriting)", spec.image)
     };
-    for problem in [
+    let problems = [
         from_nowhere(&image, &origin, registry, environment),
         by_tag(&image, &origin, registry),
-    ] {
-        if let Some(problem) = problem {
-            findings.add(problem.at("spec.image"));
-        }
+    ];
+    for problem in problems.into_iter().flatten() {
+        findings.add(problem.at("spec.image"));
     }
     image
 }

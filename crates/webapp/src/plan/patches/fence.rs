@@ -37,11 +37,11 @@ pub(super) fn check(app: &Validated, pod: &PodSpec) -> Result<(), Problem> {
         return Err(problem);
     }
     if let Some(what) = volumes().find_map(closed_source) {
-        return Err(refused(what));
+        return Err(refused(&what));
     }
     if keeps_others_off(pod) {
         return Err(refused(
-            "pod anti-affinity with namespaces or namespaceSelector, which keeps the pods of others off a node".to_owned(),
+            "pod anti-affinity with namespaces or namespaceSelector, which keeps the pods of others off a node",
         ));
     }
     Ok(())
@@ -79,7 +79,7 @@ fn too_large(app: &Validated, pod: &PodSpec, name: &str) -> Option<Problem> {
     })
 }
 
-fn refused(what: String) -> Problem {
+fn refused(what: &str) -> Problem {
     Problem::error(PATCH_NOT_ALLOWED, format!("pods of applications have no {what}"))
         .hint("take it out of the patch: no policy allows it")
 }

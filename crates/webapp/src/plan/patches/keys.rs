@@ -26,12 +26,12 @@ const CLOSED_NAMES: [&str; 7] = [
 /// Whether no policy opens the key: a domain, or one below it, or a name, or what the gateway is found by.
 pub(super) fn is_closed(app: &Validated, key: &str) -> bool {
     let domain = key.split_once('/').map_or("", |(domain, _)| domain);
-    let is_within = |closed: &&str| {
+    let is_within = |closed: &str| {
         domain
             .strip_suffix(closed)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
-    CLOSED_DOMAINS.iter().any(|closed| is_within(&closed))
+    CLOSED_DOMAINS.iter().any(|closed| is_within(closed))
         || CLOSED_NAMES.contains(&key)
         || app.gateway.selector.contains_key(key)
 }

@@ -230,7 +230,8 @@ async fn the_operator_itself_has_no_such_function() {
             event.involved_object.name.as_ref() == Some(&name)
                 && message.contains("\"getSecretKey\" not defined")
         });
-        told.then_some(()).ok_or("no event says so yet")
+        told.then_some(())
+            .ok_or_else(|| "no event says so yet".to_owned())
     })
     .await;
     assert_eq!(lab.secret(&name).await, None);

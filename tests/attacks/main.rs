@@ -24,5 +24,6 @@ mod finding_12;
 mod roles;
 mod template_door;
 mod tenant;
+mod wide;
 
 pub(crate) use tenant::Tenant;

@@ -87,6 +87,24 @@ pub struct NamespaceSelector {
     pub match_expressions: Vec<LabelRequirement>,
 }
 
+impl NamespaceSelector {
+    /// Whether it matches a namespace with these labels.
+    pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
+        let mut equal = self.match_labels.iter();
+        equal.all(|(key, value)| labels.get(key) == Some(value))
+            && self.match_expressions.iter().all(|requirement| {
+                let found = labels.get(&requirement.key);
+                let listed = found.is_some_and(|value| requirement.values.contains(value));
+                match requirement.operator {
+                    LabelOperator::In => listed,
+                    LabelOperator::NotIn => !listed,
+                    LabelOperator::Exists => found.is_some(),
+                    LabelOperator::DoesNotExist => found.is_none(),
+                }
+            })
+    }
+}
+
 /// A condition on one label.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -277,5 +295,34 @@ impl StatusView for CertificatePolicyStatus {
 
     fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_namespaces() {
+        let matches = |operator, values: &[&str], labels: &[(&str, &str)]| {
+            let selector = NamespaceSelector {
+                match_expressions: vec![LabelRequirement {
+                    key: "stage".into(),
+                    operator,
+                    values: values.iter().map(|value| (*value).to_owned()).collect(),
+                }],
+                ..NamespaceSelector::default()
+            };
+            let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+            selector.selects(&labels.collect())
+        };
+        use LabelOperator::{DoesNotExist, Exists, In, NotIn};
+        assert!(matches(In, &["a", "b"], &[("stage", "b")]));
+        assert!(!matches(In, &["a"], &[]));
+        assert!(!matches(NotIn, &["a"], &[("stage", "a")]));
+        assert!(matches(NotIn, &["a"], &[]));
+        assert!(matches(Exists, &[], &[("stage", "")]));
+        assert!(!matches(DoesNotExist, &[], &[("stage", "")]));
+        assert!(NamespaceSelector::default().selects(&BTreeMap::new()));
     }
 }

@@ -1,9 +1,11 @@
 //! `Environment`: what differs between a laptop, staging and production.
 
+mod hosts;
 mod limits;
 mod network;
 mod placement;
 
+pub use hosts::{BaseDomainHosts, HostDenial, HostPolicy, HostRule, Tenant};
 pub use limits::{JobLimits, Limits, MetricsLimits, PodLimits, SecretsLimits};
 pub use network::{AllowedRange, NetworkBounds};
 pub use placement::{PlacementPolicy, PriorityClass};
@@ -47,6 +49,9 @@ pub struct EnvironmentSpec {
     /// How requests come in from outside.
     #[serde(default)]
     pub gateway: GatewayPolicy,
+    /// Which hosts applications may have. Default: names one label below the base domain.
+    #[serde(default)]
+    pub hosts: HostPolicy,
     /// Who signs the certificates of routes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificates: Option<CertificateDefaults>,
@@ -104,7 +109,8 @@ pub struct GatewayPolicy {
     #[schemars(length(max = 127))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')").message("write the Gateway as namespace/name"))]
     pub shared: Option<String>,
-    /// Further Gateways that routes may name, as `namespace/name`.
+    /// Further Gateways that routes may name, as `namespace/name`, in namespaces whose hosts are listed for them in
+    /// `hosts.allowed`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 127)))]
     pub allowed: Vec<String>,
@@ -188,8 +194,6 @@ fn cluster_issuer() -> String {
 /// Where secrets come from.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("duration(self.refreshInterval) >= duration(self.minRefreshInterval)")
-    .message("refreshInterval must not be below minRefreshInterval").field_path(".refreshInterval"))]
 pub struct SecretDefaults {
     /// Name of the External Secrets store.
     #[schemars(length(min = 1, max = 253))]
@@ -199,27 +203,15 @@ pub struct SecretDefaults {
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^(ClusterSecretStore|SecretStore)$')").message("write ClusterSecretStore or SecretStore"))]
     pub kind: String,
-    /// Prefix of an application's remote keys; `{namespace}` and `{application}` stand for its own, each followed by
-    /// `/`, `_` or `.`, which names cannot hold: or one's keys would begin like another's.
+    /// Prefix of an application's remote keys; `{namespace}` and `{application}` stand for its own.
     #[serde(default = "tenant_prefix")]
     #[schemars(length(min = 1, max = 200))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^([A-Za-z0-9/_+=.@-]|\{(namespace|application)\}[/_+=.@])*$')").message("write a path such as {namespace}/{application}/: after {namespace} and {application} it goes on with '/', '_' or '.'"))]
     pub prefix: String,
     /// How often a store is asked by default, such as `1h`.
     #[serde(default = "hourly")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(s|m|h))+$')").message("write a duration such as 30s, 5m or 1h"))]
     pub refresh_interval: String,
-    /// The least interval that applications may ask for: every question to a store costs money, and counts towards a
-    /// limit that all of them share. Default: `1m`.
-    #[serde(default = "minutely")]
-    #[schemars(length(max = 32))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(s|m|h))+$') && duration(self) >= duration('1s')").message("write a duration of at least 1s, such as 30s, 5m or 1h"))]
-    pub min_refresh_interval: String,
-}
-
-fn minutely() -> String {
-    "1m".to_owned()
 }
 
 fn cluster_store() -> String {

@@ -2,10 +2,10 @@
 
 use idp_api::{
     CertificatePolicy,
-    environment::{CertificateDefaults, GatewayPolicy},
+    environment::{CertificateDefaults, GatewayPolicy, HostPolicy},
     kinds,
 };
-use idp_core::labels;
+use idp_core::{labels, names::host_terms};
 use kube::{ResourceExt, core::DynamicObject};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -191,6 +191,8 @@ pub struct EnvironmentFacts {
     pub certificates: Option<CertificateDefaults>,
     /// Domain of the applications' hosts.
     pub base_domain: String,
+    /// Which hosts namespaces may have.
+    pub hosts: HostPolicy,
     /// Where the gateway is, and whose it is.
     pub gateway: GatewayPolicy,
 }
@@ -234,6 +236,18 @@ pub fn virtual_service(object: &DynamicObject) -> Value {
     let hosts: Vec<&Value> = hosts.filter(|host| host.is_string() && at_a_gateway).collect();
     let since = object.creation_timestamp().map(|time| time.0.to_string());
     json!({"hosts": hosts, "since": since.unwrap_or_default()})
+}
+
+/// What a VirtualService is looked up by: what overlaps with its hosts.
+pub fn virtual_service_terms(object: &DynamicObject) -> Vec<String> {
+    let facts = virtual_service(object);
+    host_terms(
+        facts["hosts"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str),
+    )
 }
 
 /// Reads facts.

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use idp_api::{CertificateBinding, environment::GatewayMode};
+use idp_api::{
+    CertificateBinding,
+    environment::{GatewayMode, HostPolicy, Tenant},
+};
 use idp_core::Problem;
 use idp_runtime::ObjectKey;
 use serde_json::Value;
 
-use crate::{content::Issuer, facts};
+use crate::{content::Issuer, facts, rules::Asker};
 
 /// Reason: the cluster has no Environment.
 pub const ENVIRONMENT_MISSING: &str = "EnvironmentMissing";
@@ -22,6 +25,9 @@ pub const NOT_THE_GATEWAYS: &str = "NotTheGatewaysNamespace";
 /// Reason: the binding names another issuer than the Environment's.
 pub const NOT_THE_ISSUER: &str = "NotTheEnvironmentsIssuer";
 
+/// Reason: the Environment does not give the host to the binding's namespace.
+pub const HOST_NOT_ALLOWED: &str = "HostNotAllowed";
+
 /// What the cluster's Environment says of certificates.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Terms {
@@ -29,6 +35,8 @@ pub struct Terms {
     pub environment: String,
     /// Domain of the applications' hosts.
     pub base_domain: String,
+    /// Which hosts namespaces may have.
+    pub hosts: HostPolicy,
     /// Namespace of the gateway, where its certificates are.
     pub gateway: String,
     /// Whether each application has a Gateway of its own: only then certificates are ordered for its hosts.
@@ -69,13 +77,15 @@ impl Terms {
             environment: key.name.clone(),
             issuer: read.issuer(),
             base_domain: read.base_domain,
+            hosts: read.hosts,
             gateway: read.gateway.namespace,
             mode: read.gateway.mode,
         })
     }
 
-    /// What is wrong with `binding`, whoever wrote it: where Secrets are written and who signs is not its choice.
-    pub fn check(&self, binding: &CertificateBinding, issuer: &Issuer) -> Vec<Problem> {
+    /// What is wrong with `binding`, whoever wrote it: where Secrets are written and who signs is not its choice, and its
+    /// hosts are those that routes of its namespace could have.
+    pub fn check(&self, binding: &CertificateBinding, issuer: &Issuer, asker: &Asker) -> Vec<Problem> {
         if self.mode != GatewayMode::Dedicated {
             return vec![not_ordered(&self.environment, self.mode)];
         }
@@ -113,7 +123,32 @@ impl Terms {
                 .hint("ask the platform team to set spec.certificates of the Environment"),
             ),
         }
+        let denied = binding
+            .spec
+            .hosts
+            .iter()
+            .filter(|bound| !self.gives(&bound.host, asker));
+        problems.extend(denied.map(|bound| self.not_allowed(&bound.host, &bound.path, asker)));
         problems
+    }
+
+    /// Whether the Environment gives the host to the namespace.
+    pub fn gives(&self, host: &str, asker: &Asker) -> bool {
+        let tenant = Tenant {
+            namespace: &asker.namespace,
+            labels: &asker.labels,
+        };
+        self.hosts.check(host, None, &self.base_domain, tenant).is_ok()
+    }
+
+    fn not_allowed(&self, host: &str, path: &str, asker: &Asker) -> Problem {
+        let namespace = &asker.namespace;
+        let message = format!("namespace {namespace} may not have host {host}");
+        Problem::error(HOST_NOT_ALLOWED, message).at(path).hint(format!(
+            "write a name one label below {}, or ask the platform team to list the host for namespace {namespace} in \
+             hosts.allowed of Environment {}",
+            self.base_domain, self.environment
+        ))
     }
 
     /// Whether `binding` is as the Environment says.
@@ -167,7 +202,10 @@ mod tests {
                 kind: "ClusterIssuer".into(),
             },
             secret_namespace: namespace.into(),
-            hosts: vec![BoundHost::default()],
+            hosts: vec![BoundHost {
+                host: "victim.idp.localhost".into(),
+                path: "x".into(),
+            }],
         };
         let named = Issuer {
             name: issuer.into(),
@@ -179,11 +217,14 @@ mod tests {
 
     #[test]
     fn a_binding_chooses_neither_where_secrets_are_nor_who_signs() {
-        let local = environment("local", &json!({"certificates": {"issuer": "ca"}}));
+        let local = environment(
+            "local",
+            &json!({"baseDomain": "idp.localhost", "certificates": {"issuer": "ca"}}),
+        );
         let terms = Terms::of(&[local]).unwrap();
         let reasons = |issuer: &str, namespace: &str| {
             let (binding, issuer) = binding(issuer, namespace);
-            let problems = terms.check(&binding, &issuer);
+            let problems = terms.check(&binding, &issuer, &Asker::default());
             assert_eq!(problems.is_empty(), terms.allow(&binding, &issuer));
             assert!(problems.iter().all(|problem| problem.hint.is_some()));
             problems
@@ -197,6 +238,13 @@ mod tests {
         }
         assert_eq!(reasons("local-root", "istio-system"), [NOT_THE_ISSUER]);
         assert_eq!(reasons("local-root", "sec-10").len(), 2);
+        // What routes could not have, a binding cannot have either.
+        let (mut binding, issuer) = binding("ca", "istio-system");
+        for host in ["www.bank.org", "*.idp.localhost", "kubernetes.default.svc"] {
+            binding.spec.hosts[0].host = host.into();
+            let problems = terms.check(&binding, &issuer, &Asker::default());
+            assert_eq!(problems[0].reason, HOST_NOT_ALLOWED, "{host}");
+        }
     }
 
     #[test]
@@ -207,7 +255,10 @@ mod tests {
         });
         let terms = Terms::of(&[environment("production", &shared)]).unwrap();
         let (binding, issuer) = binding("letsencrypt", "istio-ingress");
-        assert_eq!(terms.check(&binding, &issuer)[0].reason, NOT_ORDERED);
+        assert_eq!(
+            terms.check(&binding, &issuer, &Asker::default())[0].reason,
+            NOT_ORDERED
+        );
         assert!(!terms.allow(&binding, &issuer));
     }
 
@@ -221,6 +272,9 @@ mod tests {
         assert_eq!(reason(&[bad]), ENVIRONMENT_UNREADABLE);
         let terms = Terms::of(&[good]).unwrap();
         let (binding, issuer) = binding("ca", "istio-system");
-        assert_eq!(terms.check(&binding, &issuer)[0].reason, NOT_THE_ISSUER);
+        assert_eq!(
+            terms.check(&binding, &issuer, &Asker::default())[0].reason,
+            NOT_THE_ISSUER
+        );
     }
 }

@@ -101,6 +101,11 @@ impl Offline {
         Some(plan)
     }
 
+    /// Labels of a Namespace that a file has.
+    pub(crate) fn labels_in_files(&self, namespace: &str) -> Option<Labels> {
+        self.namespaces.get(namespace).cloned()
+    }
+
     fn labels(&self, namespace: &str) -> Labels {
         let mut labels = self.namespaces.get(namespace).cloned().unwrap_or_default();
         labels.insert(NAME.to_owned(), namespace.to_owned());

@@ -1,6 +1,6 @@
 //! What a plan depends on, read from a cluster with the user's own rights.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use idp_api::{
@@ -13,9 +13,8 @@ use idp_core::{Kind, labels};
 use idp_runtime::ObjectKey;
 use idp_webapp::{
     capabilities::binding,
-    facts, kinds,
-    observe::taken_hosts,
-    observed::{JobFacts, Observed},
+    facts, holders, kinds,
+    observed::{JobFacts, Observed, Routed},
 };
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -35,8 +34,10 @@ pub(crate) struct Online {
     classes: BTreeMap<String, ClaimClassSpec>,
     policies: Vec<Policy>,
     apps: Vec<WebApplication>,
-    /// Hosts of the VirtualServices of each application.
-    held: BTreeMap<ObjectKey, BTreeSet<String>>,
+    /// What each VirtualService answers for at a gateway.
+    routed: BTreeMap<ObjectKey, Routed>,
+    /// Labels of each namespace.
+    namespaces: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Online {
@@ -53,16 +54,12 @@ impl Online {
         };
         let classes: Vec<ClaimClass> = all(client, "ClaimClasses").await?;
         let policies: Vec<CertificatePolicy> = all(client, "CertificatePolicies").await?;
-        let managed = format!("{}={}", labels::MANAGED_BY, idp_webapp::controller::NAME);
-        let mut held: BTreeMap<ObjectKey, BTreeSet<String>> = BTreeMap::new();
-        for object in list(client, kinds::VIRTUAL_SERVICE, None, &managed).await? {
-            let Some(application) = object.labels().get(labels::APPLICATION) else {
-                continue;
-            };
-            let key = ObjectKey::new(object.namespace().unwrap_or_default(), application);
-            let hosts: Vec<String> = parse(&facts::virtual_service(&object)).unwrap_or_default();
-            held.entry(key).or_default().extend(hosts);
+        let mut routed = BTreeMap::new();
+        for object in list(client, kinds::VIRTUAL_SERVICE, None, "").await? {
+            let facts: Routed = parse(&facts::routed(&object)).unwrap_or_default();
+            routed.insert(ObjectKey::of(&object), facts);
         }
+        let namespaces: Vec<Namespace> = all(client, "Namespaces").await?;
         Ok(Self {
             client: client.clone(),
             environment,
@@ -72,7 +69,11 @@ impl Online {
                 .collect(),
             policies: certificate_facts::policies(&policies),
             apps: all(client, "WebApplications").await?,
-            held,
+            routed,
+            namespaces: namespaces
+                .into_iter()
+                .map(|namespace| (namespace.name_any(), namespace.labels().clone()))
+                .collect(),
         })
     }
 
@@ -132,9 +133,9 @@ impl Online {
         let deployments = list(&self.client, kinds::DEPLOYMENT, Some(&namespace), &own).await?;
         let mut deployments = deployments.iter();
         let deployment = deployments.find(|deployment| deployment.name_any() == app.name_any());
-        let held = |app: &WebApplication| self.held.get(&ObjectKey::of(app)).cloned().unwrap_or_default();
         Ok(Observed {
-            taken_hosts: taken_hosts(app, &self.environment.spec.base_domain, &self.apps, held),
+            taken_hosts: holders::taken(app, &self.around(app)),
+            namespace_labels: self.namespaces.get(&namespace).cloned(),
             migrations: jobs
                 .iter()
                 .filter_map(|job| Some((job.name_any(), parse::<JobFacts>(&facts::job(job))?.state)))
@@ -143,6 +144,29 @@ impl Online {
             bindings,
             ..Observed::default()
         })
+    }
+}
+
+impl Online {
+    /// Whatever else names hosts.
+    fn around(&self, app: &WebApplication) -> holders::Around<'_> {
+        let own = ObjectKey::of(app);
+        let (mine, others): (Vec<_>, Vec<_>) = self.routed.iter().partition(|(key, routed)| {
+            key.namespace == own.namespace && routed.application.as_ref() == Some(&own.name)
+        });
+        holders::Around {
+            environment: &self.environment.spec,
+            own: mine
+                .into_iter()
+                .flat_map(|(_, routed)| routed.hosts.clone())
+                .collect(),
+            routed: others
+                .into_iter()
+                .map(|(key, routed)| (key.clone(), routed.clone()))
+                .collect(),
+            applications: self.apps.iter().collect(),
+            labels: Box::new(|namespace| self.namespaces.get(namespace).cloned().unwrap_or_default()),
+        }
     }
 }
 

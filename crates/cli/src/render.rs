@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use idp_api::{Environment, manifests};
-use idp_webapp::render::render_with;
+use idp_webapp::{observed::Observed, render::render_in};
 use kube::ResourceExt;
 use serde_json::Value;
 
@@ -54,7 +54,13 @@ pub(crate) fn run(args: &RenderArgs) -> Result<()> {
     let mut objects = Vec::new();
     let mut failed = 0;
     for app in &apps {
-        match render_with(app, &environment, |name, request| offline.ask(name, request)) {
+        let observed = Observed {
+            namespace_labels: offline.labels_in_files(&app.namespace().unwrap_or_default()),
+            ..Observed::default()
+        };
+        match render_in(app, &environment, observed, |name, request| {
+            offline.ask(name, request)
+        }) {
             Ok(plan) => {
                 tell(app, &plan.problems);
                 objects.extend(plan.children.into_iter().map(|child| child.object));

@@ -127,10 +127,14 @@ impl<R: Reconcile> Driver<R> {
         }
         let observed = self.controller.observe(&resource, &self.view).await?;
         let validated = self.controller.validate(&resource, &observed);
-        let plan = validated
-            .as_ref()
-            .map_err(Vec::clone)
-            .and_then(|validated| self.controller.plan(validated));
+        let plan = validated.as_ref().map_err(Vec::clone).and_then(|validated| {
+            let plan = self.controller.plan(validated)?;
+            self.controller.take(&resource, validated, &self.view)?;
+            Ok(plan)
+        });
+        if plan.is_err() {
+            self.controller.let_go(key);
+        }
         let (outcome, retry) = self.carry_out(key, &resource, plan).await;
         let Some(outcome) = outcome else {
             return Ok(Retry::No);
@@ -296,6 +300,7 @@ impl<R: Reconcile> Driver<R> {
         let key = ObjectKey::of(resource);
         self.queue.forget(&key);
         self.backoff.reset(&key);
+        self.controller.let_go(&key);
         self.on_respecified(resource);
     }
 

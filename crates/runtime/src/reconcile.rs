@@ -76,6 +76,26 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     /// The desired children, or why there are none; `Err` is as in [`Self::validate`].
     fn plan(&self, validated: &Self::Validated) -> Result<Plan<Prepared>, Vec<Problem>>;
 
+    /// Takes what only one resource may have, between plan and apply: of two resources that are planned at the same moment,
+    /// both would find it free. All other phases only read.
+    ///
+    /// # Errors
+    /// Who has it: nothing is applied then, as in [`Self::validate`].
+    fn take(
+        &self,
+        resource: &Self::Resource,
+        validated: &Self::Validated,
+        view: &View<Self>,
+    ) -> Result<(), Vec<Problem>> {
+        let _ = (resource, validated, view);
+        Ok(())
+    }
+
+    /// Gives back what [`Self::take`] took: there is no plan for this resource, or it is gone.
+    fn let_go(&self, key: &ObjectKey) {
+        let _ = key;
+    }
+
     /// The next status. `validated` is there unless validation failed.
     fn status(
         &self,

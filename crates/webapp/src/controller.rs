@@ -11,7 +11,11 @@ use futures::{StreamExt, stream::BoxStream};
 
 use crate::{
     capabilities::{self, CAPABILITY, Capabilities},
-    facts, host_index, kinds, observe,
+    facts,
+    holders::application,
+    host_index,
+    hosts::may_overlap,
+    kinds, observe,
     observed::Observed,
     plan,
     reservations::Reservations,
@@ -49,6 +53,11 @@ impl Reconcile for WebApplicationController {
         let services = Watch::related(kinds::SERVICE, Targets::All, CAPABILITY).facts(capabilities::service);
         watches.push(services.fields(self.capabilities.field_selector()));
         watches.push(Watch::related(ENVIRONMENT, Targets::All, "").facts(facts::environment));
+        // Nobody is woken by these one by one: labels of namespaces by `wakes`, and whoever waits for a host looks again.
+        let later = Targets::Named(|_| None);
+        watches.push(Watch::related(kinds::NAMESPACE, later, "").facts(facts::namespace));
+        let routed = Watch::related(kinds::VIRTUAL_SERVICE, later, facts::NOT_OURS).optional();
+        watches.push(routed.facts(facts::routed).terms(facts::virtual_service_terms));
         watches.push(
             Watch::related(
                 kinds::REPLICA_SET,
@@ -77,16 +86,50 @@ impl Reconcile for WebApplicationController {
     }
 
     async fn observe(&self, app: &Arc<WebApplication>, view: &View<Self>) -> Result<Observed, ObserveError> {
-        Ok(observe::observe(app, view, &self.capabilities, &self.reservations).await)
+        observe::observe(app, view, &self.capabilities).await
     }
 
     fn validate(&self, app: &WebApplication, observed: &Observed) -> Result<Validated, Vec<Problem>> {
-        validate::validate(app, observed).inspect_err(|_| self.reservations.release(&ObjectKey::of(app)))
+        validate::validate(app, observed)
     }
 
     fn plan(&self, app: &Validated) -> Result<Plan<Prepared>, Vec<Problem>> {
-        let key = ObjectKey::new(&*app.namespace, &*app.name);
-        plan::plan(app).inspect_err(|_| self.reservations.release(&key))
+        plan::plan(app)
+    }
+
+    /// The hosts of its routes: from now on it is about to take them.
+    fn take(
+        &self,
+        app: &WebApplication,
+        validated: &Validated,
+        view: &View<Self>,
+    ) -> Result<(), Vec<Problem>> {
+        let hosts = validated.routes.iter().map(|route| route.host.clone()).collect();
+        let names = |other: &ObjectKey, host: &str| {
+            let other = view.resource(other);
+            let named = |other: &WebApplication| {
+                other
+                    .spec
+                    .routes
+                    .iter()
+                    .any(|route| may_overlap(&route.host, host))
+            };
+            other.is_some_and(|other| named(&other))
+        };
+        let taken = self.reservations.reserve(&ObjectKey::of(app), &hosts, names);
+        let problems: Vec<Problem> = taken
+            .into_iter()
+            .map(|(host, holder)| validate::host_taken(&validated.routes, &host, &application(&holder)))
+            .collect();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn let_go(&self, key: &ObjectKey) {
+        self.reservations.release(key);
     }
 
     fn status(
@@ -115,21 +158,21 @@ impl Reconcile for WebApplicationController {
         waits.then_some(LOOK_AGAIN)
     }
 
-    /// What a capability calls stale is planned anew.
+    /// What a capability calls stale is planned anew, and so are routes when the labels of their namespace change.
     fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+        let labelled = view.clone();
+        let namespaces = view
+            .changes(kinds::NAMESPACE)
+            .map(move |namespace| observe::with_routes(&namespace.name, &labelled));
         let view = view.clone();
         let stale = self.capabilities.stale();
-        stale
-            .map(move |(capability, namespaces)| observe::users(&capability, &namespaces, &view))
-            .boxed()
+        let stale =
+            stale.map(move |(capability, namespaces)| observe::users(&capability, &namespaces, &view));
+        futures::stream::select(stale, namespaces).boxed()
     }
 
     /// When an application changes or goes, those that name one of its hosts look again.
     fn affected_by(&self, changed: &WebApplication, view: &View<Self>) -> Vec<ObjectKey> {
-        let key = ObjectKey::of(changed);
-        if view.resource(&key).is_none() {
-            self.reservations.release(&key);
-        }
         observe::affected(changed, view)
     }
 }
@@ -141,7 +184,9 @@ fn child(kind: Kind) -> Watch {
         kinds::JOB => watch.facts(facts::job),
         kinds::CRON_JOB => watch.facts(facts::cron_job),
         kinds::CONFIG_MAP => watch.facts(facts::config_map),
-        kinds::VIRTUAL_SERVICE => watch.facts(facts::virtual_service),
+        kinds::VIRTUAL_SERVICE => watch
+            .facts(facts::virtual_service)
+            .terms(facts::virtual_service_terms),
         _ => watch,
     }
 }

@@ -1,20 +1,49 @@
 //! What the caches remember of watched objects: a few fields of each, so that thousands cost little memory.
 
-use idp_core::labels;
+use idp_core::{labels, names::host_terms};
 use idp_runtime::ObjectKey;
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
-use crate::observed::{DeploymentFacts, JobFacts, MigrationState, PodFacts, PodFailure};
+use crate::observed::{DeploymentFacts, JobFacts, MigrationState, PodFacts, PodFailure, Routed};
 
 /// Of an Environment: its spec.
 pub fn environment(object: &DynamicObject) -> Value {
     object.data["spec"].clone()
 }
 
-/// Of a VirtualService: its hosts.
+/// Of a VirtualService: its hosts, and the application that its labels name.
 pub fn virtual_service(object: &DynamicObject) -> Value {
-    object.data["spec"]["hosts"].clone()
+    let hosts = object.data["spec"]["hosts"].as_array().into_iter().flatten();
+    let labels = object.metadata.labels.as_ref();
+    json!(Routed {
+        hosts: hosts.filter_map(Value::as_str).map(str::to_owned).collect(),
+        application: labels.and_then(|labels| labels.get(labels::APPLICATION)).cloned(),
+    })
+}
+
+/// What a VirtualService is looked up by: what overlaps with its hosts.
+pub fn virtual_service_terms(object: &DynamicObject) -> Vec<String> {
+    let hosts = object.data["spec"]["hosts"].as_array();
+    host_terms(hosts.into_iter().flatten().filter_map(Value::as_str))
+}
+
+/// Selects the VirtualServices that no application made.
+pub const NOT_OURS: &str = "app.kubernetes.io/managed-by!=idp-webapp";
+
+/// Of a VirtualService of somebody else: its hosts, if it answers for them at a gateway and not in the mesh alone.
+pub fn routed(object: &DynamicObject) -> Value {
+    let gateways = object.data["spec"]["gateways"].as_array().into_iter().flatten();
+    if gateways.into_iter().any(|gateway| gateway != "mesh") {
+        virtual_service(object)
+    } else {
+        json!(Routed::default())
+    }
+}
+
+/// Of a Namespace: its labels.
+pub fn namespace(object: &DynamicObject) -> Value {
+    json!(object.metadata.labels)
 }
 
 /// Of a Deployment: numbers of pods, and why they do not come up.

@@ -1,5 +1,6 @@
 //! Host names.
 
+use idp_api::WebApplication;
 pub use idp_core::names::{is_everybodys, overlap};
 
 /// A host as it is known to clients: a name without dots (a wildcard's own does not count) is completed with the base
@@ -11,6 +12,12 @@ pub fn complete_host(host: &str, base_domain: &str) -> String {
     } else {
         format!("{host}.{base_domain}")
     }
+}
+
+/// Complete hosts of an application's routes.
+pub fn of(app: &WebApplication, base_domain: &str) -> impl Iterator<Item = String> {
+    let routes = app.spec.routes.iter();
+    routes.map(move |route| complete_host(&route.host, base_domain))
 }
 
 /// Whether two hosts can overlap once they are complete, whatever the base domain.

@@ -98,5 +98,8 @@ pub fn of_child(api_version: &str, kind: &str) -> Option<Kind> {
 /// `ReplicaSet`: only looked at, for the files that its pods read.
 pub const REPLICA_SET: Kind = Kind::namespaced("apps", "v1", "ReplicaSet", "replicasets");
 
+/// Core `Namespace`: only looked at, for its labels.
+pub const NAMESPACE: Kind = Kind::cluster("", "v1", "Namespace", "namespaces");
+
 /// Core `Pod`: only looked at, for what keeps it from working.
 pub const POD: Kind = Kind::namespaced("", "v1", "Pod", "pods");

@@ -7,6 +7,7 @@ mod addresses;
 pub mod capabilities;
 pub mod controller;
 pub mod facts;
+pub mod holders;
 mod host_index;
 pub mod hosts;
 pub mod kinds;

@@ -10,19 +10,20 @@ use idp_api::{
     EnvironmentSpec, WebApplication,
     kinds::{CLAIM_BINDING, ENVIRONMENT},
 };
-use idp_core::capability::SectionRequest;
-use idp_runtime::{ObjectKey, View};
+use idp_core::{capability::SectionRequest, names::overlap_terms};
+use idp_runtime::{ObjectKey, ObserveError, View};
 use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 
 use crate::{
     capabilities::{Address, Answer, Capabilities, Section, sections},
     controller::WebApplicationController,
-    host_index,
-    hosts::{complete_host, is_everybodys, overlap},
-    kinds::{BINDINGS, CONFIG_MAP, CRON_JOB, DEPLOYMENT, JOB, POD, REPLICA_SET, SERVICE, VIRTUAL_SERVICE},
-    observed::{DeploymentFacts, JobFacts, Observed, PodFacts},
-    reservations::Reservations,
+    holders, host_index, hosts,
+    kinds::{
+        BINDINGS, CONFIG_MAP, CRON_JOB, DEPLOYMENT, JOB, NAMESPACE, POD, REPLICA_SET, SERVICE,
+        VIRTUAL_SERVICE,
+    },
+    observed::{DeploymentFacts, JobFacts, Observed, PodFacts, Routed},
 };
 
 type Caches = View<WebApplicationController>;
@@ -32,9 +33,16 @@ pub async fn observe(
     app: &WebApplication,
     view: &Caches,
     capabilities: &Capabilities,
-    reservations: &Reservations,
-) -> Observed {
+) -> Result<Observed, ObserveError> {
     let key = ObjectKey::of(app);
+    let namespace_labels = labels(&key.namespace, view);
+    if namespace_labels.is_none() && !app.spec.routes.is_empty() {
+        // Which hosts it may have depends on them.
+        return Err(ObserveError {
+            source_name: "namespaces",
+            message: format!("namespace {} is not known yet", key.namespace),
+        });
+    }
     let environments = environments(view);
     capabilities.found(services(view));
     let answers = answers(app, &environments, view, capabilities).await;
@@ -57,9 +65,10 @@ pub async fn observe(
                 .flat_map(|deployment| deployment.config_maps.clone()),
         )
         .collect();
-    let base_domain = the_one(&environments).map_or("", |(_, environment)| environment.base_domain.as_str());
-    Observed {
-        taken_hosts: claimed_hosts(app, base_domain, view, reservations),
+    let taken_hosts = the_one(&environments).map(|(_, environment)| taken_hosts(app, environment, view));
+    Ok(Observed {
+        taken_hosts: taken_hosts.unwrap_or_default(),
+        namespace_labels,
         migrations: jobs.into_iter().map(|(key, job)| (key.name, job.state)).collect(),
         deployment,
         pod_failures: pods.into_iter().filter_map(|(_, pod)| pod.failure).collect(),
@@ -78,7 +87,7 @@ pub async fn observe(
             .collect(),
         assume_settled: false,
         environments,
-    }
+    })
 }
 
 /// Applications that use `capability`, in these namespaces (none: all).
@@ -98,6 +107,79 @@ pub fn users(capability: &str, namespaces: &[String], view: &Caches) -> Vec<Obje
         .filter(|app| uses(app))
         .map(|app| ObjectKey::of(app.as_ref()))
         .collect()
+}
+
+/// Applications with routes, in this namespace (none: in all).
+pub fn with_routes(namespace: &str, view: &Caches) -> Vec<ObjectKey> {
+    let apps = if namespace.is_empty() {
+        view.resources()
+    } else {
+        view.resources_in(namespace)
+    };
+    let apps = apps.iter().filter(|app| !app.spec.routes.is_empty());
+    apps.map(|app| ObjectKey::of(app.as_ref())).collect()
+}
+
+/// Labels of a namespace.
+fn labels(namespace: &str, view: &Caches) -> Option<BTreeMap<String, String>> {
+    let facts = view.facts(NAMESPACE, "", namespace)?;
+    Some(parse(&facts).unwrap_or_default())
+}
+
+/// Hosts of `app` that somebody else holds, with the holder.
+fn taken_hosts(
+    app: &WebApplication,
+    environment: &EnvironmentSpec,
+    view: &Caches,
+) -> BTreeMap<String, String> {
+    let hosts: BTreeSet<String> = hosts::of(app, &environment.base_domain).collect();
+    if hosts.is_empty() {
+        return BTreeMap::new();
+    }
+    let own = view.facts_of(VIRTUAL_SERVICE, app);
+    let terms: BTreeSet<String> = hosts.iter().flat_map(|host| overlap_terms(host)).collect();
+    let routed = terms.iter().flat_map(|term| view.facts_by(VIRTUAL_SERVICE, term));
+    let routed = routed.filter(|(key, _)| !own.iter().any(|(mine, _)| mine == key));
+    let routed: BTreeMap<ObjectKey, Routed> = parsed(routed.collect()).into_iter().collect();
+    let rivals = rivals(app, &environment.base_domain, view);
+    let around = holders::Around {
+        environment,
+        own: parsed::<Routed>(own)
+            .into_iter()
+            .flat_map(|(_, routed)| routed.hosts)
+            .collect(),
+        routed,
+        applications: rivals.iter().map(AsRef::as_ref).collect(),
+        labels: Box::new(|namespace| labels(namespace, view).unwrap_or_default()),
+    };
+    holders::taken(app, &around)
+}
+
+/// The applications, other than `app`, with a host that overlaps with one of its.
+fn rivals(app: &WebApplication, base_domain: &str, view: &Caches) -> Vec<Arc<WebApplication>> {
+    let terms: BTreeSet<String> = hosts::of(app, base_domain)
+        .flat_map(|host| host_index::lookups(&host, base_domain))
+        .collect();
+    let found = terms.iter().flat_map(|term| view.resources_by(term));
+    let key = ObjectKey::of(app);
+    let rivals: BTreeMap<ObjectKey, _> = found
+        .map(|other| (ObjectKey::of(other.as_ref()), other))
+        .collect();
+    rivals
+        .into_iter()
+        .filter_map(|(other, rival)| (other != key).then_some(rival))
+        .collect()
+}
+
+/// Applications that look again when `changed` changes or goes: they name one of its hosts.
+pub fn affected(changed: &WebApplication, view: &Caches) -> Vec<ObjectKey> {
+    let environments = environments(view);
+    // Without an Environment nothing is planned, and when it comes everybody is.
+    let Some((_, environment)) = the_one(&environments) else {
+        return Vec::new();
+    };
+    let rivals = rivals(changed, &environment.base_domain, view);
+    rivals.iter().map(|rival| ObjectKey::of(rival.as_ref())).collect()
 }
 
 fn environments(view: &Caches) -> BTreeMap<String, EnvironmentSpec> {
@@ -162,115 +244,6 @@ pub fn section_request(
     }
 }
 
-/// Hosts of `app` that another application holds: the first to hold a host keeps it, and of two that
-/// want a free one at the same time the older gets it. A wildcard is held with all that is below it.
-///
-/// `all` are applications, at least those with such a host; `held` says for which hosts one has a VirtualService.
-pub fn taken_hosts<'a>(
-    app: &WebApplication,
-    base_domain: &str,
-    all: impl IntoIterator<Item = &'a WebApplication>,
-    held: impl Fn(&WebApplication) -> BTreeSet<String>,
-) -> BTreeMap<String, String> {
-    let wanted: BTreeSet<String> = hosts(app, base_domain).collect();
-    let mut taken = BTreeMap::new();
-    if wanted.is_empty() {
-        return taken;
-    }
-    let own = held(app);
-    for other in all {
-        if ObjectKey::of(other) == ObjectKey::of(app) {
-            continue;
-        }
-        // What nobody can have, nobody holds against others.
-        for theirs in hosts(other, base_domain).filter(|host| !is_everybodys(host, base_domain)) {
-            for host in wanted.iter().filter(|host| overlap(host, &theirs)) {
-                let is_free = !own.contains(host);
-                if is_free && (held(other).contains(&theirs) || seniority(other) < seniority(app)) {
-                    taken
-                        .entry(host.clone())
-                        .or_insert_with(|| ObjectKey::of(other).to_string());
-                }
-            }
-        }
-    }
-    taken
-}
-
-/// [`taken_hosts`], and those that others are about to take; `app` is from now on about to take the rest.
-fn claimed_hosts(
-    app: &WebApplication,
-    base_domain: &str,
-    view: &Caches,
-    reservations: &Reservations,
-) -> BTreeMap<String, String> {
-    let rivals = rivals(app, base_domain, view);
-    let mut taken = taken_hosts(app, base_domain, rivals.iter().map(AsRef::as_ref), |app| {
-        held_hosts(app, view)
-    });
-    let free = hosts(app, base_domain).filter(|host| !taken.contains_key(host));
-    let names = |other: &ObjectKey, host: &str| {
-        let other = view.resource(other);
-        other.is_some_and(|other| hosts(&other, base_domain).any(|named| named == host))
-    };
-    let reserved = reservations.reserve(&ObjectKey::of(app), &free.collect(), names);
-    taken.extend(
-        reserved
-            .into_iter()
-            .map(|(host, holder)| (host, holder.to_string())),
-    );
-    taken
-}
-
-/// The applications, other than `app`, with a host that overlaps with one of its.
-fn rivals(app: &WebApplication, base_domain: &str, view: &Caches) -> Vec<Arc<WebApplication>> {
-    let terms: BTreeSet<String> = hosts(app, base_domain)
-        .flat_map(|host| host_index::lookups(&host, base_domain))
-        .collect();
-    let found = terms.iter().flat_map(|term| view.resources_by(term));
-    let key = ObjectKey::of(app);
-    let rivals: BTreeMap<ObjectKey, _> = found
-        .map(|other| (ObjectKey::of(other.as_ref()), other))
-        .collect();
-    rivals
-        .into_iter()
-        .filter_map(|(other, rival)| (other != key).then_some(rival))
-        .collect()
-}
-
-/// Applications that look again when `changed` changes or goes: they name one of its hosts.
-pub fn affected(changed: &WebApplication, view: &Caches) -> Vec<ObjectKey> {
-    let environments = environments(view);
-    // Without an Environment nothing is planned, and when it comes everybody is.
-    let Some((_, environment)) = the_one(&environments) else {
-        return Vec::new();
-    };
-    let rivals = rivals(changed, &environment.base_domain, view);
-    rivals.iter().map(|rival| ObjectKey::of(rival.as_ref())).collect()
-}
-
-fn hosts(app: &WebApplication, base_domain: &str) -> impl Iterator<Item = String> {
-    app.spec
-        .routes
-        .iter()
-        .map(move |route| complete_host(&route.host, base_domain))
-}
-
-/// Hosts for which the application has a VirtualService.
-fn held_hosts(app: &WebApplication, view: &Caches) -> BTreeSet<String> {
-    parsed::<Vec<String>>(view.facts_of(VIRTUAL_SERVICE, app))
-        .into_iter()
-        .flat_map(|(_, hosts)| hosts)
-        .collect()
-}
-
-/// Sorts older applications first; the name decides between those of the same second. One that is not created yet comes
-/// last.
-fn seniority(app: &WebApplication) -> (bool, Option<String>, ObjectKey) {
-    let created = app.creation_timestamp().map(|time| time.0.to_string());
-    (created.is_none(), created, ObjectKey::of(app))
-}
-
 fn parsed<T: DeserializeOwned>(
     facts: Vec<(ObjectKey, std::sync::Arc<serde_json::Value>)>,
 ) -> Vec<(ObjectKey, T)> {
@@ -319,6 +292,12 @@ mod tests {
         }))
     }
 
+    fn namespace(name: &str) -> kube::core::DynamicObject {
+        object(json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "resourceVersion": "1"},
+        }))
+    }
+
     /// An application of the cluster, with a UID and a version.
     fn known(name: &str, host: &str) -> WebApplication {
         let mut app = app(name, "2026-01-01T00:00:00Z", host);
@@ -334,9 +313,13 @@ mod tests {
         taken.metadata.creation_timestamp = None;
         let shop = known("shop", "shop");
         let controller = WebApplicationController::default();
-        let view = View::offline(&controller, others.chain([shop.clone(), taken]), [environment()]);
+        let view = View::offline(
+            &controller,
+            others.chain([shop.clone(), taken]),
+            [environment(), namespace("shop")],
+        );
         let before = view.visited();
-        let observed = observe(&shop, &view, &Capabilities::default(), &Reservations::default()).await;
+        let observed = observe(&shop, &view, &Capabilities::default()).await.unwrap();
         assert_eq!(observed.environments.len(), 1);
         assert_eq!(affected(&shop, &view), [ObjectKey::new("rival", "rival")]);
         view.visited() - before
@@ -373,8 +356,12 @@ mod tests {
         };
         let migrations = async |job| {
             let controller = WebApplicationController::default();
-            let view = View::offline(&controller, [known("shop", "shop")], [environment(), job]);
-            let observed = observe(&shop, &view, &Capabilities::default(), &Reservations::default()).await;
+            let view = View::offline(
+                &controller,
+                [known("shop", "shop")],
+                [environment(), namespace("shop"), job],
+            );
+            let observed = observe(&shop, &view, &Capabilities::default()).await.unwrap();
             observed.migrations.len()
         };
         assert_eq!(migrations(job("shop", "uid-of-shop", false)).await, 1, "its own");
@@ -388,26 +375,5 @@ mod tests {
         ] {
             assert_eq!(migrations(forged.clone()).await, 0, "{forged:?}");
         }
-    }
-
-    #[test]
-    fn who_holds_a_host_holds_it_against_wildcards_too() {
-        let old = app("old", "2026-01-01T00:00:00Z", "*.shop");
-        let young = app("young", "2026-02-01T00:00:00Z", "a.shop.apps.test");
-        let all = [old.clone(), young.clone()];
-        let taken = |app: &WebApplication, holder: &str| {
-            taken_hosts(app, "apps.test", &all, |app| {
-                let holds = app.name_any() == holder;
-                hosts(app, "apps.test").filter(|_| holds).collect()
-            })
-        };
-        // Nobody holds it yet: the older one gets it.
-        assert_eq!(taken(&young, "")["a.shop.apps.test"], "old/old");
-        assert!(taken(&old, "").is_empty());
-        assert_eq!(taken(&old, "young")["*.shop.apps.test"], "young/young");
-        assert!(taken(&young, "young").is_empty());
-        // Who names what is everybody's locks out nobody.
-        let greedy = app("greedy", "2026-01-01T00:00:00Z", "*.apps.test");
-        assert!(taken_hosts(&young, "apps.test", [&greedy], |_| BTreeSet::new()).is_empty());
     }
 }

@@ -14,7 +14,9 @@ use crate::{
 pub struct Observed {
     /// The cluster's Environments by name. There should be exactly one.
     pub environments: BTreeMap<String, EnvironmentSpec>,
-    /// Complete host names that other applications hold, with the holder as `namespace/name`.
+    /// Labels of the application's namespace; absent where they are not known, as for `render` without its file.
+    pub namespace_labels: Option<BTreeMap<String, String>>,
+    /// Complete host names that somebody else holds, with the holder's kind, namespace and name.
     pub taken_hosts: BTreeMap<String, String>,
     /// State of the migration Jobs that exist, by Job name.
     pub migrations: BTreeMap<String, MigrationState>,
@@ -37,11 +39,28 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// Labels of the application's namespace, with the one that every namespace has.
+    pub fn labels_of(&self, namespace: &str) -> BTreeMap<String, String> {
+        let mut labels = self.namespace_labels.clone().unwrap_or_default();
+        labels.insert("kubernetes.io/metadata.name".to_owned(), namespace.to_owned());
+        labels
+    }
+
     /// Whether claims of the application exist, which their capability must go on naming.
     pub fn has_claims(&self) -> bool {
         let mut bindings = self.bindings.iter();
         bindings.any(|binding| binding.kind == CLAIM_BINDING.kind)
     }
+}
+
+/// What is remembered of a VirtualService.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Routed {
+    /// The hosts that it answers for.
+    pub hosts: Vec<String>,
+    /// The application that its labels name: for messages only, as anybody can write labels.
+    pub application: Option<String>,
 }
 
 /// State of a Job.

@@ -1,7 +1,7 @@
 //! Hosts that applications are about to take.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Mutex, PoisonError},
 };
 
@@ -14,44 +14,17 @@ use idp_runtime::ObjectKey;
 #[derive(Debug, Default)]
 pub struct Reservations(Mutex<Reserved>);
 
-/// The same by host and by application, so that nobody's look takes longer the more others there are.
+/// The reservations, by host and by application.
 #[derive(Debug, Default)]
 struct Reserved {
-    holders: HashMap<String, ObjectKey>,
-    hosts: HashMap<ObjectKey, BTreeSet<String>>,
-}
-
-impl Reserved {
-    fn put(&mut self, host: &str, app: &ObjectKey) {
-        if let Some(before) = self.holders.insert(host.to_owned(), app.clone()) {
-            self.forget(host, &before);
-        }
-        self.hosts.entry(app.clone()).or_default().insert(host.to_owned());
-    }
-
-    /// `app` has none but `hosts`.
-    fn keep(&mut self, app: &ObjectKey, hosts: &BTreeSet<String>) {
-        let own = self.hosts.get(app).into_iter().flatten();
-        let surplus: Vec<String> = own.filter(|host| !hosts.contains(*host)).cloned().collect();
-        for host in surplus {
-            self.holders.remove(&host);
-            self.forget(&host, app);
-        }
-    }
-
-    fn forget(&mut self, host: &str, app: &ObjectKey) {
-        if let Some(hosts) = self.hosts.get_mut(app) {
-            hosts.remove(host);
-            if hosts.is_empty() {
-                self.hosts.remove(app);
-            }
-        }
-    }
+    /// By the labels of the host, last first: what a wildcard covers stands together.
+    by_host: BTreeMap<Vec<String>, ObjectKey>,
+    by_application: HashMap<ObjectKey, BTreeSet<String>>,
 }
 
 impl Reservations {
-    /// Lets `app` have those of the complete `hosts` that nobody has reserved who still `names` them, and no others.
-    /// Returns who has reserved the rest.
+    /// Lets `app` have those of the complete `hosts` that nobody has reserved who still `names` them, and no others. A
+    /// wildcard is reserved with all that is below it. Returns who has reserved the rest.
     pub fn reserve(
         &self,
         app: &ObjectKey,
@@ -59,24 +32,96 @@ impl Reservations {
         names: impl Fn(&ObjectKey, &str) -> bool,
     ) -> Vec<(String, ObjectKey)> {
         let mut reserved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        reserved.keep(app, hosts);
+        reserved.release(app);
         let mut taken = Vec::new();
         for host in hosts {
-            match reserved.holders.get(host) {
-                Some(holder) if holder != app && names(holder, host) => {
-                    taken.push((host.clone(), holder.clone()));
-                }
-                _ => reserved.put(host, app),
+            let rivals = reserved.overlapping(host);
+            let rival = rivals
+                .iter()
+                .find(|(named, holder)| holder != app && names(holder, named));
+            if let Some((_, holder)) = rival {
+                taken.push((host.clone(), holder.clone()));
+                continue;
             }
+            for (named, holder) in rivals {
+                reserved.give_up(&holder, &named);
+            }
+            reserved.take(app, host);
         }
         taken
     }
 
     /// `app` takes nothing now.
     pub fn release(&self, app: &ObjectKey) {
-        let mut reserved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        reserved.keep(app, &BTreeSet::new());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).release(app);
     }
+}
+
+impl Reserved {
+    fn take(&mut self, app: &ObjectKey, host: &str) {
+        self.by_host.insert(labels(host), app.clone());
+        self.by_application
+            .entry(app.clone())
+            .or_default()
+            .insert(host.to_owned());
+    }
+
+    fn give_up(&mut self, app: &ObjectKey, host: &str) {
+        let key = labels(host);
+        if self.by_host.get(&key) == Some(app) {
+            self.by_host.remove(&key);
+        }
+        if let Some(hosts) = self.by_application.get_mut(app) {
+            hosts.remove(host);
+            if hosts.is_empty() {
+                self.by_application.remove(app);
+            }
+        }
+    }
+
+    fn release(&mut self, app: &ObjectKey) {
+        for host in self.by_application.remove(app).unwrap_or_default() {
+            let key = labels(&host);
+            if self.by_host.get(&key) == Some(app) {
+                self.by_host.remove(&key);
+            }
+        }
+    }
+
+    /// The reserved hosts that a request for `host` could be for too: itself, wildcards over it, and what it covers.
+    fn overlapping(&self, host: &str) -> Vec<(String, ObjectKey)> {
+        let own = labels(host);
+        let mut found = Vec::new();
+        let mut add = |key: &[String], holder: &ObjectKey| found.push((name(key), holder.clone()));
+        if let Some(holder) = self.by_host.get(&own) {
+            add(&own, holder);
+        }
+        let domain = host.strip_prefix("*.").map_or(own.len(), |_| own.len() - 1);
+        for depth in 1..own.len() {
+            let mut wildcard = own[..depth].to_vec();
+            wildcard.push("*".to_owned());
+            if let Some(holder) = self.by_host.get(&wildcard).filter(|_| wildcard != own) {
+                add(&wildcard, holder);
+            }
+        }
+        if domain < own.len() {
+            let below = self.by_host.range(own[..domain].to_vec()..);
+            below
+                .take_while(|(key, _)| key.starts_with(&own[..domain]))
+                .filter(|(key, _)| key.len() > domain && **key != own)
+                .for_each(|(key, holder)| add(key, holder));
+        }
+        found
+    }
+}
+
+fn labels(host: &str) -> Vec<String> {
+    host.rsplit('.').map(str::to_owned).collect()
+}
+
+fn name(labels: &[String]) -> String {
+    let labels: Vec<&str> = labels.iter().rev().map(String::as_str).collect();
+    labels.join(".")
 }
 
 #[cfg(test)]
@@ -109,6 +154,36 @@ mod tests {
         );
         all.release(&other);
         let left = all.0.lock().unwrap();
-        assert!(left.holders.is_empty() && left.hosts.is_empty());
+        assert!(left.by_host.is_empty() && left.by_application.is_empty());
+    }
+
+    #[test]
+    fn a_wildcard_is_reserved_with_all_that_is_below_it() {
+        let reserve = |all: &Reservations, app: &str, name: &str| {
+            let hosts = [name.to_owned()].into();
+            all.reserve(&ObjectKey::new("a", app), &hosts, |_, _| true)
+                .is_empty()
+        };
+        for (first, second) in [
+            ("*.shop.test", "a.shop.test"),
+            ("a.shop.test", "*.shop.test"),
+            ("*.shop.test", "a.b.shop.test"),
+            ("*.b.shop.test", "*.shop.test"),
+            ("*.shop.test", "*.b.shop.test"),
+        ] {
+            let all = Reservations::default();
+            assert!(reserve(&all, "one", first));
+            assert!(!reserve(&all, "two", second), "{first} {second}");
+        }
+        for (first, second) in [
+            ("*.shop.test", "shop.test"),
+            ("shop.test", "*.shop.test"),
+            ("*.shop.test", "a.workshop.test"),
+            ("a.shop.test", "a.shop-2.test"),
+        ] {
+            let all = Reservations::default();
+            assert!(reserve(&all, "one", first));
+            assert!(reserve(&all, "two", second), "{first} {second}");
+        }
     }
 }

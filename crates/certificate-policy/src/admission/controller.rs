@@ -16,7 +16,7 @@ use kube::ResourceExt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 
-use super::grants;
+use super::{grants, hosts};
 use crate::{
     content::Issuer,
     knowledge::{self, Shared},
@@ -80,23 +80,39 @@ impl Reconcile for AdmissionController {
         environment: &Environment,
         policies: &Vec<Policy>,
     ) -> Result<Self::Validated, Vec<Problem>> {
+        let spec = &environment.spec;
+        if spec.gateway.mode == GatewayMode::None {
+            return Ok(None);
+        }
+        let allowed = AllowedHostsSpec {
+            base_domain: spec.base_domain.clone(),
+            shared_gateway: spec
+                .gateway
+                .shared
+                .clone()
+                .filter(|_| spec.gateway.mode == GatewayMode::Shared),
+            hosts: hosts(&spec.hosts, &spec.base_domain),
+            ..AllowedHostsSpec::default()
+        };
         // Only where each application has a Gateway of its own are certificates ordered for its hosts.
-        let certificates = match (&environment.spec.certificates, environment.spec.gateway.mode) {
-            (Some(certificates), GatewayMode::Dedicated) => certificates,
-            _ => return Ok(None),
-        };
-        let issuer = Issuer {
-            name: certificates.issuer.clone(),
-            kind: certificates.kind.clone(),
-            group: String::new(),
-        };
-        Ok(grants(policies, &issuer.completed()).map(|grants| {
-            let spec = AllowedHostsSpec {
-                base_domain: environment.spec.base_domain.clone(),
-                grants,
+        let certificates = spec
+            .certificates
+            .as_ref()
+            .filter(|_| spec.gateway.mode == GatewayMode::Dedicated);
+        let grants = certificates.and_then(|certificates| {
+            let issuer = Issuer {
+                name: certificates.issuer.clone(),
+                kind: certificates.kind.clone(),
+                group: String::new(),
             };
-            (environment.name_any(), spec)
-        }))
+            grants(policies, &issuer.completed())
+        });
+        let allowed = AllowedHostsSpec {
+            orders_certificates: grants.is_some(),
+            grants: grants.unwrap_or_default(),
+            ..allowed
+        };
+        Ok(Some((environment.name_any(), allowed)))
     }
 
     fn plan(&self, validated: &Self::Validated) -> Result<Plan<Prepared>, Vec<Problem>> {

@@ -1,6 +1,10 @@
 //! Policies -> what they allow the hosts of routes. Pure.
 
-use idp_api::allowed_hosts::HostGrant;
+use idp_api::{
+    allowed_hosts::HostGrant,
+    certificate_policy::NamespaceSelector,
+    environment::{BaseDomainHosts, HostPolicy},
+};
 
 use crate::{
     content::Issuer,
@@ -17,6 +21,51 @@ pub fn grants(policies: &[Policy], issuer: &Issuer) -> Option<Vec<HostGrant>> {
     let useful = policies.iter().filter(|policy| could_sign(policy, issuer));
     let grants: Vec<HostGrant> = useful.map(grant).collect();
     (grants.len() <= MOST).then_some(grants)
+}
+
+/// What the Environment gives to namespaces, whatever gateway and certificate their routes use.
+pub fn hosts(policy: &HostPolicy, base_domain: &str) -> Vec<HostGrant> {
+    let everyone = HostGrant {
+        policy: "hosts.baseDomain".to_owned(),
+        namespaces: vec![NamespaceSelector::default()],
+        expressions: expression(&format!("*.{base_domain}")).into_iter().collect(),
+        ..HostGrant::default()
+    };
+    let mut grants: Vec<HostGrant> = Vec::new();
+    if policy.base_domain == BaseDomainHosts::Everyone {
+        grants.push(everyone);
+    }
+    grants.extend(policy.allowed.iter().enumerate().map(|(index, rule)| {
+        let exact = rule
+            .dns
+            .exact
+            .iter()
+            .filter_map(|name| DnsPattern::exact(name).ok());
+        let endings = rule
+            .dns
+            .suffixes
+            .iter()
+            .filter_map(|name| DnsPattern::below(name).ok());
+        HostGrant {
+            policy: format!("hosts.allowed[{index}]"),
+            namespaces: rule.namespaces.clone(),
+            exact: exact.filter_map(|pattern| pattern.name()).collect(),
+            endings: endings.filter_map(|pattern| pattern.name()).collect(),
+            expressions: rule
+                .dns
+                .patterns
+                .iter()
+                .filter_map(|text| expression(text))
+                .collect(),
+            gateways: rule.gateways.clone(),
+            secrets: rule.secrets.clone(),
+        }
+    }));
+    grants
+}
+
+fn expression(pattern: &str) -> Option<String> {
+    DnsPattern::labels(pattern).ok()?.expression()
 }
 
 /// Whether the policy allows certificates as the platform makes them at all, apart from namespace and host.
@@ -47,7 +96,7 @@ fn grant(policy: &Policy) -> HostGrant {
 
 #[cfg(test)]
 mod tests {
-    use idp_api::certificate_policy::{AllowedIssuer, CertificatePolicySpec, NamespaceSelector};
+    use idp_api::certificate_policy::{AllowedIssuer, CertificatePolicySpec};
 
     use super::*;
 
@@ -83,6 +132,29 @@ mod tests {
         assert_eq!(grants[0].exact, ["shop.example.com"]);
         assert_eq!(grants[0].endings, [".apps.example.com"]);
         assert_eq!(grants[0].expressions, ["^api-[-a-z0-9]+\\.example\\.com$"]);
+    }
+
+    #[test]
+    fn what_the_environment_gives_is_told_for_every_mode() {
+        let policy: HostPolicy = serde_json::from_value(serde_json::json!({"allowed": [{
+            "namespaces": [{}],
+            "dns": {"exact": ["*.Shop.example.com"], "suffixes": ["example.net"], "patterns": ["api-*.example.com"]},
+            "gateways": ["istio-ingress/internal"], "secrets": ["a"],
+        }]}))
+        .unwrap();
+        let [everyone, rule] = &hosts(&policy, "apps.example.com")[..] else {
+            panic!("two grants");
+        };
+        assert_eq!(everyone.expressions, ["^[-a-z0-9]+\\.apps\\.example\\.com$"]);
+        assert!(everyone.gateways.is_empty());
+        assert_eq!(rule.exact, ["*.shop.example.com"]);
+        assert_eq!(rule.endings, [".example.net"]);
+        assert_eq!(rule.gateways, ["istio-ingress/internal"]);
+        let listed = HostPolicy {
+            base_domain: BaseDomainHosts::Listed,
+            ..HostPolicy::default()
+        };
+        assert!(hosts(&listed, "apps.example.com").is_empty());
     }
 
     #[test]

@@ -4,4 +4,4 @@ mod controller;
 mod grants;
 
 pub use controller::AdmissionController;
-pub use grants::grants;
+pub use grants::{grants, hosts};

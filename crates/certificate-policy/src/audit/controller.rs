@@ -53,7 +53,8 @@ impl Reconcile for PolicyController {
             // Whoever answers for a host at a gateway holds it, with or without a certificate from here.
             Watch::related(VIRTUAL_SERVICE, later, "")
                 .optional()
-                .facts(facts::virtual_service),
+                .facts(facts::virtual_service)
+                .terms(facts::virtual_service_terms),
         ]
     }
 

@@ -7,7 +7,10 @@ use idp_api::{
     CertificateBinding, CertificateBindingStatus,
     kinds::{CERTIFICATE_POLICY, ENVIRONMENT},
 };
-use idp_core::{Plan, Prepared, Problem, names::overlap};
+use idp_core::{
+    Plan, Prepared, Problem,
+    names::{host_terms, overlap_terms},
+};
 use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, View, Watch};
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -53,6 +56,11 @@ impl Reconcile for CertificateBindingController {
             .collect()
     }
 
+    /// The hosts, for whoever asks who holds one.
+    fn terms(binding: &CertificateBinding) -> Vec<String> {
+        host_terms(binding.spec.hosts.iter().map(|bound| bound.host.as_str()))
+    }
+
     fn current_status(binding: &CertificateBinding) -> Option<&CertificateBindingStatus> {
         binding.status.as_ref()
     }
@@ -87,14 +95,17 @@ impl Reconcile for CertificateBindingController {
     /// Whoever waits for a host looks again when a binding that names it changes or goes.
     fn affected_by(&self, changed: &CertificateBinding, view: &View<Self>) -> Vec<ObjectKey> {
         let key = ObjectKey::of(changed);
-        let hosts = &changed.spec.hosts;
-        let names = |host: &String| hosts.iter().any(|bound| overlap(&bound.host, host));
-        let others = view.resources().into_iter();
-        others
-            .filter(|other| other.spec.hosts.iter().any(|bound| names(&bound.host)))
+        let terms = changed
+            .spec
+            .hosts
+            .iter()
+            .flat_map(|bound| overlap_terms(&bound.host));
+        let others: BTreeSet<ObjectKey> = terms
+            .flat_map(|term| view.resources_by(&term))
             .map(|other| ObjectKey::of(other.as_ref()))
             .filter(|other| *other != key)
-            .collect()
+            .collect();
+        others.into_iter().collect()
     }
 
     /// A policy or the Environment concerns every binding; the labels of a namespace, those in it.

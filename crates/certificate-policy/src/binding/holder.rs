@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use idp_api::{CertificateBinding, kinds::CERTIFICATE_BINDING};
-use idp_core::names::{is_everybodys, overlap};
+use idp_core::names::{is_everybodys, overlap, overlap_terms};
 use idp_runtime::{ObjectKey, View};
 use kube::ResourceExt;
 use serde_json::Value;
@@ -91,17 +91,19 @@ pub(crate) struct Register<'a> {
 impl Register<'_> {
     /// All claims on `host`, of bindings wherever they want the Secret, and of VirtualServices, whoever made them.
     pub(crate) fn claims(&self, host: &str) -> Vec<Claim> {
-        let bindings = self.bindings.resources();
-        let mut claims: Vec<Claim> = bindings
-            .iter()
-            .filter_map(|binding| self.claim(host, binding))
-            .collect();
-        let routed = self.shared.related_facts(VIRTUAL_SERVICE);
-        claims.extend(
-            routed
-                .iter()
-                .filter_map(|(key, facts)| self.routed(host, key, facts)),
-        );
+        let mut claims = Vec::new();
+        for term in overlap_terms(host) {
+            let bindings = self.bindings.resources_by(&term);
+            claims.extend(bindings.iter().filter_map(|binding| self.claim(host, binding)));
+        }
+        for term in overlap_terms(host) {
+            let routed = self.shared.facts_by(VIRTUAL_SERVICE, &term);
+            claims.extend(
+                routed
+                    .iter()
+                    .filter_map(|(key, facts)| self.routed(host, key, facts)),
+            );
+        }
         claims
     }
 
@@ -136,7 +138,8 @@ impl Register<'_> {
         };
         let holds = binding.spec.secret_namespace == terms.gateway && has().is_some();
         let allowed = || {
-            let asker = knowledge::asker(&namespace, self.shared)?;
+            let asker =
+                knowledge::asker(&namespace, self.shared).filter(|asker| terms.gives(named, asker))?;
             rules::plan(self.policies, &asker, &issuer, named, &secret).ok()
         };
         let counts = holds || (terms.allow(binding, &issuer) && allowed().is_some());

@@ -47,7 +47,7 @@ pub struct ValidHost {
 pub fn validate(binding: &CertificateBinding, observed: &Observed) -> Result<Validated, Vec<Problem>> {
     let issuer = issuer(binding);
     let terms = observed.terms.as_ref().map_err(|problem| vec![problem.clone()])?;
-    let mut problems = terms.check(binding, &issuer);
+    let mut problems = terms.check(binding, &issuer, &observed.asker);
     let mut validated = Validated {
         application: binding.spec.application.clone(),
         gateway: terms.gateway.clone(),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use idp_api::certificate_policy::KeyAlgorithm;
 
-use super::{Asker, NAMESPACE_NOT_SELECTED, Policy, Violation, policy::Bounds, selector::selects};
+use super::{Asker, NAMESPACE_NOT_SELECTED, Policy, Violation, policy::Bounds};
 use idp_core::duration;
 
 use crate::{
@@ -27,7 +27,7 @@ pub(super) fn namespace(policy: &Policy, asker: &Asker, _: &Content) -> Option<V
     if policy
         .namespaces
         .iter()
-        .any(|selector| selects(selector, &asker.labels))
+        .any(|selector| selector.selects(&asker.labels))
     {
         return None;
     }

@@ -2,7 +2,6 @@
 
 mod checks;
 mod policy;
-mod selector;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +11,6 @@ use crate::content::{Content, Issuer};
 
 pub(crate) use policy::usage;
 pub use policy::{Bounds, Policy, Template};
-pub use selector::selects;
 
 /// Who asks: the namespace whose application or Certificate it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

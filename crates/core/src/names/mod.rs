@@ -6,6 +6,6 @@ mod object;
 mod pattern;
 
 pub use dns::{DnsName, Malformed};
-pub use host::{is_everybodys, overlap};
+pub use host::{host_terms, is_everybodys, overlap, overlap_terms};
 pub use object::{is_label, is_path_segment};
 pub use pattern::{DnsPattern, Label};

@@ -80,6 +80,15 @@ impl DnsPattern {
         }
     }
 
+    /// The name that it allows, or what names that it allows end with; `None` for patterns.
+    pub fn name(&self) -> Option<String> {
+        match self {
+            Self::Exact(name) => Some(name.to_string()),
+            Self::Below(domain) => Some(format!(".{domain}")),
+            Self::Labels(_) => None,
+        }
+    }
+
     /// The same as a regular expression over normalised names without wildcard, for the admission policy; `None` for
     /// kinds that need none.
     pub fn expression(&self) -> Option<String> {

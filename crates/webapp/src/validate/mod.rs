@@ -33,11 +33,25 @@ pub(crate) use image::image_problem;
 pub(crate) use limits::RUN_SECONDS;
 pub(crate) use quantity::thousandths;
 
-use idp_api::WebApplication;
+use idp_api::{WebApplication, environment::Tenant};
 use idp_core::{Problem, labels};
 
 use self::findings::Findings;
-use crate::{controller::NAME, observed::Observed, validated::Validated};
+use crate::{
+    controller::NAME,
+    observed::Observed,
+    validated::{ValidRoute, Validated},
+};
+
+/// Somebody else has taken the host of one of these routes.
+pub(crate) fn host_taken(routes: &[ValidRoute], host: &str, holder: &str) -> Problem {
+    let index = routes.iter().position(|route| route.host == host);
+    routes::host_taken(
+        host,
+        &format!("spec.routes[{}]", index.unwrap_or_default()),
+        holder,
+    )
+}
 
 /// Fills in defaults, resolves references and checks every rule that the API server cannot. Returns all problems at
 /// once, not the first; only without an Environment is there nothing to check against.
@@ -64,9 +78,14 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
     let config_files = config_files::config_files(&spec.config_files, found);
     let scale = scale::scale(spec, environment, found);
     let supplies = capabilities::capabilities(app, environment, observed, found);
+    let namespace_labels = observed.labels_of(&namespace);
     let context = routes::Context {
         application: &name,
         environment,
+        tenant: Tenant {
+            namespace: &namespace,
+            labels: &namespace_labels,
+        },
         taken: &observed.taken_hosts,
         ports: &ports,
         certificates: supplies.certificates.as_ref(),

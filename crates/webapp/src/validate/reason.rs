@@ -37,6 +37,10 @@ pub(crate) const NO_GATEWAY: &str = "NoGateway";
 pub(crate) const GATEWAY_NOT_ALLOWED: &str = "GatewayNotAllowed";
 pub(crate) const CONFLICTING_GATEWAY: &str = "ConflictingGateway";
 pub(crate) const HOST_RESERVED: &str = "HostReserved";
+/// The Environment does not give the host to the namespace.
+pub(crate) const HOST_NOT_ALLOWED: &str = "HostNotAllowed";
+/// The Environment does not let the namespace show the certificate.
+pub(crate) const SECRET_NOT_ALLOWED: &str = "SecretNotAllowed";
 pub(crate) const HOST_TAKEN: &str = "HostTaken";
 pub(crate) const PLAINTEXT_NOT_ALLOWED: &str = "PlaintextNotAllowed";
 pub(crate) const CONFLICTING_TLS: &str = "ConflictingTls";

@@ -167,6 +167,11 @@ fn workload() -> Vec<Fragment> {
 }
 
 fn routes(host: &str) -> Vec<Fragment> {
+    // Hosts are NAME-NAMESPACE, and Secrets of the gateway that a namespace may show are NAMESPACE.NAME.
+    let secret = format!(
+        "{}.own",
+        host.split_once('-').map_or(host, |(_, namespace)| namespace)
+    );
     vec![
         fragment(
             "route",
@@ -193,7 +198,7 @@ fn routes(host: &str) -> Vec<Fragment> {
             "encrypted",
             json!({
                 "ports": [{"name": "http", "port": 8080}, {"name": "admin", "port": 8081}],
-                "routes": [{"host": host, "port": "admin", "tls": {"mode": "Secret", "secretName": "own"}}],
+                "routes": [{"host": host, "port": "admin", "tls": {"mode": "Secret", "secretName": secret}}],
             }),
             vec![
                 at(
@@ -201,7 +206,7 @@ fn routes(host: &str) -> Vec<Fragment> {
                     "/spec/http/0/route/0/destination/port/number",
                     8081,
                 ),
-                at("Gateway", "/spec/servers/0/tls/credentialName", "own"),
+                at("Gateway", "/spec/servers/0/tls/credentialName", secret.as_str()),
             ],
         ),
         fragment(

@@ -1,12 +1,13 @@
 //! Routes: complete hosts, ports, gateways and certificates.
 
+mod policy;
 mod tls;
 
 use std::collections::BTreeMap;
 
 use idp_api::{
     EnvironmentSpec,
-    environment::GatewayMode,
+    environment::{GatewayMode, Tenant},
     web_application::{AppProtocol, Route},
 };
 use idp_core::Problem;
@@ -28,6 +29,8 @@ use crate::{
 pub(super) struct Context<'a> {
     pub(super) application: &'a str,
     pub(super) environment: &'a EnvironmentSpec,
+    /// The application's namespace.
+    pub(super) tenant: Tenant<'a>,
     /// Hosts that others hold, with the holder.
     pub(super) taken: &'a BTreeMap<String, String>,
     pub(super) ports: &'a [ValidPort],
@@ -68,11 +71,7 @@ pub(super) fn routes(written: &[Route], context: &Context<'_>, findings: &mut Fi
 fn valid(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findings) -> Option<ValidRoute> {
     let host = complete_host(&route.host, &context.environment.base_domain);
     if let Some(holder) = context.taken.get(&host) {
-        findings.add(
-            Problem::error(HOST_TAKEN, format!("host {host} belongs to application {holder}"))
-                .at(format!("{path}.host"))
-                .hint(format!("write another host, or take it out of {holder} first")),
-        );
+        findings.add(host_taken(&host, path, holder));
     }
     let base = &context.environment.base_domain;
     if is_everybodys(&host, base) {
@@ -84,6 +83,8 @@ fn valid(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findin
             .at(format!("{path}.host"))
             .hint(format!("write a name below it, such as {}", context.application)),
         );
+    } else {
+        policy::host(route, &host, path, context, findings);
     }
     redirect(route, path, findings);
     if route
@@ -131,6 +132,13 @@ fn valid(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findin
     })
 }
 
+/// Somebody else holds the host of the route at `path`.
+pub(super) fn host_taken(host: &str, path: &str, holder: &str) -> Problem {
+    Problem::error(HOST_TAKEN, format!("host {host} belongs to {holder}"))
+        .at(format!("{path}.host"))
+        .hint(format!("write another host, or take it out of {holder} first"))
+}
+
 fn redirect(route: &Route, path: &str, findings: &mut Findings) {
     let Some(redirect) = &route.redirect else { return };
     let useless = [
@@ -171,6 +179,10 @@ fn redirect(route: &Route, path: &str, findings: &mut Findings) {
     }
 }
 
+/// Who can let a namespace use a Gateway.
+const LISTED_BY: &str =
+    "the platform team lists others in gateway.allowed and hosts.allowed of the Environment";
+
 /// The Gateway as `namespace/name`; `None` for the application's own.
 fn gateway(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findings) -> Option<String> {
     let policy = &context.environment.gateway;
@@ -181,19 +193,27 @@ fn gateway(route: &Route, path: &str, context: &Context<'_>, findings: &mut Find
     let Some(wanted) = &route.gateway else {
         return shared.cloned();
     };
-    let mut allowed = shared.into_iter().chain(&policy.allowed).map(String::as_str);
+    let hosts = &context.environment.hosts;
+    let listed = policy
+        .allowed
+        .iter()
+        .filter(|name| hosts.may_name(name, context.tenant));
+    let mut allowed = shared.into_iter().chain(listed).map(String::as_str);
     if !allowed.clone().any(|name| name == wanted) {
         let hint = match allowed.next() {
-            None => "take gateway out: applications of this cluster have a Gateway each".to_owned(),
+            None => format!("take gateway out; {LISTED_BY}"),
             Some(first) => format!(
-                "take gateway out, or write one of: {}",
+                "take gateway out, or write one of: {}; {LISTED_BY}",
                 list([first].into_iter().chain(allowed))
             ),
         };
         findings.add(
             Problem::error(
                 GATEWAY_NOT_ALLOWED,
-                format!("Gateway {wanted} is not for applications to use"),
+                format!(
+                    "Gateway {wanted} is not for applications of namespace {} to use",
+                    context.tenant.namespace
+                ),
             )
             .at(format!("{path}.gateway"))
             .hint(hint),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use idp_api::web_application::{Route, RouteTls, TlsMode};
 use idp_core::{Problem, hash};
 
-use super::Context;
+use super::{Context, policy};
 use crate::{
     validate::{
         findings::Findings,
@@ -34,7 +34,12 @@ pub(super) fn secret(
         );
     }
     match mode {
-        TlsMode::Secret => secret_name,
+        TlsMode::Secret => {
+            if let Some(name) = &secret_name {
+                policy::secret(name, path, context, findings);
+            }
+            secret_name
+        }
         TlsMode::None => {
             if !context.environment.gateway.allow_plaintext {
                 findings.add(

@@ -31,12 +31,23 @@ fn cluster(fields: &Value) -> Observed {
         "defaultSize": "small",
         "replicas": {"floor": 2, "ceiling": 10},
         "certificates": {"issuer": "ca"},
+        "hosts": {"allowed": [
+            {
+                "namespaces": [{}], "secrets": ["shop"],
+                "dns": {"exact": ["*.example.org", "*.apps.example.com"], "suffixes": ["example.org", "example.com"]},
+            },
+            {"namespaces": [{}], "dns": {"suffixes": ["example.com"]}, "gateways": ["infra/main", "infra/other"]},
+        ]},
     });
     extend(&mut spec, fields);
     let spec: EnvironmentSpec = serde_json::from_value(spec).unwrap();
     Observed {
         environments: [("staging".to_owned(), spec)].into(),
-        taken_hosts: [("taken.apps.example.com".to_owned(), "team-b/web".to_owned())].into(),
+        taken_hosts: [(
+            "taken.apps.example.com".to_owned(),
+            "application team-b/web".to_owned(),
+        )]
+        .into(),
         ..Observed::default()
     }
 }

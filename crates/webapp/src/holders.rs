@@ -1,0 +1,268 @@
+//! Who holds a host: whoever answers for it at a gateway, and of those that wait for a free one the oldest. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use idp_api::{EnvironmentSpec, WebApplication, environment::Tenant};
+use idp_runtime::ObjectKey;
+use kube::ResourceExt;
+
+use crate::{
+    hosts::{complete_host, is_everybodys, of, overlap},
+    observed::Routed,
+    validate::reason::HOST_TAKEN,
+};
+
+/// What else there is that names hosts.
+pub struct Around<'a> {
+    /// The cluster's Environment.
+    pub environment: &'a EnvironmentSpec,
+    /// Hosts for which the application itself has a VirtualService.
+    pub own: BTreeSet<String>,
+    /// Hosts of all other VirtualServices at a gateway, whoever made them: applications, or somebody by hand.
+    pub routed: BTreeMap<ObjectKey, Routed>,
+    /// The applications of the cluster.
+    pub applications: Vec<&'a WebApplication>,
+    /// Labels of a namespace.
+    pub labels: Box<dyn Fn(&str) -> BTreeMap<String, String> + 'a>,
+}
+
+/// An application as holder, for messages.
+pub fn application(key: &ObjectKey) -> String {
+    format!("application {key}")
+}
+
+/// Hosts of `app` that somebody else holds, each with the holder. The first to answer for a host keeps it, a wildcard with
+/// all that is below it; of two applications that want a free one the older gets it.
+///
+/// An application that cannot be carried out, or may not have the host, holds nothing that it does not answer for: names in
+/// a spec that never works must not keep others from them.
+pub fn taken(app: &WebApplication, around: &Around<'_>) -> BTreeMap<String, String> {
+    let base = &around.environment.base_domain;
+    let mut taken = BTreeMap::new();
+    // What it answers for already is its own.
+    for host in of(app, base).filter(|host| !around.own.contains(host)) {
+        let holder = around.routed_by(&host).or_else(|| around.awaited_by(&host, app));
+        if let Some(holder) = holder {
+            taken.insert(host, holder);
+        }
+    }
+    taken
+}
+
+impl Around<'_> {
+    /// What nobody can have, nobody holds against others: a VirtualService for every host is the platform's way to answer
+    /// for what is nobody's.
+    fn routed_by(&self, host: &str) -> Option<String> {
+        let base = &self.environment.base_domain;
+        let holds = |named: &&String| overlap(named, host) && !is_everybodys(named, base);
+        let mut routed = self.routed.iter();
+        let (key, routed) = routed.find(|(_, routed)| routed.hosts.iter().any(|named| holds(&named)))?;
+        let named = routed.application.as_ref();
+        Some(named.map_or_else(
+            || format!("VirtualService {key}"),
+            |name| application(&ObjectKey::new(key.namespace.clone(), name)),
+        ))
+    }
+
+    fn awaited_by(&self, host: &str, app: &WebApplication) -> Option<String> {
+        let base = &self.environment.base_domain;
+        let own = ObjectKey::of(app);
+        let older = self.applications.iter().filter(|other| {
+            let awaits = of(other, base).any(|named| {
+                overlap(&named, host) && could_take(other, &named, base) && self.may_have(other, &named)
+            });
+            awaits && ObjectKey::of(**other) != own && seniority(other) < seniority(app)
+        });
+        let oldest = older.min_by_key(|other| seniority(other))?;
+        Some(application(&ObjectKey::of(*oldest)))
+    }
+
+    fn may_have(&self, other: &WebApplication, host: &str) -> bool {
+        let base = &self.environment.base_domain;
+        let namespace = other.namespace().unwrap_or_default();
+        let labels = (self.labels)(&namespace);
+        let tenant = Tenant {
+            namespace: &namespace,
+            labels: &labels,
+        };
+        let gateway = |name: &Option<String>| {
+            name.clone()
+                .filter(|name| self.environment.gateway.shared.as_ref() != Some(name))
+        };
+        let mut routes = other.spec.routes.iter();
+        !is_everybodys(host, base)
+            && routes.any(|route| {
+                complete_host(&route.host, base) == host
+                    && self
+                        .environment
+                        .hosts
+                        .check(host, gateway(&route.gateway).as_deref(), base, tenant)
+                        .is_ok()
+            })
+    }
+}
+
+/// Whether an application that does not answer for `host` yet could: it is new, or nothing was wrong with it when it was last
+/// looked at, but that this very host was somebody else's.
+fn could_take(other: &WebApplication, host: &str, base_domain: &str) -> bool {
+    if other.metadata.deletion_timestamp.is_some() {
+        return false;
+    }
+    let judged =
+        |status: &&idp_api::WebApplicationStatus| status.observed_generation == other.metadata.generation;
+    let Some(status) = other.status.as_ref().filter(judged) else {
+        return true;
+    };
+    let routes = other.spec.routes.iter().enumerate();
+    let waits: BTreeSet<String> = routes
+        .filter(|(_, route)| complete_host(&route.host, base_domain) == host)
+        .map(|(index, _)| format!("spec.routes[{index}].host"))
+        .collect();
+    let mut errors = status.problems.iter().filter(|problem| problem.is_error());
+    errors.all(|problem| {
+        problem.reason == HOST_TAKEN && problem.path.as_ref().is_some_and(|path| waits.contains(path))
+    })
+}
+
+/// Sorts older applications first; the name decides between those of the same second. One that is not created yet comes
+/// last.
+fn seniority(app: &WebApplication) -> (bool, Option<String>, ObjectKey) {
+    let created = app.creation_timestamp().map(|time| time.0.to_string());
+    (created.is_none(), created, ObjectKey::of(app))
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_api::WebApplicationSpec;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn app(name: &str, created: &str, routes: &Value) -> WebApplication {
+        let spec: WebApplicationSpec =
+            serde_json::from_value(json!({"image": "a:1", "routes": routes})).unwrap();
+        let mut app = WebApplication::new(name, spec);
+        app.metadata = serde_json::from_value(json!({
+            "name": name, "namespace": name, "creationTimestamp": created, "generation": 1,
+        }))
+        .unwrap();
+        app
+    }
+
+    fn old(routes: &Value) -> WebApplication {
+        app("old", "2026-01-01T00:00:00Z", routes)
+    }
+
+    fn young(host: &str) -> WebApplication {
+        app("young", "2026-02-01T00:00:00Z", &json!([{"host": host}]))
+    }
+
+    fn with_problems(mut app: WebApplication, problems: &Value) -> WebApplication {
+        app.status = serde_json::from_value(json!({"observedGeneration": 1, "problems": problems})).unwrap();
+        app
+    }
+
+    fn environment() -> EnvironmentSpec {
+        serde_json::from_value(json!({
+            "baseDomain": "apps.test", "sizes": {}, "defaultSize": "small",
+            "hosts": {"allowed": [
+                {"namespaces": [{"matchLabels": {"team": "shop"}}], "dns": {"exact": ["*.shop.apps.test", "a.shop.apps.test"]}},
+            ]},
+        }))
+        .unwrap()
+    }
+
+    fn taken(
+        app: &WebApplication,
+        others: &[&WebApplication],
+        routed: &[(&str, &str, &str)],
+    ) -> BTreeMap<String, String> {
+        let environment = environment();
+        let routed = routed.iter().map(|(namespace, name, host)| {
+            let routed = Routed {
+                hosts: vec![(*host).to_owned()],
+                application: (*namespace != "istio-system").then(|| (*name).to_owned()),
+            };
+            (ObjectKey::new(*namespace, *name), routed)
+        });
+        let around = Around {
+            environment: &environment,
+            own: BTreeSet::new(),
+            routed: routed.collect(),
+            applications: others.iter().copied().chain([app]).collect(),
+            labels: Box::new(|_| [("team".to_owned(), "shop".to_owned())].into()),
+        };
+        super::taken(app, &around)
+    }
+
+    #[test]
+    fn who_holds_a_host_holds_it_against_wildcards_too() {
+        let (old, young) = (old(&json!([{"host": "*.shop"}])), young("a.shop.apps.test"));
+        // Nobody holds it yet: the older one gets it.
+        assert_eq!(
+            taken(&young, &[&old], &[])["a.shop.apps.test"],
+            "application old/old"
+        );
+        assert!(taken(&old, &[&young], &[]).is_empty());
+        let held = [("young", "young", "a.shop.apps.test")];
+        assert_eq!(
+            taken(&old, &[&young], &held)["*.shop.apps.test"],
+            "application young/young"
+        );
+        // Who names what is everybody's locks out nobody.
+        let greedy = app(
+            "greedy",
+            "2026-01-01T00:00:00Z",
+            &json!([{"host": "*.apps.test"}]),
+        );
+        assert!(taken(&young, &[&greedy], &[]).is_empty());
+    }
+
+    #[test]
+    fn an_application_that_does_not_work_holds_nothing() {
+        let routes = json!([{"host": "payments"}, {"host": "other"}, {"host": "www.bank.org"}]);
+        let young = young("payments");
+        let error = |reason: &str, path: &str| json!([{"severity": "Error", "reason": reason, "path": path, "message": "x"}]);
+        let holds = |old: &WebApplication| !taken(&young, &[old], &[]).is_empty();
+        assert!(holds(&old(&routes)), "it is new");
+        assert!(holds(&with_problems(old(&routes), &json!([]))));
+        assert!(!holds(&with_problems(
+            old(&routes),
+            &error("UnknownSize", "spec.resources.size")
+        )));
+        // It waits for this host itself; but for another it could wait for ever.
+        assert!(holds(&with_problems(
+            old(&routes),
+            &error("HostTaken", "spec.routes[0].host")
+        )));
+        assert!(!holds(&with_problems(
+            old(&routes),
+            &error("HostTaken", "spec.routes[1].host")
+        )));
+        // What was found of an earlier spec says nothing.
+        let mut mended = with_problems(old(&routes), &error("UnknownSize", "spec.resources.size"));
+        mended.metadata.generation = Some(2);
+        assert!(holds(&mended));
+        // Nor does it hold what it may not have.
+        let bank = super::tests::young("www.bank.org");
+        assert!(taken(&bank, &[&old(&routes)], &[]).is_empty());
+    }
+
+    #[test]
+    fn whoever_answers_for_a_host_holds_it() {
+        let young = young("grafana");
+        let platform = [("istio-system", "grafana", "grafana.apps.test")];
+        assert_eq!(
+            taken(&young, &[], &platform)["grafana.apps.test"],
+            "VirtualService istio-system/grafana"
+        );
+        assert!(taken(&young, &[], &[("istio-system", "all", "*")]).is_empty());
+        assert!(taken(&young, &[], &[("istio-system", "all", "*.apps.test")]).is_empty());
+        // Also for what its spec does not name any more, while its routes are as they were.
+        let moved = old(&json!([{"host": "elsewhere"}]));
+        assert_eq!(
+            taken(&young, &[&moved], &[("old", "old", "grafana.apps.test")])["grafana.apps.test"],
+            "application old/old"
+        );
+    }
+}

@@ -14,6 +14,7 @@ pub mod labels;
 pub mod names;
 pub mod plan;
 pub mod problem;
+pub mod visible;
 
 pub use child::{Child, Step};
 pub use condition::{Condition, ConditionSet};

@@ -11,7 +11,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::reconcile::ObjectKey;
+use crate::{reading::Seen, reconcile::ObjectKey};
 
 /// Longest that a request other than a watch may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,7 +39,7 @@ impl ApiError {
 /// A list of which only the items matter.
 #[derive(serde::Deserialize)]
 struct Found {
-    items: Vec<DynamicObject>,
+    items: Vec<Seen>,
 }
 
 /// Sends requests for one field manager.
@@ -63,13 +63,11 @@ impl Api {
     ) -> Result<DynamicObject, ApiError> {
         let query = format!("?fieldManager={}&force=true&fieldValidation=Strict", self.manager);
         let uri = path(kind, key, &query)?;
-        self.send(
-            Method::PATCH,
-            uri,
-            "application/apply-patch+yaml",
-            serialize(object)?,
-        )
-        .await
+        let body = serialize(object)?;
+        let answer: Result<Seen, _> = self
+            .send(Method::PATCH, uri, "application/apply-patch+yaml", body)
+            .await;
+        answer.map(Seen::dynamic)
     }
 
     /// Server-side apply without force in the name of a second manager, which holds fields that we give up.
@@ -99,7 +97,7 @@ impl Api {
         let list: Found = self
             .send(Method::GET, uri, "application/json", Vec::new())
             .await?;
-        Ok(list.items.into_iter().next())
+        Ok(list.items.into_iter().next().map(Seen::dynamic))
     }
 
     /// Deletes exactly the object with this UID; its dependents follow in the background.

@@ -59,6 +59,8 @@ struct State {
     index: Index,
     /// Keys seen since the current (re)list began.
     seen: Option<HashSet<ObjectKey>>,
+    /// Keys written since then: of these the list may hold an older version.
+    written: HashSet<ObjectKey>,
     /// Writes under way.
     expected: HashMap<ObjectKey, Expected>,
 }
@@ -128,9 +130,9 @@ impl Cache {
             .collect()
     }
 
-    /// Announces a write, so that its own event wakes nobody. Undone by [`Self::written`] or
-    /// [`Self::not_written`].
-    pub(crate) fn expect(&self, key: &ObjectKey, hash: PlanHash) {
+    /// Announces a write, so that its own event wakes nobody. Undone by [`Self::written`], or when what is returned is
+    /// dropped: also where the reconcile ends before the API server answers.
+    pub(crate) fn expect(self: &Arc<Self>, key: &ObjectKey, hash: PlanHash) -> Expectation {
         self.write().expected.insert(
             key.clone(),
             Expected {
@@ -138,10 +140,10 @@ impl Cache {
                 gone: Vec::new(),
             },
         );
-    }
-
-    pub(crate) fn not_written(&self, key: &ObjectKey) {
-        self.write().expected.remove(key);
+        Expectation {
+            cache: self.clone(),
+            key: key.clone(),
+        }
     }
 
     /// Read-your-writes: what the API server answered becomes the record at once. Returns the record
@@ -162,6 +164,7 @@ impl Cache {
         if let Some(seen) = &mut state.seen {
             // Written after the list under way was taken: not vanished, though the list lacks it.
             seen.insert(key.clone());
+            state.written.insert(key.clone());
         }
         let old = state.records.get(key).cloned();
         if let Some(newer) = old
@@ -212,10 +215,16 @@ impl Cache {
             seen.insert(key.clone());
         }
         let old = state.records.get(&key).cloned();
-        if old
-            .as_ref()
-            .is_some_and(|old| old.resource_version >= record.resource_version)
-        {
+        // A list is believed whatever versions it brings: after a restore of etcd they are lower than before.
+        let listed = state.seen.is_some() && !state.written.contains(&key);
+        let is_known = |old: &Arc<Record>| {
+            if listed {
+                old.resource_version == record.resource_version && old.uid == record.uid
+            } else {
+                old.resource_version >= record.resource_version
+            }
+        };
+        if old.as_ref().is_some_and(is_known) {
             // Our own write, which we know already, or something older still.
             return Vec::new();
         }
@@ -252,7 +261,16 @@ impl Cache {
 
     /// A list begins: what it does not bring is gone.
     pub(crate) fn relist_began(&self) {
-        self.write().seen = Some(HashSet::new());
+        let mut state = self.write();
+        state.seen = Some(HashSet::new());
+        state.written.clear();
+    }
+
+    /// An object is there, and nothing more can be said of it: what was known of it before still holds.
+    pub(crate) fn still_there(&self, key: &ObjectKey) {
+        if let Some(seen) = &mut self.write().seen {
+            seen.insert(key.clone());
+        }
     }
 
     /// The list is complete.
@@ -299,8 +317,7 @@ impl Cache {
 
     /// The extract of an object that is not (yet) in the cache.
     pub(crate) fn extract(&self, object: DynamicObject) -> Record {
-        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        Record::new(object, &self.watch, &self.identity, &mut pool)
+        Record::new(object, &self.watch, &self.identity, &self.pool)
     }
 
     /// Who must look again. Only what a reconcile would see counts, so that the many status updates of a
@@ -350,6 +367,18 @@ impl Cache {
 
     fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A write under way.
+pub(crate) struct Expectation {
+    cache: Arc<Cache>,
+    key: ObjectKey,
+}
+
+impl Drop for Expectation {
+    fn drop(&mut self) {
+        self.cache.write().expected.remove(&self.key);
     }
 }
 

@@ -57,6 +57,13 @@ impl Caches {
             .collect()
     }
 
+    /// A kind of children that is there and that we have not been able to list: what a resource owns of it is not known.
+    /// Nobody owns anything of a kind that does not exist.
+    pub(crate) fn unlisted(&self) -> Option<Kind> {
+        let unlisted = |cache: &&Arc<Cache>| matches!(cache.serving(), Serving::Pending | Serving::Forbidden);
+        self.owned().find(unlisted).map(|cache| cache.watch.kind)
+    }
+
     /// Waits until every kind is listed or known to be missing.
     pub(crate) async fn settled(&self) {
         for cache in &self.all {

@@ -1,10 +1,11 @@
 //! The reconcile loop: observe, validate, plan, apply, status, for one resource at a time.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use idp_core::{Plan, Prepared};
 use jiff::Timestamp;
-use kube::{Resource, ResourceExt, runtime::watcher::Event};
+use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -20,9 +21,10 @@ use crate::{
     metrics,
     queue::Queue,
     reconcile::{ObjectKey, ObserveError, Outcome, Reconcile},
-    resources::Change,
+    resources::{Change, Gone},
     status::merge_diff,
     view::View,
+    watching::{Sight, panic_message},
 };
 
 /// Longest that a reconcile may take: every request has a deadline of its own, so this only catches an
@@ -42,6 +44,12 @@ pub(crate) enum Failure {
     /// A status does not serialise.
     #[error("status does not serialise: {0}")]
     Serialise(#[from] serde_json::Error),
+    /// A function of the controller panicked.
+    #[error("panicked: {0}")]
+    Panic(String),
+    /// Children of a kind may exist that cannot be seen.
+    #[error("{0} may not be listed, so what it owns of them is not known")]
+    Unlisted(&'static str),
     /// It took too long.
     #[error("no end after {} s", DEADLINE.as_secs())]
     Deadline,
@@ -80,9 +88,13 @@ impl<R: Reconcile> Driver<R> {
     async fn attempt(&self, key: &ObjectKey) {
         let started = Instant::now();
         metrics::workers(R::NAME, 1.0);
-        let ended = tokio::time::timeout(DEADLINE, self.reconcile(key))
-            .await
-            .unwrap_or(Err(Failure::Deadline));
+        // One resource at which a function panics costs itself its turn, and nobody else anything.
+        let work = AssertUnwindSafe(self.reconcile(key)).catch_unwind();
+        let ended = match tokio::time::timeout(DEADLINE, work).await {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(panic)) => Err(self.panicked(key, panic_message(&*panic).to_owned()).await),
+            Err(_) => Err(Failure::Deadline),
+        };
         metrics::workers(R::NAME, -1.0);
         let result = match ended {
             Ok(Retry::No) => {
@@ -112,6 +124,9 @@ impl<R: Reconcile> Driver<R> {
     }
 
     async fn reconcile(&self, key: &ObjectKey) -> Result<Retry, Failure> {
+        if let Some(ghost) = self.view.resources.ghost(key) {
+            return self.haunt(key, &ghost).await;
+        }
         let Some(mut resource) = self.view.resources.get(key) else {
             return Ok(Retry::No);
         };
@@ -178,12 +193,20 @@ impl<R: Reconcile> Driver<R> {
         }
     }
 
-    async fn finalize(&self, key: &ObjectKey, resource: &Arc<R::Resource>) -> Result<Retry, Failure> {
+    pub(crate) async fn finalize(
+        &self,
+        key: &ObjectKey,
+        resource: &Arc<R::Resource>,
+    ) -> Result<Retry, Failure> {
         if !Self::is_held(resource) {
             // Owner references do the rest.
             return Ok(Retry::No);
         }
         let parent = Parent::of::<R>(resource);
+        if let Some(kind) = self.view.caches.unlisted() {
+            self.explain_unlisted(key, resource, kind).await?;
+            return Err(Failure::Unlisted(kind.plural));
+        }
         if !self.applier.release(&parent).await {
             // Each deletion is an event.
             return Ok(Retry::Look);
@@ -220,50 +243,54 @@ impl<R: Reconcile> Driver<R> {
             return Ok(Retry::No);
         };
         let patch = json!({ "metadata": { "resourceVersion": resource.resource_version() }, "status": diff });
-        self.view.resources.writing(key);
+        let writing = self.view.resources.writing(key);
         let answer = self
             .api
             .merge::<R::Resource>(self.identity.kind, key, "/status", &patch)
             .await;
         match answer {
             Ok(written) => {
-                if self.view.resources.wrote(key, Some(written)) {
+                if writing.done(written) {
                     self.queue.add(key.clone());
                 }
                 self.events.transition(&resource.object_ref(&()), previous, next);
                 Ok(Retry::No)
             }
-            Err(error) => {
-                self.view.resources.wrote(key, None);
-                match error.code() {
-                    Some(404) => Ok(Retry::No),
-                    Some(409) => Ok(Retry::Soon),
-                    _ => Err(error.into()),
-                }
-            }
+            Err(error) => match error.code() {
+                Some(404) => Ok(Retry::No),
+                Some(409) => Ok(Retry::Soon),
+                _ => Err(error.into()),
+            },
         }
     }
 
-    /// An event of the reconciled kind.
-    pub(crate) fn on_resource(&self, event: Event<R::Resource>) {
+    /// What is seen of the reconciled kind.
+    pub(crate) fn on_resource(&self, sight: Sight<R::Resource>) {
         let resources = &self.view.resources;
-        match event {
-            Event::Apply(object) | Event::InitApply(object) => {
+        match sight {
+            Sight::Readable(object) => {
                 let key = ObjectKey::of(&object);
-                if let Change::Changed { respecified } = resources.observe(object) {
-                    self.queue.add(key);
-                    respecified
-                        .iter()
-                        .for_each(|resource| self.on_respecified(resource));
-                }
+                self.on_change(key, resources.observe(object));
             }
-            Event::Delete(object) => {
-                if let Some(gone) = resources.vanish(&object) {
+            Sight::Unreadable(unreadable) => {
+                self.on_change(unreadable.key(), resources.observe_unreadable(*unreadable));
+            }
+            Sight::Gone(metadata) => {
+                if let Some(gone) = resources.vanish(&metadata) {
                     self.on_gone(&gone);
                 }
             }
-            Event::Init => resources.relist_began(),
-            Event::InitDone => resources.relist_done().iter().for_each(|gone| self.on_gone(gone)),
+            Sight::ListBegan => resources.relist_began(),
+            Sight::ListDone => resources.relist_done().iter().for_each(|gone| self.on_gone(gone)),
+        }
+    }
+
+    fn on_change(&self, key: ObjectKey, change: Change<R::Resource>) {
+        if let Change::Changed { respecified } = change {
+            self.queue.add(key);
+            respecified
+                .iter()
+                .for_each(|resource| self.on_respecified(resource));
         }
     }
 
@@ -296,12 +323,13 @@ impl<R: Reconcile> Driver<R> {
         }
     }
 
-    fn on_gone(&self, resource: &R::Resource) {
-        let key = ObjectKey::of(resource);
-        self.queue.forget(&key);
-        self.backoff.reset(&key);
-        self.controller.let_go(&key);
-        self.on_respecified(resource);
+    fn on_gone(&self, gone: &Gone<R::Resource>) {
+        self.queue.forget(&gone.key);
+        self.backoff.reset(&gone.key);
+        self.controller.let_go(&gone.key);
+        if let Some(resource) = &gone.last {
+            self.on_respecified(resource);
+        }
     }
 
     fn on_respecified(&self, resource: &R::Resource) {
@@ -312,3 +340,6 @@ impl<R: Reconcile> Driver<R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,14 @@ impl Events {
         (Self { sender }, task)
     }
 
+    /// Sends a warning about an object.
+    pub(crate) fn warn(&self, about: &ObjectReference, reason: &str, note: String) {
+        let event = event(EventType::Warning, reason, note);
+        if self.sender.try_send((event, about.clone())).is_err() {
+            tracing::debug!("too many events at once; one is dropped");
+        }
+    }
+
     /// Sends what changed between two statuses of a resource.
     pub(crate) fn transition<S: StatusView>(&self, about: &ObjectReference, previous: Option<&S>, next: &S) {
         for event in changes(previous, next) {

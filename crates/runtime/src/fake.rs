@@ -81,6 +81,22 @@ impl State {
         object
     }
 
+    /// A JSON merge patch of an object or of its status.
+    fn merge(&mut self, path: &str, patch: &Value) -> (u16, Value) {
+        if let Some((code, message)) = self.refuse.get(path) {
+            return failure(*code, message);
+        }
+        let path = path.trim_end_matches("/status");
+        let Some(mut object) = self.objects.get(path).cloned() else {
+            return failure(404, "not found");
+        };
+        if differs(patch, &object, "resourceVersion") {
+            return failure(409, "modified");
+        }
+        merge_into(&mut object, patch);
+        (200, self.store(path, object))
+    }
+
     fn answer(&mut self, method: &Method, path: &str, query: &str, body: Value) -> (u16, Value) {
         if let Some((code, message)) = self.refuse.get(path) {
             return failure(*code, message);
@@ -137,6 +153,23 @@ impl State {
     }
 }
 
+fn merge_into(object: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *object = patch.clone();
+        return;
+    };
+    if !object.is_object() {
+        *object = json!({});
+    }
+    for (name, value) in patch {
+        if value.is_null() {
+            object.as_object_mut().unwrap().remove(name);
+        } else {
+            merge_into(&mut object[name], value);
+        }
+    }
+}
+
 fn differs(body: &Value, old: &Value, field: &str) -> bool {
     let wanted = &body["metadata"][field];
     !wanted.is_null() && wanted != &old["metadata"][field]
@@ -181,11 +214,52 @@ impl tower::Service<Request<Body>> for Fake {
             let path = parts.uri.path();
             state.log.push(format!("{} {path}", parts.method));
             state.bodies.push(body.clone());
-            let (code, answer) =
-                state.answer(&parts.method, path, parts.uri.query().unwrap_or_default(), body);
+            let merges = parts
+                .headers
+                .get("content-type")
+                .is_some_and(|found| found == "application/merge-patch+json");
+            let (code, answer) = if merges {
+                state.merge(path, &body)
+            } else {
+                state.answer(&parts.method, path, parts.uri.query().unwrap_or_default(), body)
+            };
             let code = StatusCode::from_u16(code).unwrap();
             let answer = Body::from(serde_json::to_vec(&answer).unwrap());
             Ok(Response::builder().status(code).body(answer).unwrap())
         })
     }
 }
+
+/// A resource for tests of the loop.
+#[derive(
+    kube::CustomResource, serde::Serialize, serde::Deserialize, Clone, Debug, Default, schemars::JsonSchema,
+)]
+#[kube(
+    group = "test.idp.dev",
+    version = "v1",
+    kind = "Gadget",
+    namespaced,
+    status = "GadgetStatus"
+)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct GadgetSpec {
+    /// What its child holds.
+    pub(crate) data: BTreeMap<String, String>,
+    /// At which phase the controller panics.
+    pub(crate) panic: String,
+    /// A number with a bound.
+    pub(crate) count: i32,
+    /// Anything.
+    pub(crate) free: Value,
+}
+
+/// Its status.
+#[derive(serde::Serialize, serde::Deserialize, Clone, Debug, Default, PartialEq, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct GadgetStatus {
+    pub(crate) conditions: Vec<idp_core::Condition>,
+    pub(crate) problems: Vec<idp_core::Problem>,
+}
+
+pub(crate) const GADGET: idp_core::Kind =
+    idp_core::Kind::namespaced("test.idp.dev", "v1", "Gadget", "gadgets");

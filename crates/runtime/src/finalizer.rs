@@ -51,7 +51,7 @@ impl<R: Reconcile> Driver<R> {
             .api
             .merge::<R::Resource>(self.identity.kind, key, "", &patch)
             .await?;
-        self.view.resources.wrote(key, Some(written));
+        self.view.resources.wrote(key, written);
         Ok(())
     }
 }

@@ -53,6 +53,17 @@ pub(crate) fn problems(controller: &'static str, reason: String, count: usize) {
     gauge!("idp_problems", "controller" => controller, "reason" => reason).set(count as f64);
 }
 
+/// A function of a controller panicked at one object.
+pub(crate) fn panicked(controller: &'static str) {
+    counter!("controller_runtime_reconcile_panics_total", "controller" => controller).increment(1);
+}
+
+/// How many objects of a kind cannot be read.
+pub(crate) fn unreadable(controller: &'static str, kind: Kind, count: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "fewer than 2^53")]
+    gauge!("idp_unreadable_objects", "controller" => controller, "kind" => kind.kind).set(count as f64);
+}
+
 /// A request to the API server was answered.
 pub(crate) fn request(method: &str, code: u16, host: &str) {
     counter!(

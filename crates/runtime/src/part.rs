@@ -13,6 +13,7 @@ use crate::{
     api::Api,
     applier::Applier,
     backoff::Backoff,
+    cache::Cache,
     caches::Caches,
     driver::Driver,
     events::Events,
@@ -24,6 +25,7 @@ use crate::{
     resources::Resources,
     scrape::{Insight, Inspect},
     shutdown::Tasks,
+    unreadable::Unreadables,
     view::View,
     watching,
 };
@@ -102,7 +104,13 @@ impl<R: Reconcile> Part for Assembly<R> {
         };
         let (events, send_events) = Events::new(Recorder::new(client.clone(), reporter));
         let (queue, pulse) = (Arc::new(Queue::default()), Arc::new(Pulse::default()));
+        let watched = |cache: &Arc<Cache>| Unreadables::new(R::NAME, cache.watch.kind, events.clone());
+        let unreadables = Watched {
+            caches: view.caches.iter().map(watched).collect(),
+            resources: Unreadables::new(R::NAME, identity.kind, events.clone()),
+        };
         let insight = Insight {
+            unreadables: unreadables.all().cloned().collect(),
             view: view.clone(),
             queue: queue.clone(),
             pulse: pulse.clone(),
@@ -124,7 +132,7 @@ impl<R: Reconcile> Part for Assembly<R> {
             events,
             pulse,
         });
-        start_watches(&driver, client, tasks);
+        start_watches(&driver, client, &unreadables, tasks);
         Running {
             insight: Arc::new(insight),
             settled: async move {
@@ -150,15 +158,34 @@ impl<R: Reconcile> Part for Assembly<R> {
     }
 }
 
-fn start_watches<R: Reconcile>(driver: &Arc<Driver<R>>, client: &Client, tasks: &mut Tasks) {
-    let plural = driver.identity.kind.plural;
-    for cache in driver.view.caches.iter().cloned() {
+/// What cannot be read, of each watch.
+struct Watched {
+    /// In the order of the caches.
+    caches: Vec<Arc<Unreadables>>,
+    resources: Arc<Unreadables>,
+}
+
+impl Watched {
+    fn all(&self) -> impl Iterator<Item = &Arc<Unreadables>> {
+        self.caches.iter().chain([&self.resources])
+    }
+}
+
+fn start_watches<R: Reconcile>(
+    driver: &Arc<Driver<R>>,
+    client: &Client,
+    unreadables: &Watched,
+    tasks: &mut Tasks,
+) {
+    for (cache, unreadables) in driver.view.caches.iter().cloned().zip(&unreadables.caches) {
         let waking = driver.clone();
-        let task = watching::watch_kind(client.clone(), cache, R::NAME, move |wakes| waking.wake(wakes));
+        let wake = move |wakes| waking.wake(wakes);
+        let task = watching::watch_kind(client.clone(), cache, unreadables.clone(), wake);
         tasks.spawn("watch", task);
     }
     let handling = driver.clone();
-    let task = watching::watch_resources(client.clone(), plural, move |event| handling.on_resource(event));
+    let handle = move |sight| handling.on_resource(sight);
+    let task = watching::watch_resources(client.clone(), unreadables.resources.clone(), handle);
     tasks.spawn("watch of resources", task);
     let queue = driver.queue.clone();
     tasks.spawn("delays", async move { queue.run_delays().await });

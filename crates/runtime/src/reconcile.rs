@@ -38,6 +38,10 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     /// all the cleaning, and deletion never waits for the controller.
     const FINALIZER: Option<&'static str> = None;
 
+    /// Whether the status of the resource is ours to say in that it cannot be read, or that the controller panics at it.
+    /// Not that of somebody else's kind.
+    const EXPLAINS: bool = true;
+
     /// The kinds that the controller owns or looks at.
     fn watches(&self) -> Vec<Watch>;
 

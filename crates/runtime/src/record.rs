@@ -1,6 +1,9 @@
 //! What the caches remember of one object: a compact extract, made as soon as an event arrives.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use idp_core::{hash, labels};
 use kube::core::{DynamicObject, ObjectMeta};
@@ -84,9 +87,15 @@ impl Record {
         mut object: DynamicObject,
         watch: &Watch,
         identity: &Identity,
-        pool: &mut Pool,
+        pool: &Mutex<Pool>,
     ) -> Self {
-        let owned_fields = pool.intern(&owned_fields(&mut object, identity.name));
+        let owned_fields = owned_fields(&mut object, identity.name);
+        // Facts may take long to make, of a certificate request for instance: nobody waits for the pool meanwhile.
+        let facts = (watch.facts)(&object);
+        let (owned_fields, facts) = {
+            let mut pool = Pool::lock(pool);
+            (pool.intern(&owned_fields), pool.facts(facts))
+        };
         let metadata = &object.metadata;
         let reference = metadata
             .owner_references
@@ -138,7 +147,7 @@ impl Record {
             },
             managed: managed_by.is_some_and(|manager| manager == identity.name),
             target,
-            facts: pool.facts((watch.facts)(&object)),
+            facts,
             terms: (watch.terms)(&object),
             deleting: metadata.deletion_timestamp.is_some(),
             resource_version: resource_version(&object),
@@ -214,10 +223,13 @@ impl LabelledOwner {
 
 /// `metadata.resourceVersion` as the number that it is; 0 when absent.
 pub(crate) fn resource_version(object: &impl kube::ResourceExt) -> u64 {
-    object
-        .meta()
-        .resource_version
-        .as_deref()
+    version_of(object.meta())
+}
+
+/// The same of metadata alone.
+pub(crate) fn version_of(metadata: &ObjectMeta) -> u64 {
+    let version = metadata.resource_version.as_deref();
+    version
         .and_then(|version| version.parse().ok())
         .unwrap_or_default()
 }
@@ -249,6 +261,10 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
+    fn lock(pool: &Mutex<Self>) -> MutexGuard<'_, Self> {
+        pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn intern(&mut self, text: &str) -> Arc<str> {
         if let Some(known) = self.texts.get(text) {
             return known.clone();

@@ -5,10 +5,17 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use kube::ResourceExt;
+use kube::{ResourceExt, core::ObjectMeta};
+use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::{changes::Changes, index::Index, reconcile::ObjectKey, record::resource_version};
+use crate::{
+    changes::Changes,
+    index::Index,
+    reading::{Flaw, Unreadable},
+    reconcile::ObjectKey,
+    record::{resource_version, version_of},
+};
 
 /// What an event meant.
 pub(crate) enum Change<K> {
@@ -17,6 +24,18 @@ pub(crate) enum Change<K> {
     /// It must be reconciled. `respecified` holds the version before when the spec changed (or the new
     /// one alone when it is new): other resources may be affected.
     Changed { respecified: Vec<Arc<K>> },
+}
+
+/// A resource that is there and cannot be read. What was known of it before still holds: its children are its own, and
+/// what it has nobody else gets.
+#[derive(Debug)]
+pub(crate) struct Ghost {
+    pub(crate) metadata: ObjectMeta,
+    pub(crate) flaw: Flaw,
+    /// Its status as it is.
+    pub(crate) status: Value,
+    /// Whether it could be read before: then what is remembered is what it was, and can be finalized.
+    pub(crate) was_read: bool,
 }
 
 /// The store of resources, without managed fields.
@@ -29,12 +48,51 @@ pub(crate) struct Resources<K> {
 }
 
 struct State<K> {
+    /// With those that cannot be read any more, as they were last, under their present metadata.
     all: HashMap<ObjectKey, Arc<K>>,
     namespaces: HashMap<String, BTreeSet<ObjectKey>>,
     index: Index,
-    seen: Option<HashSet<ObjectKey>>,
+    /// Those that cannot be read.
+    ghosts: HashMap<ObjectKey, Arc<Ghost>>,
+    relist: Option<Relist>,
     /// Resources whose status is being written: the event of that write may overtake its response.
     writing: HashSet<ObjectKey>,
+}
+
+/// A list under way.
+#[derive(Default)]
+struct Relist {
+    seen: HashSet<ObjectKey>,
+    /// Written since the list was taken: the list may be older.
+    written: HashSet<ObjectKey>,
+}
+
+impl<K: ResourceExt> State<K> {
+    /// Whether an object of this version tells nothing new. A list is believed, whatever versions it brings: after a
+    /// restore of etcd they are lower than before.
+    fn knows(&mut self, key: &ObjectKey, uid: Option<&str>, version: u64) -> bool {
+        let listed = match &mut self.relist {
+            Some(relist) => {
+                relist.seen.insert(key.clone());
+                !relist.written.contains(key)
+            }
+            None => false,
+        };
+        let Some(known) = self.all.get(key).map(|known| known.meta()) else {
+            let ghost = self.ghosts.get(key).map(|ghost| &ghost.metadata);
+            return ghost.is_some_and(|ghost| is_known(ghost, uid, version, listed));
+        };
+        is_known(known, uid, version, listed)
+    }
+}
+
+fn is_known(known: &ObjectMeta, uid: Option<&str>, version: u64, listed: bool) -> bool {
+    let mine = version_of(known);
+    if listed {
+        mine == version && known.uid.as_deref() == uid
+    } else {
+        mine >= version
+    }
 }
 
 impl<K> Resources<K> {
@@ -44,7 +102,8 @@ impl<K> Resources<K> {
             all: HashMap::new(),
             namespaces: HashMap::new(),
             index: Index::default(),
-            seen: None,
+            ghosts: HashMap::new(),
+            relist: None,
             writing: HashSet::new(),
         };
         Self {
@@ -91,11 +150,23 @@ impl<K: ResourceExt> Resources<K> {
     }
 
     pub(crate) fn keys(&self) -> Vec<ObjectKey> {
-        self.read().all.keys().cloned().collect()
+        let state = self.read();
+        let unknown = state.ghosts.keys().filter(|key| !state.all.contains_key(*key));
+        state.all.keys().chain(unknown).cloned().collect()
     }
 
     pub(crate) fn contains(&self, key: &ObjectKey) -> bool {
-        self.read().all.contains_key(key)
+        let state = self.read();
+        state.all.contains_key(key) || state.ghosts.contains_key(key)
+    }
+
+    /// Why the resource cannot be read, if so.
+    pub(crate) fn ghost(&self, key: &ObjectKey) -> Option<Arc<Ghost>> {
+        self.read().ghosts.get(key).cloned()
+    }
+
+    pub(crate) fn ghosts(&self) -> usize {
+        self.read().ghosts.len()
     }
 
     pub(crate) fn synced(&self) -> bool {
@@ -112,16 +183,11 @@ impl<K: ResourceExt> Resources<K> {
         object.managed_fields_mut().clear();
         let key = ObjectKey::of(&object);
         let mut state = self.write();
-        if let Some(seen) = &mut state.seen {
-            seen.insert(key.clone());
-        }
-        let old = state.all.get(&key).cloned();
-        if old
-            .as_ref()
-            .is_some_and(|old| resource_version(&**old) >= resource_version(&object))
-        {
+        if state.knows(&key, object.meta().uid.as_deref(), resource_version(&object)) {
             return Change::Known;
         }
+        let was_ghost = state.ghosts.remove(&key).is_some();
+        let old = state.all.get(&key).cloned();
         let new = Arc::new(object);
         state.put(key.clone(), new.clone(), self.terms);
         self.changes.announce(&key);
@@ -130,7 +196,7 @@ impl<K: ResourceExt> Resources<K> {
                 respecified: vec![new],
             };
         };
-        if old.uid() != new.uid() || old.meta().generation != new.meta().generation {
+        if was_ghost || old.uid() != new.uid() || old.meta().generation != new.meta().generation {
             return Change::Changed {
                 respecified: vec![old, new],
             };
@@ -144,53 +210,110 @@ impl<K: ResourceExt> Resources<K> {
         }
     }
 
-    pub(crate) fn vanish(&self, object: &K) -> Option<Arc<K>> {
-        let key = ObjectKey::of(object);
+    /// A resource that is there and cannot be read. What was read of it before is kept.
+    pub(crate) fn observe_unreadable(&self, unreadable: Unreadable<K>) -> Change<K>
+    where
+        K: Clone,
+    {
+        let key = unreadable.key();
+        let Unreadable {
+            mut metadata,
+            flaw,
+            rest,
+            status,
+        } = unreadable;
+        metadata.managed_fields = None;
         let mut state = self.write();
-        if state
+        if state.knows(&key, metadata.uid.as_deref(), version_of(&metadata)) {
+            return Change::Known;
+        }
+        let before = state
             .all
             .get(&key)
-            .is_none_or(|known| known.uid() != object.uid())
-        {
+            .filter(|known| known.meta().uid == metadata.uid);
+        let was_read = before.is_some() && state.ghosts.get(&key).is_none_or(|ghost| ghost.was_read);
+        let is_new = before.is_none();
+        let kept = before.map(|known| K::clone(known)).or(rest);
+        state.ghosts.insert(
+            key.clone(),
+            Arc::new(Ghost {
+                metadata: metadata.clone(),
+                flaw,
+                status,
+                was_read,
+            }),
+        );
+        self.changes.announce(&key);
+        let Some(mut kept) = kept else {
+            state.remove(&key);
+            return Change::Changed {
+                respecified: Vec::new(),
+            };
+        };
+        *kept.meta_mut() = metadata;
+        let kept = Arc::new(kept);
+        state.put(key, kept.clone(), self.terms);
+        Change::Changed {
+            respecified: if is_new { vec![kept] } else { Vec::new() },
+        }
+    }
+
+    /// A resource is gone; returns what is remembered of it, if anything.
+    pub(crate) fn vanish(&self, metadata: &ObjectMeta) -> Option<Gone<K>> {
+        let key = ObjectKey::new(
+            metadata.namespace.clone().unwrap_or_default(),
+            metadata.name.clone().unwrap_or_default(),
+        );
+        let mut state = self.write();
+        let known = match (state.all.get(&key), state.ghosts.get(&key)) {
+            (Some(known), _) => known.meta().uid.as_ref(),
+            (None, Some(ghost)) => ghost.metadata.uid.as_ref(),
+            (None, None) => return None,
+        };
+        if known != metadata.uid.as_ref() {
             return None;
         }
+        Some(self.remove(&mut state, key))
+    }
+
+    fn remove(&self, state: &mut State<K>, key: ObjectKey) -> Gone<K> {
         self.changes.announce(&key);
-        state.remove(&key)
+        state.ghosts.remove(&key);
+        let last = state.remove(&key);
+        Gone { key, last }
     }
 
     pub(crate) fn relist_began(&self) {
-        self.write().seen = Some(HashSet::new());
+        self.write().relist = Some(Relist::default());
     }
 
     /// The list is complete; returns what is gone.
-    pub(crate) fn relist_done(&self) -> Vec<Arc<K>> {
+    pub(crate) fn relist_done(&self) -> Vec<Gone<K>> {
         let mut state = self.write();
         self.synced.send_replace(true);
-        let seen = state.seen.take().unwrap_or_default();
-        let gone: Vec<ObjectKey> = state
-            .all
-            .keys()
-            .filter(|key| !seen.contains(*key))
-            .cloned()
-            .collect();
-        gone.iter()
-            .inspect(|key| self.changes.announce(key))
-            .filter_map(|key| state.remove(key))
-            .collect()
+        let relist = state.relist.take().unwrap_or_default();
+        let known = state.all.keys().chain(state.ghosts.keys());
+        let gone: HashSet<ObjectKey> = known.filter(|key| !relist.seen.contains(*key)).cloned().collect();
+        gone.into_iter().map(|key| self.remove(&mut state, key)).collect()
     }
 
-    /// A write of `key` begins.
-    pub(crate) fn writing(&self, key: &ObjectKey) {
+    /// A write of `key` begins. It ends with [`Writing::done`], or unsuccessfully when that is dropped.
+    pub(crate) fn writing(self: &Arc<Self>, key: &ObjectKey) -> Writing<K> {
         self.write().writing.insert(key.clone());
+        Writing {
+            resources: self.clone(),
+            key: key.clone(),
+        }
     }
 
-    /// The write of `key` ended, with the object if it succeeded. Returns whether somebody else changed
-    /// the resource meanwhile.
-    pub(crate) fn wrote(&self, key: &ObjectKey, object: Option<K>) -> bool {
+    /// The API server's answer to a write. Returns whether somebody else changed the resource meanwhile.
+    pub(crate) fn wrote(&self, key: &ObjectKey, mut object: K) -> bool {
+        object.managed_fields_mut().clear();
         let mut state = self.write();
         state.writing.remove(key);
-        let Some(mut object) = object else { return true };
-        object.managed_fields_mut().clear();
+        if let Some(relist) = &mut state.relist {
+            relist.written.insert(key.clone());
+        }
         match state.all.get(key) {
             Some(known) if resource_version(&**known) > resource_version(&object) => true,
             // Deleted meanwhile: must not come back to life.
@@ -236,6 +359,31 @@ impl<K> State<K> {
     }
 }
 
+/// What is gone: its name, and the resource as it was last read.
+pub(crate) struct Gone<K> {
+    pub(crate) key: ObjectKey,
+    pub(crate) last: Option<Arc<K>>,
+}
+
+/// A write under way. Where the reconcile is dropped before the answer, it is over all the same.
+pub(crate) struct Writing<K: ResourceExt> {
+    resources: Arc<Resources<K>>,
+    key: ObjectKey,
+}
+
+impl<K: ResourceExt> Writing<K> {
+    /// It succeeded. Returns whether somebody else changed the resource meanwhile.
+    pub(crate) fn done(self, object: K) -> bool {
+        self.resources.wrote(&self.key, object)
+    }
+}
+
+impl<K: ResourceExt> Drop for Writing<K> {
+    fn drop(&mut self) {
+        self.resources.write().writing.remove(&self.key);
+    }
+}
+
 fn same_apart_from_status<K: ResourceExt>(old: &K, new: &K) -> bool {
     let (old, new) = (old.meta(), new.meta());
     old.generation == new.generation
@@ -244,3 +392,6 @@ fn same_apart_from_status<K: ResourceExt>(old: &K, new: &K) -> bool {
         && old.labels == new.labels
         && old.annotations == new.annotations
 }
+
+#[cfg(test)]
+mod tests;

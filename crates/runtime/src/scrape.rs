@@ -9,7 +9,7 @@ use std::{
 };
 
 use ::metrics::gauge;
-use idp_core::StatusView;
+use idp_core::{Kind, StatusView};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     metrics,
     queue::Queue,
     reconcile::Reconcile,
+    unreadable::{UNREADABLE, Unreadables},
     view::View,
 };
 
@@ -45,6 +46,8 @@ pub(crate) struct Insight<R: Reconcile> {
     pub(crate) queue: Arc<Queue>,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) leading: Arc<AtomicBool>,
+    /// What cannot be read, of each watch.
+    pub(crate) unreadables: Vec<Arc<Unreadables>>,
     /// Reasons that were ever reported, so that those that are gone go back to 0.
     pub(crate) reasons: Mutex<HashMap<String, usize>>,
 }
@@ -102,10 +105,22 @@ impl<R: Reconcile> Inspect for Insight<R> {
         let (depth, adds) = self.queue.depth();
         metrics::queue(R::NAME, depth, adds);
         self.count_problems();
+        self.count_unreadable();
     }
 }
 
 impl<R: Reconcile> Insight<R> {
+    /// A kind may be watched more than once.
+    fn count_unreadable(&self) {
+        let mut counts: HashMap<Kind, usize> = HashMap::new();
+        for watch in &self.unreadables {
+            *counts.entry(watch.kind).or_default() += watch.count();
+        }
+        for (kind, count) in counts {
+            metrics::unreadable(R::NAME, kind, count);
+        }
+    }
+
     fn count_problems(&self) {
         let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
         reasons.values_mut().for_each(|count| *count = 0);
@@ -116,6 +131,10 @@ impl<R: Reconcile> Insight<R> {
             {
                 *reasons.entry(problem.reason.clone()).or_default() += 1;
             }
+        }
+        let unreadable = self.view.resources.ghosts();
+        if unreadable > 0 || reasons.contains_key(UNREADABLE) {
+            reasons.insert(UNREADABLE.to_owned(), unreadable);
         }
         for (reason, count) in reasons.iter() {
             metrics::problems(R::NAME, reason.clone(), *count);

@@ -1,12 +1,21 @@
 //! The watches that feed the caches. They never end; what goes wrong is retried.
+//!
+//! An object that cannot be read, or that a function of the controller panics at, is skipped by name. It delays no other:
+//! the watches wait only after failures of the requests themselves.
 
-use std::{fmt::Debug, pin::pin, sync::Arc, time::Duration};
+use std::{
+    fmt::Debug,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::StreamExt;
 use idp_core::labels;
 use kube::{
     Api, Client, Resource,
-    core::{DeserializeGuard, DynamicObject},
+    core::ObjectMeta,
     runtime::watcher::{self, Event, watcher},
 };
 use serde::de::DeserializeOwned;
@@ -14,6 +23,10 @@ use serde::de::DeserializeOwned;
 use crate::{
     backoff::jittered,
     cache::{Cache, Serving, Wake},
+    metrics,
+    reading::{Flaw, Seen, Unreadable, api_resource},
+    reconcile::ObjectKey,
+    unreadable::Unreadables,
 };
 
 /// Objects a page of the initial list: a page is all of them that is ever in memory.
@@ -26,23 +39,26 @@ const LONGEST: Duration = Duration::from_secs(30);
 pub(crate) async fn watch_kind(
     client: Client,
     cache: Arc<Cache>,
-    manager: &'static str,
+    unreadables: Arc<Unreadables>,
     wake: impl Fn(Vec<Wake>),
 ) {
     let kind = cache.watch.kind;
     let config = watcher::Config::default()
         .page_size(PAGE)
-        .labels(&selector(&cache, manager))
+        .labels(&selector(&cache, unreadables.controller))
         .fields(cache.watch.fields);
     let mut failures = Failures::new(kind.plural);
     loop {
-        let api = Api::<DynamicObject>::all_with(client.clone(), &kind.api_resource());
+        let api = Api::<Seen>::all_with(client.clone(), &kind.api_resource());
         let mut events = pin!(watcher(api, config.clone()));
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
-                    failures.reset();
-                    wake(handle(&cache, event));
+                    failures.succeeded(&event);
+                    let skip = |key: &ObjectKey| cache.still_there(key);
+                    guarded(&unreadables, event, skip, |event| {
+                        wake(handle(&cache, &unreadables, event));
+                    });
                 }
                 Err(error) => match absence(&error) {
                     Some(why) if cache.watch.optional || why == Serving::Missing => {
@@ -70,16 +86,85 @@ fn selector(cache: &Cache, manager: &str) -> String {
     }
 }
 
-fn handle(cache: &Cache, event: Event<DynamicObject>) -> Vec<Wake> {
+fn handle(cache: &Cache, unreadables: &Unreadables, event: Event<Seen>) -> Vec<Wake> {
     match event {
-        Event::Apply(object) | Event::InitApply(object) => cache.observe(object),
-        Event::Delete(object) => cache.vanish(&object),
+        Event::Apply(object) | Event::InitApply(object) => {
+            let key = object.key();
+            // Of what is only looked at, all that anybody looks at is there.
+            match object.flaw() {
+                Some(flaw) => unreadables.found(&key, &object.metadata, &flaw),
+                None => unreadables.forget(&key),
+            }
+            cache.observe(object.dynamic())
+        }
+        Event::Delete(object) => {
+            unreadables.forget(&object.key());
+            cache.vanish(&object.dynamic())
+        }
         Event::Init => {
+            unreadables.relist_began();
             cache.relist_began();
             Vec::new()
         }
-        Event::InitDone => cache.relist_done(),
+        Event::InitDone => {
+            unreadables.relist_done();
+            cache.relist_done()
+        }
     }
+}
+
+/// Handles an event. One object at which a function panics is skipped by name, instead of ending the process.
+fn guarded(
+    unreadables: &Unreadables,
+    event: Event<Seen>,
+    skip: impl FnOnce(&ObjectKey),
+    handle: impl FnOnce(Event<Seen>),
+) {
+    let about = match &event {
+        Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => {
+            let ObjectMeta {
+                name,
+                namespace,
+                uid,
+                resource_version,
+                ..
+            } = &object.metadata;
+            Some(ObjectMeta {
+                name: name.clone(),
+                namespace: namespace.clone(),
+                uid: uid.clone(),
+                resource_version: resource_version.clone(),
+                ..ObjectMeta::default()
+            })
+        }
+        Event::Init | Event::InitDone => None,
+    };
+    let Err(panic) = catch_unwind(AssertUnwindSafe(|| handle(event))) else {
+        return;
+    };
+    metrics::panicked(unreadables.controller);
+    let message = format!("the controller panics: {}", panic_message(&*panic));
+    match about {
+        Some(metadata) => {
+            let key = ObjectKey::new(
+                metadata.namespace.clone().unwrap_or_default(),
+                metadata.name.clone().unwrap_or_default(),
+            );
+            let path = String::new();
+            unreadables.found(&key, &metadata, &Flaw { path, message });
+            skip(&key);
+        }
+        None => tracing::error!(kind = %unreadables.kind, message, "an event was not handled"),
+    }
+}
+
+/// What a panic says.
+pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(no message)")
 }
 
 /// Whether an error says that the kind is not there for us.
@@ -98,22 +183,42 @@ fn absence(error: &watcher::Error) -> Option<Serving> {
     }
 }
 
-/// Feeds the events of the reconciled kind to `handle`. Objects that do not parse are logged and left
-/// alone: one bad object must not hide all others.
-pub(crate) async fn watch_resources<K>(client: Client, plural: &'static str, handle: impl Fn(Event<K>))
-where
+/// What happened to the resources that are reconciled.
+pub(crate) enum Sight<K> {
+    /// One is there, in this state.
+    Readable(K),
+    /// One is there, and cannot be read.
+    Unreadable(Box<Unreadable<K>>),
+    /// One is gone.
+    Gone(ObjectMeta),
+    /// A list begins.
+    ListBegan,
+    /// The list is complete.
+    ListDone,
+}
+
+/// Feeds the events of the reconciled kind to `handle`.
+pub(crate) async fn watch_resources<K>(
+    client: Client,
+    unreadables: Arc<Unreadables>,
+    handle: impl Fn(Sight<K>),
+) where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    let mut failures = Failures::new(plural);
+    let mut failures = Failures::new(unreadables.kind.plural);
     let config = watcher::Config::default().page_size(PAGE);
     loop {
-        let api = Api::<DeserializeGuard<K>>::all(client.clone());
+        let api = Api::<Seen>::all_with(client.clone(), &api_resource::<K>());
         let mut events = pin!(watcher(api, config.clone()));
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
-                    failures.reset();
-                    handle_guarded(event, &handle);
+                    failures.succeeded(&event);
+                    // It is in the store already: only who else is concerned is not known.
+                    let skip = |_: &ObjectKey| {};
+                    guarded(&unreadables, event, skip, |event| {
+                        handle(sight(&unreadables, event));
+                    });
                 }
                 Err(error) => {
                     tokio::time::sleep(failures.failed(&error)).await;
@@ -126,25 +231,37 @@ where
     }
 }
 
-fn handle_guarded<K: Resource<DynamicType = ()>>(
-    event: Event<DeserializeGuard<K>>,
-    handle: &impl Fn(Event<K>),
-) {
-    let event = match event {
-        Event::Apply(DeserializeGuard(Ok(object))) => Event::Apply(object),
-        Event::InitApply(DeserializeGuard(Ok(object))) => Event::InitApply(object),
-        Event::Delete(DeserializeGuard(Ok(object))) => Event::Delete(object),
-        Event::Init => Event::Init,
-        Event::InitDone => Event::InitDone,
-        Event::Apply(DeserializeGuard(Err(invalid)))
-        | Event::InitApply(DeserializeGuard(Err(invalid)))
-        | Event::Delete(DeserializeGuard(Err(invalid))) => {
-            let (namespace, name) = (&invalid.metadata.namespace, &invalid.metadata.name);
-            tracing::error!(?namespace, ?name, error = %invalid, "this object does not parse: CRD and controller differ");
-            return;
+fn sight<K>(unreadables: &Unreadables, event: Event<Seen>) -> Sight<K>
+where
+    K: Resource<DynamicType = ()> + DeserializeOwned,
+{
+    match event {
+        Event::Apply(object) | Event::InitApply(object) => {
+            let key = object.key();
+            match object.typed() {
+                Ok(object) => {
+                    unreadables.forget(&key);
+                    Sight::Readable(object)
+                }
+                Err(unreadable) => {
+                    unreadables.found(&key, &unreadable.metadata, &unreadable.flaw);
+                    Sight::Unreadable(unreadable)
+                }
+            }
         }
-    };
-    handle(event);
+        Event::Delete(object) => {
+            unreadables.forget(&object.key());
+            Sight::Gone(object.metadata)
+        }
+        Event::Init => {
+            unreadables.relist_began();
+            Sight::ListBegan
+        }
+        Event::InitDone => {
+            unreadables.relist_done();
+            Sight::ListDone
+        }
+    }
 }
 
 /// Consecutive failures of one watch, logged once rather than at every attempt.
@@ -158,7 +275,11 @@ impl Failures {
         Self { what, count: 0 }
     }
 
-    fn reset(&mut self) {
+    /// An event came. That a list begins, or its first page, is no success: the rest may fail, again and again.
+    fn succeeded(&mut self, event: &Event<Seen>) {
+        if matches!(event, Event::Init | Event::InitApply(_)) {
+            return;
+        }
         if self.count > 1 {
             tracing::info!(kind = self.what, "watch works again");
         }
@@ -174,3 +295,6 @@ impl Failures {
         jittered((Duration::from_millis(250) * (1_u32 << self.count.min(8))).min(LONGEST))
     }
 }
+
+#[cfg(test)]
+mod tests;

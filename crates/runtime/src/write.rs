@@ -96,7 +96,7 @@ impl Applier {
 
     async fn send(&self, parent: &Parent, write: &Write, existing: &Existing) -> Result<Written, ApiError> {
         let body = self.body(parent, write, existing);
-        write.cache.expect(&write.key, write.hash);
+        let _expected = write.cache.expect(&write.key, write.hash);
         let span = tracing::info_span!("apply", kind = write.kind().kind, child = write.key.name);
         let answer = self
             .api
@@ -119,10 +119,7 @@ impl Applier {
                     news,
                 })
             }
-            Err(error) => {
-                write.cache.not_written(&write.key);
-                Err(error)
-            }
+            Err(error) => Err(error),
         }
     }
 

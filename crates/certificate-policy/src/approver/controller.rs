@@ -31,6 +31,7 @@ impl Reconcile for ApproverController {
     type Status = CertificateRequestStatus;
 
     const NAME: &'static str = "idp-certificate-approver";
+    const EXPLAINS: bool = false;
 
     fn watches(&self) -> Vec<Watch> {
         Vec::new()

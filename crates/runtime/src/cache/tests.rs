@@ -7,8 +7,8 @@ use crate::applier::Parent;
 const MAPS: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
 const WIDGETS: Kind = Kind::namespaced("test.idp.dev", "v1", "Widget", "widgets");
 
-fn cache() -> Cache {
-    cache_of(Watch::children(MAPS))
+fn cache() -> Arc<Cache> {
+    Arc::new(cache_of(Watch::children(MAPS)))
 }
 
 fn cache_of(watch: Watch) -> Cache {
@@ -67,11 +67,11 @@ fn only_what_a_reconcile_would_see_wakes_the_owner() {
 fn our_own_writes_wake_nobody_whichever_comes_first() {
     let cache = cache();
     let hash = PlanHash::parse("00000000000000aa").unwrap();
-    cache.expect(&key(), hash);
+    let _expected = cache.expect(&key(), hash);
     cache.written(&key(), object("u", 5, "a"));
     assert!(cache.observe(object("u", 5, "a")).is_empty());
     let cache = self::cache();
-    cache.expect(&key(), hash);
+    let _expected = cache.expect(&key(), hash);
     assert!(cache.observe(object("u", 5, "a")).is_empty());
     assert_eq!(
         cache.observe(object("u", 6, "b")),
@@ -93,12 +93,12 @@ fn what_our_write_brought_along_is_told_once_whichever_comes_first() {
     // Somebody wrote "b" just before us.
     let cache = cache();
     cache.observe(before.clone());
-    cache.expect(&key(), hash);
+    let _expected = cache.expect(&key(), hash);
     assert!(cache.written(&key(), object("u", 6, "b")).1);
     assert!(cache.observe(object("u", 6, "b")).is_empty());
     let cache = self::cache();
     cache.observe(before.clone());
-    cache.expect(&key(), hash);
+    let _expected = cache.expect(&key(), hash);
     assert_eq!(cache.observe(object("u", 6, "b")), owner());
     assert!(!cache.written(&key(), object("u", 6, "b")).1);
     // A write that tells nothing else is no news.
@@ -129,7 +129,7 @@ fn deletions_count_only_for_the_object_that_is_known() {
 #[test]
 fn an_object_deleted_before_its_write_was_answered_does_not_come_back() {
     let cache = cache();
-    cache.expect(&key(), PlanHash::parse("00000000000000aa").unwrap());
+    let _expected = cache.expect(&key(), PlanHash::parse("00000000000000aa").unwrap());
     cache.observe(object("u", 5, "a"));
     cache.vanish(&object("u", 6, "a"));
     assert!(cache.written(&key(), object("u", 5, "a")).0.deleting);
@@ -263,4 +263,68 @@ fn what_lost_its_owner_is_ours_beside_the_resource_only() {
     let elsewhere = Watch::children(MAPS).elsewhere();
     assert!(counts(elsewhere, orphan("shop"), "o").0);
     assert!(!counts(elsewhere, orphan("gateways"), "o").0);
+#[test]
+fn after_a_restore_of_etcd_a_list_with_lower_versions_is_believed() {
+    let cache = cache();
+    cache.observe(object("u", 1000, "new"));
+    assert!(
+        cache.observe(object("u", 10, "old")).is_empty(),
+        "an event of before"
+    );
+    cache.relist_began();
+    assert_eq!(cache.observe(object("u", 10, "old")), owner());
+    assert!(cache.relist_done().is_empty());
+    assert_eq!(*cache.get(&key()).unwrap().facts, json!("old"));
+    assert_eq!(
+        cache.observe(object("u", 11, "newer")),
+        owner(),
+        "and so is what follows"
+    );
+
+    // What was written while a list was under way may be older in it.
+    cache.relist_began();
+    cache.written(&key(), object("u", 12, "ours"));
+    assert!(cache.observe(object("u", 11, "newer")).is_empty());
+    assert!(cache.relist_done().is_empty());
+    assert_eq!(*cache.get(&key()).unwrap().facts, json!("ours"));
+}
+
+#[test]
+fn a_write_that_nobody_waits_for_any_more_is_over() {
+    let cache = cache();
+    cache.observe(object("u", 4, "a"));
+    let hash = PlanHash::parse("00000000000000aa").unwrap();
+    // The reconcile was dropped at its time limit, before the answer.
+    drop(cache.expect(&key(), hash));
+    assert!(cache.read().expected.is_empty());
+}
+
+#[test]
+fn facts_are_made_without_holding_up_other_kinds() {
+    use std::{sync::mpsc, thread};
+    static GATE: std::sync::OnceLock<Mutex<mpsc::Receiver<()>>> = std::sync::OnceLock::new();
+    let (open, gate) = mpsc::channel();
+    GATE.set(Mutex::new(gate)).unwrap();
+    let pool: Arc<Mutex<Pool>> = Arc::default();
+    let identity = Identity {
+        name: "idp-widgets",
+        kind: WIDGETS,
+    };
+    let slow = Watch::children(MAPS).facts(|_| {
+        GATE.get().unwrap().lock().unwrap().recv().unwrap();
+        json!("slow")
+    });
+    let slow = Cache::new(slow, identity, pool.clone());
+    let quick = Cache::new(Watch::children(MAPS), identity, pool);
+    let parsing = thread::spawn(move || slow.extract(object("u", 1, "a")));
+    thread::sleep(std::time::Duration::from_millis(50));
+    let (done, finished) = mpsc::channel();
+    thread::spawn(move || {
+        quick.extract(object("u", 1, "a"));
+        done.send(()).unwrap();
+    });
+    let in_time = finished.recv_timeout(std::time::Duration::from_secs(5));
+    open.send(()).unwrap();
+    assert!(in_time.is_ok(), "waited for the facts of another kind");
+    assert_eq!(*parsing.join().unwrap().facts, json!("slow"));
 }

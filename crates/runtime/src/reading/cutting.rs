@@ -1,0 +1,166 @@
+//! JSON of any depth, without what lies too deep.
+
+use std::{cell::RefCell, fmt};
+
+use serde::{
+    Deserializer,
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Number, Value};
+
+/// How much of a path is named: a path of a hundred names tells nobody more.
+const NAMED: usize = 4;
+
+/// Reads one value. What is left out is skipped without recursion, however deep it is.
+pub(super) struct Cutting<'a> {
+    levels: usize,
+    depth: usize,
+    cut: &'a RefCell<Cut>,
+}
+
+#[derive(Default)]
+struct Cut {
+    /// The first place, from its end to its beginning.
+    path: Vec<String>,
+    found: bool,
+    /// Whether the path is still being collected.
+    open: bool,
+}
+
+impl Cutting<'_> {
+    /// A value and, where something was cut off, where.
+    pub(super) fn read<'de, D: Deserializer<'de>>(
+        deserializer: D,
+        levels: usize,
+    ) -> Result<(Value, Option<String>), D::Error> {
+        let cut = RefCell::new(Cut::default());
+        let seed = Cutting {
+            levels,
+            depth: 0,
+            cut: &cut,
+        };
+        let value = seed.deserialize(deserializer)?;
+        let cut = cut.into_inner();
+        Ok((value, cut.found.then(|| cut.shown())))
+    }
+
+    fn below(&self) -> Self {
+        Self {
+            levels: self.levels,
+            depth: self.depth + 1,
+            cut: self.cut,
+        }
+    }
+
+    /// Takes down the way to what was cut off.
+    fn passed(&self, name: impl FnOnce() -> String) {
+        let mut cut = self.cut.borrow_mut();
+        if cut.open {
+            cut.path.push(name());
+            cut.open = self.depth > 0;
+        }
+    }
+
+    fn forget(&self) {
+        *self.cut.borrow_mut() = Cut::default();
+    }
+}
+
+impl Cut {
+    fn shown(&self) -> String {
+        let mut shown = String::new();
+        for name in self.path.iter().rev().take(NAMED) {
+            if !shown.is_empty() && !name.starts_with('[') {
+                shown.push('.');
+            }
+            shown.push_str(name);
+        }
+        if self.path.len() > NAMED {
+            shown.push('…');
+        }
+        shown
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Cutting<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        if self.depth < self.levels {
+            return deserializer.deserialize_any(self);
+        }
+        deserializer.deserialize_ignored_any(IgnoredAny)?;
+        let mut cut = self.cut.borrow_mut();
+        if !cut.found {
+            (cut.found, cut.open) = (true, true);
+        }
+        Ok(Value::Null)
+    }
+}
+
+impl<'de> Visitor<'de> for Cutting<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.deserialize(deserializer)
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(element) = elements.next_element_seed(self.below())? {
+            self.passed(|| format!("[{}]", all.len()));
+            all.push(element);
+        }
+        Ok(Value::Array(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let mut all = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(self.below())?;
+            self.passed(|| name.clone());
+            if self.depth == 0 && name == "metadata" {
+                // Managed fields are as deep as what they manage, and a few levels more: nothing that anybody wrote.
+                self.forget();
+            }
+            all.insert(name, value);
+        }
+        Ok(Value::Object(all))
+    }
+}

@@ -10,6 +10,7 @@
 
 pub mod allowed_hosts;
 pub mod binding;
+mod bounds;
 pub mod capability_binding;
 pub mod certificate_binding;
 pub mod certificate_policy;
@@ -43,7 +44,7 @@ pub const VERSION: &str = "v1alpha1";
 
 /// The definitions of all our resources, in the order in which they are installed.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![
+    let all = vec![
         Environment::crd(),
         WebApplication::crd(),
         CapabilityBinding::crd(),
@@ -53,5 +54,6 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         CertificatePolicy::crd(),
         CertificateBinding::crd(),
         AllowedHosts::crd(),
-    ]
+    ];
+    all.into_iter().map(bounds::bounded).collect()
 }

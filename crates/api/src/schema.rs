@@ -4,7 +4,15 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 
 /// An object of any shape.
 pub(crate) fn any_object(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+    json_schema!({"type": "object", "maxProperties": 64, "x-kubernetes-preserve-unknown-fields": true})
+}
+
+/// A number of pods, or a percentage of them; absent by default.
+pub(crate) fn pods_or_percentage(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "x-kubernetes-int-or-string": true, "nullable": true,
+        "minimum": 0, "maximum": i32::MAX, "maxLength": 16,
+    })
 }
 
 /// A map from names to objects of any shape.
@@ -12,7 +20,7 @@ pub(crate) fn map_of_any_objects(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "maxProperties": 32,
-        "additionalProperties": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}
+        "additionalProperties": {"type": "object", "maxProperties": 64, "x-kubernetes-preserve-unknown-fields": true}
     })
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use idp_api::{ClaimBinding, claim_binding::Tombstone};
 use idp_core::{Kind, labels};
+use idp_runtime::reading;
 use jiff::Timestamp;
 use kube::{
     Api, Client, ResourceExt,
@@ -77,11 +78,12 @@ pub struct Held {
 /// # Errors
 /// When the classes cannot be read.
 pub async fn kinds(client: &Client) -> Result<Vec<Kind>, DataError> {
-    let classes = Api::<idp_api::ClaimClass>::all(client.clone())
-        .list(&ListParams::default())
-        .await?;
+    let classes = reading::list::<idp_api::ClaimClass>(client, None, &ListParams::default()).await?;
+    // Of a class that cannot be read, the kind still counts.
+    let rest = classes.unreadable.into_iter().filter_map(|class| class.rest);
+    let classes = classes.items.into_iter().chain(rest);
     let mut kinds = crate::kinds::CLAIMS.to_vec();
-    for resource in classes.items.into_iter().map(|class| class.spec.resource) {
+    for resource in classes.map(|class| class.spec.resource) {
         let known = |kind: &Kind| kind.kind == resource.kind && kind.api_version() == resource.api_version;
         if kinds.iter().any(known) {
             continue;
@@ -108,16 +110,12 @@ pub async fn list(client: &Client, kinds: &[Kind], namespace: Option<&str>) -> R
     let params = ListParams::default().labels(&format!("{}={NAME}", labels::MANAGED_BY));
     let mut all = Vec::new();
     for kind in kinds {
-        let api: Api<DynamicObject> = match namespace {
-            Some(namespace) => api(client, *kind, namespace),
-            None => Api::all_with(client.clone(), &kind.api_resource()),
-        };
-        let found = match api.list(&params).await {
+        let found = match reading::list_seen(client, &kind.api_resource(), namespace, &params).await {
             Ok(found) => found,
             Err(kube::Error::Api(status)) if status.code == 404 => continue,
             Err(error) => return Err(error.into()),
         };
-        all.extend(found.items.into_iter().map(|object| held(*kind, object)));
+        all.extend(found.into_iter().map(|object| held(*kind, object.dynamic())));
     }
     all.sort_by(|one, other| (&one.namespace, &one.claim.name).cmp(&(&other.namespace, &other.claim.name)));
     Ok(all)

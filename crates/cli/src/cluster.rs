@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use idp_cluster::{Addon, Cluster, Nodes, Provider, Purge, UpOptions};
 
-use crate::{connect::ConnectArgs, platform, progress::Terminal};
+use crate::{connect::ConnectArgs, platform, progress::Terminal, terminal::say};
 
 /// How to start a cluster.
 #[derive(Args)]
@@ -115,12 +115,14 @@ pub(crate) async fn up(connect: &ConnectArgs, args: &UpArgs) -> Result<()> {
     } else {
         format!(" --cluster {name}")
     };
-    println!("The cluster {} is ready.", cluster.name());
+    say(&format!("The cluster {} is ready.", cluster.name()))?;
     if let Some(file) = cluster.kubeconfig_file() {
-        println!("  kubeconfig  {}", file.display());
-        println!("  kubectl     idp-cli{selection} kubectl get webapplications -A");
+        say(&format!("  kubeconfig  {}", file.display()))?;
+        say(&format!(
+            "  kubectl     idp-cli{selection} kubectl get webapplications -A"
+        ))?;
     }
-    println!("  stop it     idp-cli{selection} down");
+    say(&format!("  stop it     idp-cli{selection} down"))?;
     Ok(())
 }
 
@@ -133,13 +135,13 @@ async fn start_controllers(cluster: &Cluster, addons: &[Addon]) -> Result<()> {
         .partition(|controller| controller.program.is_file());
     idp_cluster::start_controllers(cluster, &there).await?;
     for controller in &there {
-        println!("The controller {} runs beside it.", controller.name);
+        say(&format!("The controller {} runs beside it.", controller.name))?;
     }
     for controller in &missing {
-        println!(
+        say(&format!(
             "There is no program {} to run as a controller.",
             controller.program.display()
-        );
+        ))?;
     }
     Ok(())
 }
@@ -192,7 +194,7 @@ pub(crate) async fn down(name: &str, args: &DownArgs) -> Result<()> {
     } else {
         "its data is kept for the next `idp-cli up`"
     };
-    println!("The cluster {name} is stopped; {data}.");
+    say(&format!("The cluster {name} is stopped; {data}."))?;
     Ok(())
 }
 
@@ -200,20 +202,22 @@ pub(crate) async fn down(name: &str, args: &DownArgs) -> Result<()> {
 pub(crate) fn status(name: &str) -> Result<()> {
     let components = idp_cluster::status(name)?;
     if components.is_empty() {
-        println!("The cluster {name} is not running; `idp-cli up` starts it.");
+        say(&format!(
+            "The cluster {name} is not running; `idp-cli up` starts it."
+        ))?;
         return Ok(());
     }
-    println!(
+    say(&format!(
         "{:<29} {:<8} {:>8}  {:<32} LOG",
         "COMPONENT", "STATE", "PID", "ENDPOINT"
-    );
+    ))?;
     for component in &components {
         let state = if component.running { "running" } else { "ended" };
         let log = component.log.display();
-        println!(
+        say(&format!(
             "{:<29} {state:<8} {:>8}  {:<32} {log}",
             component.name, component.pid, component.endpoint
-        );
+        ))?;
     }
     let ended = components.iter().filter(|component| !component.running).count();
     if ended > 0 {
@@ -227,7 +231,7 @@ pub(crate) fn kubeconfig(name: &str) -> Result<()> {
     let file = Cluster::open(name)?
         .kubeconfig_file()
         .context("this cluster has no kubeconfig of its own")?;
-    println!("{}", file.display());
+    say(&format!("{}", file.display()))?;
     Ok(())
 }
 

@@ -1,11 +1,14 @@
 //! `idp-cli data`: what is kept of databases, buckets and volumes, and the act that lets it go.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use idp_claim_broker::data::{self, Held};
+use idp_core::visible;
 use kube::Client;
+
+use crate::terminal::{ask, emit, say};
 
 /// What is kept of databases, buckets and volumes.
 #[derive(Subcommand)]
@@ -55,9 +58,9 @@ pub(crate) async fn run(client: Client, command: &DataCommand) -> Result<()> {
             let namespace = args.namespace.as_deref().unwrap_or(&default);
             let namespace = (!args.all_namespaces).then_some(namespace);
             let held = data::list(&client, &kinds, namespace).await?;
-            print!("{}", table(&held));
+            emit(&table(&held))?;
             if held.is_empty() {
-                println!("Nothing holds data.");
+                say("Nothing holds data.")?;
             }
         }
         DataCommand::Delete(args) => {
@@ -65,13 +68,18 @@ pub(crate) async fn run(client: Client, command: &DataCommand) -> Result<()> {
             let namespace = args.claim.namespace.as_deref().unwrap_or(&default);
             confirm(namespace, name, args.confirm.as_deref())?;
             let tombstone = data::delete(&client, &kinds, namespace, name).await?;
-            println!("The data of {name} will be deleted after {}.", tombstone.until);
-            println!("Until then: idp-cli data undelete {name} -n {namespace}");
+            say(&format!(
+                "The data of {name} will be deleted after {}.",
+                tombstone.until
+            ))?;
+            say(&format!(
+                "Until then: idp-cli data undelete {name} -n {namespace}"
+            ))?;
         }
         DataCommand::Undelete(args) => {
             let namespace = args.namespace.as_deref().unwrap_or(&default);
             data::undelete(&client, &kinds, namespace, &args.name).await?;
-            println!("The data of {} are kept.", args.name);
+            say(&format!("The data of {} are kept.", args.name))?;
         }
     }
     Ok(())
@@ -82,8 +90,9 @@ fn confirm(namespace: &str, name: &str, given: Option<&str>) -> Result<()> {
     let given = match given {
         Some(given) => given.to_owned(),
         None if std::io::stdin().is_terminal() => {
-            print!("This deletes the data of {name} in {namespace} for good. Write its name to go on: ");
-            std::io::stdout().flush()?;
+            ask(&format!(
+                "This deletes the data of {name} in {namespace} for good. Write its name to go on: "
+            ))?;
             let mut line = String::new();
             std::io::stdin().lock().read_line(&mut line)?;
             line.trim().to_owned()
@@ -106,6 +115,7 @@ fn table(held: &[Held]) -> String {
             held.claim.application.clone(),
             state(held),
         ]
+        .map(|text| visible::line(&text).into_owned())
     }));
     if held.is_empty() {
         return String::new();

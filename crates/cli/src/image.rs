@@ -6,6 +6,8 @@ use anyhow::{Context, Result};
 use clap::Subcommand;
 use idp_cluster::{Cluster, Image};
 
+use crate::terminal::say;
+
 /// What to do with images.
 #[derive(Subcommand)]
 pub(crate) enum ImageCommand {
@@ -38,13 +40,11 @@ pub(crate) async fn run(cluster: &str, command: &ImageCommand) -> Result<()> {
                 .context("the program has no name")?
                 .to_string_lossy();
             Image::of_program(tag, &format!("/{name}"), content).write_archive(output)?;
-            println!("{}", output.display());
+            say(&output.display().to_string())?;
         }
         ImageCommand::Load { archive } => {
-            println!(
-                "{}",
-                idp_cluster::load_archive(&Cluster::open(cluster)?, archive).await?
-            );
+            let loaded = idp_cluster::load_archive(&Cluster::open(cluster)?, archive).await?;
+            say(&loaded.to_string())?;
         }
     }
     Ok(())

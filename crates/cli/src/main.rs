@@ -1,5 +1,7 @@
 //! `idp-cli`: the platform on the command line.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod cluster;
 mod compare;
 mod connect;
@@ -14,6 +16,7 @@ mod platform;
 mod progress;
 mod render;
 mod show;
+mod terminal;
 mod tree;
 
 use anyhow::Result;
@@ -68,7 +71,7 @@ async fn main() -> std::process::ExitCode {
     match run(Cli::parse()).await {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("idp-cli: {error:#}");
+            terminal::notes(&format!("idp-cli: {error:#}"));
             std::process::ExitCode::FAILURE
         }
     }

@@ -8,6 +8,8 @@ use idp_core::Problem;
 use kube::ResourceExt;
 use serde_json::Value;
 
+use crate::terminal::note;
+
 /// The YAML documents of a file; `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<Vec<Value>> {
     let text = if path == Path::new("-") {
@@ -37,6 +39,6 @@ pub(crate) fn applications(documents: &[Value], source: &str) -> Result<Vec<WebA
 pub(crate) fn tell(app: &WebApplication, problems: &[Problem]) {
     for problem in problems {
         let severity = if problem.is_error() { "error" } else { "warning" };
-        eprintln!("{}: {severity}: {problem}", app.name_any());
+        note(&format!("{}: {severity}: {problem}", app.name_any()));
     }
 }

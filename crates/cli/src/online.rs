@@ -10,7 +10,10 @@ use idp_api::{
 use idp_certificate_policy::{facts as certificate_facts, rules::Policy, section as certificates};
 use idp_claim_broker::{data, section as claims};
 use idp_core::{Kind, labels};
-use idp_runtime::ObjectKey;
+use idp_runtime::{
+    ObjectKey,
+    reading::{self, Listed, Seen, Unreadable},
+};
 use idp_webapp::{
     capabilities::binding,
     facts, holders, kinds,
@@ -24,7 +27,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::knowledge::Knowledge;
+use crate::{knowledge::Knowledge, terminal::note};
 
 /// What the cluster says, whoever asks.
 pub(crate) struct Online {
@@ -185,25 +188,47 @@ async fn all<K>(client: &Client, what: &'static str) -> Result<Vec<K>>
 where
     K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
 {
-    let found = Api::<K>::all(client.clone()).list(&ListParams::default()).await;
-    Ok(found.context(what)?.items)
+    readable(reading::list(client, None, &ListParams::default()).await, what)
 }
 
 async fn within<K>(client: &Client, namespace: &str, what: &'static str) -> Result<Vec<K>>
 where
-    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + DeserializeOwned,
+    K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
 {
-    let found = Api::<K>::namespaced(client.clone(), namespace)
-        .list(&ListParams::default())
-        .await;
-    Ok(found.context(what)?.items)
+    readable(
+        reading::list(client, Some(namespace), &ListParams::default()).await,
+        what,
+    )
 }
 
-/// Objects of a kind: of one namespace, or of the whole cluster.
-pub(crate) fn api(client: &Client, kind: Kind, namespace: Option<&str>) -> Api<DynamicObject> {
+/// What can be read of a list. What cannot is named; the part of it that can be read still counts, so that nobody gets
+/// what it holds.
+fn readable<K>(found: kube::Result<Listed<K>>, what: &'static str) -> Result<Vec<K>>
+where
+    K: kube::Resource<DynamicType = ()>,
+{
+    let Listed {
+        mut items,
+        unreadable,
+    } = found.context(what)?;
+    for object in unreadable {
+        left_out(&K::kind(&()), &object);
+        items.extend(object.rest);
+    }
+    Ok(items)
+}
+
+/// Says on standard error which object cannot be read.
+pub(crate) fn left_out<K>(kind: &str, object: &Unreadable<K>) {
+    note(&format!(
+        "warning: {kind} {} cannot be read and is left out: {}",
+        object.key(),
+        object.flaw
+    ));
+}
+
+/// Objects of a kind, of whatever depth.
+pub(crate) fn seen(client: &Client, kind: Kind, namespace: Option<&str>) -> Api<Seen> {
     let resource = kind.api_resource();
     match namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
@@ -219,8 +244,8 @@ async fn list(
     selector: &str,
 ) -> Result<Vec<DynamicObject>> {
     let selected = ListParams::default().labels(selector);
-    match api(client, kind, namespace).list(&selected).await {
-        Ok(found) => Ok(found.items),
+    match reading::list_seen(client, &kind.api_resource(), namespace, &selected).await {
+        Ok(found) => Ok(found.into_iter().map(Seen::dynamic).collect()),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
         Err(error) => Err(error).context(kind.to_string()),
     }

@@ -4,8 +4,9 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use idp_api::{WebApplication, web_application::ChildStatus};
-use idp_core::{Child, Plan, Prepared, Step};
+use idp_api::{WebApplication, kinds::WEB_APPLICATION, web_application::ChildStatus};
+use idp_core::{Child, Plan, Prepared, Step, visible};
+use idp_runtime::reading::Seen;
 use idp_webapp::{controller::NAME, render::render_in};
 use kube::{
     Api, Client, ResourceExt,
@@ -16,8 +17,8 @@ use serde_json::Value;
 use crate::{
     compare::differences,
     manifest::{applications, read, tell},
-    online::{Online, api},
-    show::emit,
+    online::{Online, seen},
+    terminal::{emit, note},
 };
 
 /// Most fields of an object that are named.
@@ -78,7 +79,7 @@ async fn one(client: &Client, online: &Online, written: &WebApplication) -> Resu
     let app = match accepted(client, written).await {
         Ok(app) => app,
         Err(kube::Error::Api(status)) if (400..500).contains(&status.code) => {
-            eprintln!("{}: error: {}", written.name_any(), status.message);
+            note(&format!("{}: error: {}", written.name_any(), status.message));
             return Ok(false);
         }
         Err(error) => return Err(error.into()),
@@ -102,30 +103,43 @@ async fn one(client: &Client, online: &Online, written: &WebApplication) -> Resu
 /// The application as the API server would keep it: checked, with defaults, and with what it says of it already.
 async fn accepted(client: &Client, written: &WebApplication) -> kube::Result<WebApplication> {
     let apps = Api::<WebApplication>::namespaced(client.clone(), &written.namespace().unwrap_or_default());
-    let mut answer = checked(&apps, written).await;
+    let mut answer = checked(client, &apps, written).await;
     for _ in 1..TRIES {
         match answer {
             // Its controller has written a status in between.
-            Err(kube::Error::Api(status)) if status.code == 409 => answer = checked(&apps, written).await,
+            Err(kube::Error::Api(status)) if status.code == 409 => {
+                answer = checked(client, &apps, written).await
+            }
             answer => return answer,
         }
     }
     answer
 }
 
-async fn checked(apps: &Api<WebApplication>, written: &WebApplication) -> kube::Result<WebApplication> {
+async fn checked(
+    client: &Client,
+    apps: &Api<WebApplication>,
+    written: &WebApplication,
+) -> kube::Result<WebApplication> {
     let name = written.name_any();
     let dry_run = PostParams {
         dry_run: true,
         ..PostParams::default()
     };
-    match apps.get_opt(&name).await? {
+    // What is there may be unreadable: this may be the file that mends it.
+    let namespace = written.namespace().unwrap_or_default();
+    match seen(client, WEB_APPLICATION, Some(&namespace))
+        .get_opt(&name)
+        .await?
+    {
         None => apps.create(&dry_run, written).await,
         // As a whole: a field that the file has no more is to be seen as removed.
         Some(live) => {
-            let next = WebApplication {
-                spec: written.spec.clone(),
-                ..live
+            let mut next = written.clone();
+            next.metadata = live.metadata.clone();
+            next.status = match live.typed::<WebApplication>() {
+                Ok(live) => live.status,
+                Err(unreadable) => unreadable.rest.and_then(|rest| rest.status),
             };
             apps.replace(&name, &dry_run, &next).await
         }
@@ -157,9 +171,10 @@ async fn show(client: &Client, app: &WebApplication, plan: &Plan<Prepared>) -> R
 
 /// What would become of a child, by the API server's own answer.
 async fn outcome(client: &Client, child: &Child) -> Result<Outcome> {
-    let api = api(client, child.kind, child.namespace.as_deref());
+    let api = seen(client, child.kind, child.namespace.as_deref());
     let what = || format!("{} {}", child.kind, child.name);
-    let Some(live) = api.get_opt(&child.name).await.with_context(what)? else {
+    let live = api.get_opt(&child.name).await.with_context(what)?;
+    let Some(live) = live.map(Seen::dynamic) else {
         return Ok(Outcome::Create);
     };
     if matches!(child.step, Step::Hold { .. }) {
@@ -171,7 +186,7 @@ async fn outcome(client: &Client, child: &Child) -> Result<Outcome> {
         .patch(&child.name, &dry_run, &Patch::Apply(&yielding(child, &live)))
         .await
         .with_context(what)?;
-    let fields = differences(&live, &serde_json::to_value(next)?);
+    let fields = differences(&live, &serde_json::to_value(next.dynamic())?);
     Ok(if fields.is_empty() {
         Outcome::Keep
     } else {
@@ -205,7 +220,7 @@ fn describe(lines: &[(String, Outcome)]) -> String {
         counts[place] += 1;
         if place != 3 {
             let line = format!("  {sign} {name:<width$}  {fields}");
-            text += &format!("{}\n", line.trim_end());
+            text += &format!("{}\n", visible::line(line.trim_end()));
         }
     }
     let [create, change, delete, keep] = counts;

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use idp_cluster::{Event, Progress};
+use idp_core::visible;
 
 /// Writes one line a step to standard error; on a terminal also what a long step is doing.
 pub(crate) struct Terminal;
@@ -17,7 +18,10 @@ impl Progress for Terminal {
         let _ = match event {
             Event::Started { step } if out.is_terminal() => write!(out, "{CLEAR}… {step}"),
             Event::Line { step, line } if out.is_terminal() => {
-                let line: String = line.chars().take(100usize.saturating_sub(step.len())).collect();
+                let line: String = visible::line(line)
+                    .chars()
+                    .take(100usize.saturating_sub(step.len()))
+                    .collect();
                 write!(out, "{CLEAR}… {step}: {line}")
             }
             Event::Finished { step, elapsed } if out.is_terminal() => {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     manifest::{applications, read, tell},
     offline::Offline,
+    terminal::data,
 };
 
 /// The Environment that is used where none is named.
@@ -74,13 +75,11 @@ pub(crate) fn run(args: &RenderArgs) -> Result<()> {
     match args.output {
         Format::Yaml => {
             for object in &objects {
-                print!(
-                    "---\n{}",
-                    serde_saphyr::to_string(object).context("an object cannot be written as YAML")?
-                );
+                let text = serde_saphyr::to_string(object).context("an object cannot be written as YAML")?;
+                data(&format!("---\n{text}"))?;
             }
         }
-        Format::Json => println!("{}", serde_json::to_string_pretty(&objects)?),
+        Format::Json => data(&format!("{}\n", serde_json::to_string_pretty(&objects)?))?,
     }
     if failed > 0 {
         bail!(

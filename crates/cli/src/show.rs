@@ -1,12 +1,15 @@
 //! `idp-cli status`: how an application is.
 
-use std::{fmt::Write as _, io::Write as _};
+use std::fmt::Write as _;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use idp_api::{WebApplication, WebApplicationStatus};
-use idp_core::{Condition, Severity, condition};
+use idp_core::{Condition, Severity, condition, visible};
+use idp_runtime::reading::{Seen, api_resource};
 use kube::{Api, Client, ResourceExt};
+
+use crate::{online::left_out, terminal::emit};
 
 /// An application.
 #[derive(Args)]
@@ -47,6 +50,7 @@ fn describe_status(app: &WebApplication, status: &WebApplicationStatus) -> Strin
         ..
     } in &status.conditions
     {
+        let message = visible::line(message);
         let _ = writeln!(text, "  {type_:<17} {status:<6} {reason:<16} {message}");
     }
     for problem in &status.problems {
@@ -55,23 +59,16 @@ fn describe_status(app: &WebApplication, status: &WebApplicationStatus) -> Strin
         } else {
             "warning"
         };
-        let _ = writeln!(text, "\n  {mark}: {} ({})", problem.message, problem.reason);
+        let message = visible::line(&problem.message);
+        let _ = writeln!(text, "\n  {mark}: {message} ({})", problem.reason);
         if let Some(path) = &problem.path {
-            let _ = writeln!(text, "    at   {path}");
+            let _ = writeln!(text, "    at   {}", visible::line(path));
         }
         if let Some(hint) = &problem.hint {
-            let _ = writeln!(text, "    hint {hint}");
+            let _ = writeln!(text, "    hint {}", visible::line(hint));
         }
     }
     text
-}
-
-/// Writes to standard output. A reader that has seen enough, such as `head`, is no error.
-pub(crate) fn emit(text: &str) -> Result<()> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other?),
-    }
 }
 
 /// The application that the arguments name.
@@ -80,15 +77,25 @@ pub(crate) async fn get(client: &Client, args: &ApplicationArgs) -> Result<WebAp
         .namespace
         .as_deref()
         .unwrap_or_else(|| client.default_namespace());
-    let found = Api::<WebApplication>::namespaced(client.clone(), namespace)
+    let found = Api::<Seen>::namespaced_with(client.clone(), namespace, &api_resource::<WebApplication>())
         .get_opt(&args.name)
         .await?;
-    found.with_context(|| {
+    let found = found.with_context(|| {
         format!(
             "there is no WebApplication {} in namespace {namespace}; --namespace names another",
             args.name
         )
-    })
+    })?;
+    match found.typed() {
+        Ok(app) => Ok(app),
+        // What can be read of it is shown: its status says what cannot.
+        Err(unreadable) => {
+            left_out("WebApplication", &unreadable);
+            unreadable
+                .rest
+                .with_context(|| format!("WebApplication {namespace}/{} cannot be read", args.name))
+        }
+    }
 }
 
 /// Its name, whether it is ready, and its address.
@@ -98,13 +105,53 @@ pub(crate) fn heading(app: &WebApplication, status: &WebApplicationStatus) -> St
         if ready.is_true() {
             "Ready".to_owned()
         } else {
-            format!("not ready: {}", ready.reason)
+            format!("not ready: {}", visible::line(&ready.reason))
         }
     });
-    let url = status.url.as_deref().unwrap_or("no route");
+    let url = visible::line(status.url.as_deref().unwrap_or("no route"));
     format!(
         "WebApplication {}/{}   {state}   {url}\n",
         app.namespace().unwrap_or_default(),
         app.name_any()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_core::Problem;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_tenant_wrote_reaches_the_terminal_as_it_is() {
+        let evil = "x\u{1b}[31mRED\u{9b}2J\u{202e}\nWebApplication shop/forged   Ready";
+        let app: WebApplication = serde_json::from_value(json!({
+            "apiVersion": "idp.dev/v1alpha1", "kind": "WebApplication",
+            "metadata": {"name": "a", "namespace": "shop"}, "spec": {"image": "a:1"},
+        }))
+        .unwrap();
+        let status = WebApplicationStatus {
+            problems: vec![Problem::error("Any", evil).at(evil).hint(evil)],
+            url: Some(evil.to_owned()),
+            conditions: serde_json::from_value(json!([{
+                "type": "Ready", "status": "False", "reason": "Any", "message": evil, "lastTransitionTime": "",
+            }]))
+            .unwrap(),
+            ..WebApplicationStatus::default()
+        };
+        let text = describe_status(&app, &status);
+        let shown = visible::lines(&text);
+        assert_eq!(
+            shown, text,
+            "escaped where it is put together, so that it cannot begin a line"
+        );
+        assert!(
+            !text
+                .lines()
+                .any(|line| line.starts_with("WebApplication shop/forged")),
+            "{text}"
+        );
+        assert!(text.contains("\\u001b[31mRED\\u009b2J\\u202e\\n"), "{text}");
+    }
 }

@@ -17,6 +17,12 @@ pub(crate) fn say(text: &str) -> Result<()> {
     write(&format!("{}\n", visible::line(text)))
 }
 
+/// Asks on standard output: the answer comes on the same line.
+pub(crate) fn ask(text: &str) -> Result<()> {
+    write(&visible::line(text))?;
+    Ok(std::io::stdout().flush()?)
+}
+
 /// Writes manifests to standard output: to a file or a program as they are.
 pub(crate) fn data(text: &str) -> Result<()> {
     if std::io::stdout().is_terminal() {

@@ -4,16 +4,21 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use idp_api::{binding::BindingStatus, web_application::ChildStatus};
-use idp_core::{Kind, Problem, condition};
+use idp_core::{Kind, Problem, condition, visible};
+use idp_runtime::reading::{Seen, list_seen};
 use idp_webapp::kinds;
 use k8s_openapi::api::core::v1::Pod;
-use kube::{Api, Client, ResourceExt, api::ListParams};
+use kube::{
+    Client, ResourceExt,
+    api::{ApiResource, ListParams},
+};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    online::api,
-    show::{ApplicationArgs, emit, get, heading},
+    online::seen,
+    show::{ApplicationArgs, get, heading},
+    terminal::emit,
 };
 
 /// An object of the application.
@@ -29,10 +34,16 @@ pub(crate) async fn tree(client: Client, args: &ApplicationArgs) -> Result<()> {
     let app = get(&client, args).await?;
     let namespace = app.namespace().unwrap_or_default();
     let status = app.status.clone().unwrap_or_default();
-    let pods: Vec<Pod> = Api::namespaced(client.clone(), &namespace)
-        .list(&ListParams::default().labels(&format!("{}={}", idp_core::labels::APPLICATION, app.name_any())))
-        .await?
-        .items;
+    let selected =
+        ListParams::default().labels(&format!("{}={}", idp_core::labels::APPLICATION, app.name_any()));
+    let pods = list_seen(
+        &client,
+        &ApiResource::erase::<Pod>(&()),
+        Some(&namespace),
+        &selected,
+    )
+    .await?;
+    let pods: Vec<Pod> = pods.into_iter().filter_map(|pod| pod.typed().ok()).collect();
     let mut branches = Vec::new();
     for child in &status.children {
         let mut branch = branch(&client, &namespace, child).await;
@@ -65,7 +76,8 @@ async fn look(client: &Client, namespace: &str, child: &ChildStatus) -> (String,
     if child.held.is_some() && !is_binding {
         return Default::default();
     }
-    match api(client, kind, Some(namespace)).get_opt(&child.name).await {
+    let found = seen(client, kind, Some(namespace)).get_opt(&child.name).await;
+    match found.map(|found| found.map(Seen::dynamic)) {
         Ok(Some(object)) if is_binding => {
             let status = BindingStatus::deserialize(&object.data["status"]).unwrap_or_default();
             (binding_state(&status), status.children.iter().map(twig).collect())
@@ -171,6 +183,7 @@ fn draw(branches: &[Branch]) -> String {
     let width = width.unwrap_or_default();
     let mut text = String::new();
     for (line, state) in lines {
+        let (line, state) = (visible::line(&line), visible::line(state));
         let _ = writeln!(text, "{}", format!("{line:<width$}   {state}").trim_end());
     }
     text

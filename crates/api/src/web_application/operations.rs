@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::schema::{any_object, labels};
+use crate::schema::{any_object, labels, pods_or_percentage};
 
 /// How a new version replaces the old one.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
@@ -21,9 +21,11 @@ pub struct Rollout {
     pub strategy: RolloutStrategy,
     /// Pods above the wanted number while rolling: a number or a percentage. Default 25%.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "pods_or_percentage")]
     pub max_surge: Option<IntOrString>,
     /// Pods that may be missing while rolling: a number or a percentage. Default 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "pods_or_percentage")]
     pub max_unavailable: Option<IntOrString>,
     /// Seconds without progress after which the rollout is reported as failed. Default 600.
     #[serde(default, skip_serializing_if = "Option::is_none")]

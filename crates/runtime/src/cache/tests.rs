@@ -263,6 +263,8 @@ fn what_lost_its_owner_is_ours_beside_the_resource_only() {
     let elsewhere = Watch::children(MAPS).elsewhere();
     assert!(counts(elsewhere, orphan("shop"), "o").0);
     assert!(!counts(elsewhere, orphan("gateways"), "o").0);
+}
+
 #[test]
 fn after_a_restore_of_etcd_a_list_with_lower_versions_is_believed() {
     let cache = cache();

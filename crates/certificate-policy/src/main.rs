@@ -36,13 +36,12 @@ async fn run(args: Args) -> anyhow::Result<()> {
     if certificate.exists() {
         return process().run(args).await;
     }
-    tokio::select! {
-        ended = controllers().run(args) => ended,
-        () = appears(&certificate) => {
-            tracing::info!("our own certificate is there: ending, to be started again with gRPC");
-            Ok(())
-        }
-    }
+    let appears = async {
+        appears(&certificate).await;
+        tracing::info!("our own certificate is there: ending, to be started again with gRPC");
+    };
+    // In order, so that the next process need not wait for the Lease of this one to run out.
+    controllers().run_while(args, appears).await
 }
 
 async fn appears(file: &Path) {

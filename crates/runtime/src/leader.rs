@@ -23,6 +23,8 @@ const RENEW: Duration = Duration::from_secs(5);
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How often those who wait look.
 const LOOK: Duration = Duration::from_secs(2);
+/// How long after a renewal that failed it is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Longest that one request may take, so that a slow one does not use up the deadline.
 const REQUEST: Duration = Duration::from_secs(4);
 
@@ -42,6 +44,8 @@ pub(crate) struct Elector {
     name: &'static str,
     identity: String,
     seen: Option<Seen>,
+    /// Since when the Lease is ours for sure, by our own clock.
+    renewed: Instant,
 }
 
 /// The last change of somebody else's Lease that we saw, by our own clock.
@@ -68,6 +72,7 @@ impl Elector {
             name,
             identity,
             seen: None,
+            renewed: Instant::now(),
         }
     }
 
@@ -75,8 +80,11 @@ impl Elector {
     pub(crate) async fn acquire(&mut self) {
         let mut failing = false;
         loop {
-            match self.attempt().await {
+            // Others count from the write, which is no earlier than this.
+            let began = Instant::now();
+            match self.attempt(REQUEST).await {
                 Ok(true) => {
+                    self.renewed = began;
                     tracing::info!(lease = self.name, identity = self.identity, "leading");
                     return;
                 }
@@ -94,27 +102,28 @@ impl Elector {
 
     /// Renews the Lease for as long as that works.
     pub(crate) async fn hold(&mut self) -> LeaseLost {
-        let mut renewed = Instant::now();
         loop {
             tokio::time::sleep(RENEW).await;
+            let mut why = "this process was not running".to_owned();
             loop {
-                // Others count from the write, which is no earlier than this.
                 let began = Instant::now();
-                let why = match self.attempt().await {
+                // Before the attempt: whoever slept through the deadline must stop work at once, not renew late.
+                let left = DEADLINE.saturating_sub(began - self.renewed);
+                if left.is_zero() {
+                    return self.lost(format!("not renewed for {} s: {why}", DEADLINE.as_secs()));
+                }
+                match self.attempt(left.min(REQUEST)).await {
                     Ok(true) => {
-                        renewed = began;
+                        self.renewed = began;
                         break;
                     }
                     Ok(false) => {
                         let holder = self.seen.as_ref().map_or("somebody else", |seen| &seen.holder);
                         return self.lost(format!("{holder} has it"));
                     }
-                    Err(error) => error,
-                };
-                if renewed.elapsed() >= DEADLINE {
-                    return self.lost(format!("not renewed for {} s: {why}", DEADLINE.as_secs()));
+                    Err(error) => why = error,
                 }
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                tokio::time::sleep(AGAIN).await;
             }
         }
     }
@@ -148,11 +157,11 @@ impl Elector {
     }
 
     /// Takes or renews the Lease if it is free or ours. `Ok(false)`: somebody else has it.
-    async fn attempt(&mut self) -> Result<bool, String> {
-        match tokio::time::timeout(REQUEST, self.exchange()).await {
+    async fn attempt(&mut self, patience: Duration) -> Result<bool, String> {
+        match tokio::time::timeout(patience, self.exchange()).await {
             Ok(Ok(ours)) => Ok(ours),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", REQUEST.as_secs())),
+            Err(_) => Err(format!("no answer within {} s", patience.as_secs_f32())),
         }
     }
 

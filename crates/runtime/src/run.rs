@@ -136,10 +136,24 @@ impl Process {
     /// # Errors
     /// When it cannot start, when a part of it died, or when it lost its Lease ([`crate::LeaseLost`]).
     pub async fn run(self, args: Args) -> anyhow::Result<()> {
+        self.run_while(args, std::future::pending()).await
+    }
+
+    /// Runs until the process is told to end, or `over` resolves: in both cases it ends in order, and gives its Lease back.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn run_while(self, args: Args, over: impl Future<Output = ()> + Send) -> anyhow::Result<()> {
+        let stop = async {
+            tokio::select! {
+                () = shutdown::signalled() => {}
+                () = over => {}
+            }
+        };
         let telemetry = Telemetry::start(self.name, &args.telemetry)?;
         let ended = async {
             let client = client::connect(args.kubeconfig).await?;
-            Box::pin(self.run_until(client, args.options, shutdown::signalled())).await
+            Box::pin(self.run_until(client, args.options, stop)).await
         };
         let ended = ended.await;
         telemetry.shutdown().await;
@@ -189,11 +203,10 @@ impl Process {
             Elector::new(client, &options.lease_namespace, name, identity)
         });
         if let Some(elector) = &mut elector {
-            tokio::select! {
-                () = elector.acquire() => metrics::leader(name, true),
-                error = tasks.failure() => return Err(error),
-                () = &mut stop => return Ok(()),
+            if !stand_by(elector, &mut tasks, &drain, &complete, &mut stop).await? {
+                return Ok(());
             }
+            metrics::leader(name, true);
         }
         leading.store(true, Ordering::Relaxed);
         let events = parts
@@ -219,6 +232,34 @@ impl Process {
         }
         metrics::leader(name, false);
         ended
+    }
+}
+
+/// Waits for the Lease; `false` when told to stop instead. gRPC is served meanwhile, and calls under way are answered.
+async fn stand_by(
+    elector: &mut Elector,
+    tasks: &mut Tasks,
+    drain: &watch::Sender<bool>,
+    complete: &Complete,
+    stop: &mut (impl Future<Output = ()> + Unpin),
+) -> anyhow::Result<bool> {
+    tokio::select! {
+        () = elector.acquire() => return Ok(true),
+        error = tasks.failure() => return Err(error),
+        () = &mut *stop => {}
+    }
+    let _ = drain.send(true);
+    // Before the caches are complete nothing is served.
+    if complete.peek().is_some() {
+        calls_end(drain, tasks).await;
+    }
+    Ok(false)
+}
+
+/// Waits for the last gRPC call, after `drain` was told so: the server is the only task that may end then.
+async fn calls_end(drain: &watch::Sender<bool>, tasks: &mut Tasks) {
+    if drain.receiver_count() > 0 {
+        let _ = tokio::time::timeout(FAREWELL, tasks.failure()).await;
     }
 }
 
@@ -268,9 +309,9 @@ async fn lead(
         error = &mut lost => return Err(error),
         () = tokio::time::sleep(GRACE) => tracing::warn!("some reconciles did not end in time"),
     }
-    // The gRPC server is the only task that may end now: when its last call has.
-    if drain.receiver_count() > 0 {
-        let _ = tokio::time::timeout(FAREWELL, tasks.failure()).await;
-    }
+    calls_end(&drain, &mut tasks).await;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,6 +123,7 @@ impl Lab {
             caches: Arc::new(Caches::new(Gadgets.watches(), identity)),
             resources: Arc::new(Resources::new(|_| Vec::new())),
             identity,
+            visited: Arc::default(),
         };
         for cache in view.caches.iter() {
             cache.relist_began();

@@ -17,7 +17,11 @@ async fn a_lease_that_is_not_renewed_is_taken_over_by_our_own_clock() {
         waited > DURATION && waited < DURATION + Duration::from_secs(5),
         "{waited:?}"
     );
-    assert_eq!(first.hold().await.why, "second has it");
+    let lost = first.hold().await.why;
+    assert!(
+        lost.starts_with("not renewed"),
+        "whoever slept is told without a question: {lost}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,4 +61,33 @@ async fn a_leader_that_cannot_renew_gives_up_before_anybody_takes_over() {
     let lost = leader.hold().await;
     assert!(lost.why.contains("not renewed"), "{lost}");
     assert!(began.elapsed() < DURATION, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_slept_through_the_deadline_gives_up_before_it_tries_again() {
+    let fake = Fake::default();
+    let mut leader = elector(&fake, "first");
+    leader.acquire().await;
+    // The process stood still, or the machine slept.
+    tokio::time::advance(DEADLINE + Duration::from_secs(1)).await;
+    fake.take_log();
+    let lost = leader.hold().await;
+    assert!(lost.why.contains("not renewed"), "{lost}");
+    assert_eq!(
+        fake.take_log(),
+        [""; 0],
+        "the Lease is not taken again behind the back of those who wait"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_somebody_else_took_is_lost() {
+    let fake = Fake::default();
+    let mut leader = elector(&fake, "first");
+    leader.acquire().await;
+    let path = "/apis/coordination.k8s.io/v1/namespaces/idp-system/leases/idp-widgets";
+    let mut lease = fake.object(path).unwrap();
+    lease["spec"]["holderIdentity"] = "second".into();
+    fake.put(path, lease);
+    assert_eq!(leader.hold().await.why, "second has it");
 }

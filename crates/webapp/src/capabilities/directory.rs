@@ -1,14 +1,14 @@
 //! Which capabilities there are, and the connections to them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     path::Path,
     str::FromStr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use futures::{StreamExt, stream::BoxStream};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
 use idp_core::capability::SectionRequest;
 use idp_rpc::capability as rpc;
 use idp_runtime::{
@@ -18,7 +18,11 @@ use idp_runtime::{
 use kube::core::DynamicObject;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+    time::Interval,
+};
 
 use super::{Answer, probes::Probes};
 
@@ -132,9 +136,6 @@ impl Capabilities {
             }
             Err(error) => return Err(error),
         };
-        if let Some(credentials) = credentials.clone() {
-            tokio::spawn(credentials.keep_current());
-        }
         Ok(Self {
             state: Arc::new(Mutex::new(State {
                 namespace: namespace.to_owned(),
@@ -187,24 +188,26 @@ impl Capabilities {
         })
     }
 
-    /// What becomes stale: a capability, and the namespaces concerned (none: all).
+    /// What becomes stale: a capability, and the namespaces concerned (none: all). It also keeps the certificates current.
+    /// All of it runs for as long as somebody takes from the stream, and its faults are the stream's: nothing dies unseen.
     pub fn stale(&self) -> BoxStream<'static, (String, Vec<String>)> {
         let (sender, receiver) = mpsc::channel(64);
-        let all = self.clone();
-        tokio::spawn(async move {
-            let mut listening: BTreeMap<String, tokio::task::JoinHandle<()>> = BTreeMap::new();
-            while !sender.is_closed() {
-                for name in all.names() {
-                    listening
-                        .entry(name.clone())
-                        .or_insert_with(|| tokio::spawn(listen(all.clone(), name, sender.clone())));
-                }
-                listening.retain(|_, listener| !listener.is_finished());
-                tokio::time::sleep(COMPARE).await;
-            }
-        });
-        futures::stream::unfold(receiver, |mut receiver| async move {
-            receiver.recv().await.map(|stale| (stale, receiver))
+        let credentials = self.lock().credentials.clone();
+        let listeners = Listeners {
+            all: self.clone(),
+            compare: tokio::time::interval(COMPARE),
+            listening: BTreeMap::new(),
+            running: JoinSet::new(),
+            certificates: match credentials {
+                Some(credentials) => credentials.keep_current().boxed(),
+                None => futures::future::pending().boxed(),
+            },
+            sender,
+            receiver,
+        };
+        futures::stream::unfold(listeners, |mut listeners| async move {
+            let stale = listeners.next().await?;
+            Some((stale, listeners))
         })
         .boxed()
     }
@@ -237,6 +240,47 @@ impl State {
     /// What is given by hand comes first.
     fn all(&self) -> impl Iterator<Item = &Address> {
         self.fixed.iter().chain(&self.found)
+    }
+}
+
+/// Who listens to the capabilities. Dropped, they all end.
+struct Listeners {
+    all: Capabilities,
+    compare: Interval,
+    /// The task of each capability.
+    listening: BTreeMap<String, AbortHandle>,
+    running: JoinSet<()>,
+    certificates: BoxFuture<'static, ()>,
+    sender: mpsc::Sender<(String, Vec<String>)>,
+    receiver: mpsc::Receiver<(String, Vec<String>)>,
+}
+
+impl Listeners {
+    /// What becomes stale next. Every branch may be dropped and taken up again.
+    async fn next(&mut self) -> Option<(String, Vec<String>)> {
+        loop {
+            tokio::select! {
+                stale = self.receiver.recv() => return stale,
+                _ = self.compare.tick() => self.listen_to_all(),
+                Some(ended) = self.running.join_next() => {
+                    if let Err(error) = ended && error.is_panic() {
+                        std::panic::resume_unwind(error.into_panic());
+                    }
+                }
+                () = &mut self.certificates => return None,
+            }
+        }
+    }
+
+    fn listen_to_all(&mut self) {
+        self.listening.retain(|_, listener| !listener.is_finished());
+        for name in self.all.names() {
+            let Entry::Vacant(entry) = self.listening.entry(name.clone()) else {
+                continue;
+            };
+            let task = listen(self.all.clone(), name, self.sender.clone());
+            entry.insert(self.running.spawn(task));
+        }
     }
 }
 
@@ -310,5 +354,56 @@ mod tests {
         assert!(all.names().is_empty());
         all.found([found("shop"), found("idp-system")]);
         assert_eq!(all.lock().found[0].address, "mail.idp-system.svc:9443");
+    }
+
+    fn address(capability: &str) -> (String, Address) {
+        let address = Address {
+            capability: capability.to_owned(),
+            server: "nowhere".to_owned(),
+            address: "127.0.0.1:1".to_owned(),
+        };
+        ("idp-system".to_owned(), address)
+    }
+
+    fn all_of(names: &[&str]) -> Capabilities {
+        let all = Capabilities::default();
+        all.lock().namespace = "idp-system".into();
+        all.found(names.iter().map(|name| address(name)));
+        all
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn listeners_live_as_long_as_somebody_listens_to_them() {
+        let all = all_of(&["mail", "queues"]);
+        let mut stale = all.stale();
+        // Without certificates nobody can be asked: each listener ends, and says so.
+        let mut said = [stale.next().await.unwrap().0, stale.next().await.unwrap().0];
+        said.sort();
+        assert_eq!(said, ["mail", "queues"]);
+        let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        drop(stale);
+        tokio::task::yield_now().await;
+        let after = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        assert!(
+            after <= before && after == 0,
+            "{after} tasks run on, and nobody would learn of their end"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[should_panic(expected = "a fault of a listener")]
+    async fn a_listener_that_panics_is_not_forgotten() {
+        let (sender, receiver) = mpsc::channel(1);
+        let mut listeners = Listeners {
+            all: Capabilities::default(),
+            compare: tokio::time::interval(COMPARE),
+            listening: BTreeMap::new(),
+            running: JoinSet::new(),
+            certificates: futures::future::pending().boxed(),
+            sender,
+            receiver,
+        };
+        listeners.running.spawn(async { panic!("a fault of a listener") });
+        listeners.next().await;
     }
 }

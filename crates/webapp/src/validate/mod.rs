@@ -10,6 +10,7 @@ mod duration;
 mod env;
 mod environment;
 mod findings;
+mod free;
 mod health;
 mod identity;
 mod image;
@@ -66,6 +67,7 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
     let found = &mut findings;
 
     let (name, namespace) = identity::identity(app, found);
+    free::free(spec, found);
     let image = image::image(spec, &environment.registry, environment_name, found);
     let ports = ports::ports(spec, found);
     let resources = resources::resources(spec, environment, found);

@@ -5,6 +5,9 @@ pub(crate) const ENVIRONMENT_AMBIGUOUS: &str = "EnvironmentAmbiguous";
 pub(crate) const INVALID_NAME: &str = "InvalidName";
 /// A rule of the schema is broken, which an API server would have refused: seen by `render` only.
 pub(crate) const INVALID_SPEC: &str = "InvalidSpec";
+/// What has no schema is nested too deep, or has too many bytes.
+pub(crate) const TOO_DEEP: &str = "TooDeep";
+pub(crate) const TOO_LARGE: &str = "TooLarge";
 /// Two items of a list have the same key.
 pub(crate) const DUPLICATE: &str = "Duplicate";
 pub(crate) const NOT_SUPPORTED: &str = "NotSupported";

@@ -1,1 +1,279 @@
 //! One deeply nested object must not stop or slow the work for others.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    time::{Duration, Instant},
+};
+
+use idp_core::Kind;
+use idp_runtime::{Options, Process, grpc::GrpcArgs, reading::Seen};
+use idp_testkit::{NAMESPACE, cli::idp_cli, eventually, eventually_within};
+use idp_webapp::controller::{NAME, WebApplicationController};
+use kube::{
+    Api,
+    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::Tenant;
+
+const APPLICATION: Kind = Kind::namespaced("idp.dev", "v1alpha1", "WebApplication", "webapplications");
+const BINDING: Kind = Kind::namespaced("idp.dev", "v1alpha1", "CapabilityBinding", "capabilitybindings");
+const EVENT: Kind = Kind::namespaced("events.k8s.io", "v1", "Event", "events");
+
+/// An object of a kind as text: no library of ours has to write what none should have to read.
+fn text(kind: Kind, metadata: &Value, spec: &str) -> Vec<u8> {
+    format!(
+        r#"{{"apiVersion":"{}","kind":"{kind}","metadata":{metadata},"spec":{spec}}}"#,
+        kind.api_version()
+    )
+    .into_bytes()
+}
+
+fn deep(levels: usize) -> String {
+    format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels))
+}
+
+/// Creates it with the client's rights.
+async fn post(client: &kube::Client, kind: Kind, namespace: &str, body: Vec<u8>) {
+    let uri = format!(
+        "/apis/{}/namespaces/{namespace}/{}",
+        kind.api_version(),
+        kind.plural
+    );
+    let request = http::Request::post(uri)
+        .header("content-type", "application/json")
+        .body(body)
+        .unwrap();
+    client.request_text(request).await.unwrap();
+}
+
+async fn deep_application(tenant: &Tenant, name: &str, spec: &str) {
+    let body = text(APPLICATION, &json!({ "name": name }), spec);
+    post(&tenant.client, APPLICATION, tenant.namespace(), body).await;
+}
+
+fn seen(tenant: &Tenant, kind: Kind) -> Api<Seen> {
+    Api::namespaced_with(
+        tenant.lab.client.clone(),
+        tenant.namespace(),
+        &kind.api_resource(),
+    )
+}
+
+/// The status of an object of whatever depth.
+async fn status(tenant: &Tenant, name: &str) -> Value {
+    let found = seen(tenant, APPLICATION).get(name).await.unwrap();
+    found.dynamic().data["status"].clone()
+}
+
+async fn is_explained(tenant: &Tenant, name: &str, path: &str) {
+    eventually(&format!("{name} says that it cannot be read"), || async {
+        let status = status(tenant, name).await;
+        let problem = &status["problems"][0];
+        let ready = &status["conditions"][0];
+        let said = problem["reason"] == "Unreadable"
+            && problem["path"]
+                .as_str()
+                .is_some_and(|found| found.starts_with(path))
+            && (&ready["type"], &ready["status"]) == (&json!("Ready"), &json!("False"));
+        if said { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await;
+    eventually(&format!("{name} has an event"), || async {
+        let events: Api<DynamicObject> = tenant.lab.objects(EVENT);
+        let found = events
+            .list(&ListParams::default())
+            .await
+            .map_err(|error| error.to_string())?;
+        let of_it = |event: &&DynamicObject| {
+            event.data["regarding"]["name"] == name && event.data["reason"] == "Unreadable"
+        };
+        found
+            .iter()
+            .find(of_it)
+            .map(drop)
+            .ok_or_else(|| "none".to_owned())
+    })
+    .await;
+}
+
+/// A controller that has just started, beside the one that works.
+struct Started(SocketAddr, tokio::task::JoinHandle<()>);
+
+impl Started {
+    fn now(tenant: &Tenant) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let options = Options {
+            leader_elect: true,
+            lease_namespace: NAMESPACE.to_owned(),
+            health_address: address,
+            max_concurrent_reconciles: 1,
+            grpc: GrpcArgs::default(),
+        };
+        let client = tenant.lab.client.clone();
+        let running = tokio::spawn(async move {
+            let mut process = Process::new(NAME);
+            process.controller(WebApplicationController::default());
+            Box::pin(process.run_until(client, options, std::future::pending()))
+                .await
+                .unwrap();
+        });
+        Self(address, running)
+    }
+
+    async fn get(&self, path: &str) -> Result<String, std::io::Error> {
+        let mut stream = TcpStream::connect(self.0).await?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
+    }
+
+    /// Waits until its caches are complete, and returns its metrics.
+    async fn complete(self) -> String {
+        eventually_within(
+            Duration::from_secs(60),
+            "a new controller has read everything",
+            || async {
+                let answer = self.get("/readyz").await.map_err(|error| error.to_string())?;
+                if answer.starts_with("HTTP/1.1 200") {
+                    Ok(())
+                } else {
+                    Err(answer)
+                }
+            },
+        )
+        .await;
+        let metrics = self.get("/metrics").await.unwrap();
+        self.1.abort();
+        metrics
+    }
+}
+
+fn counts(metrics: &str, kind: &str) -> bool {
+    let labels = format!(r#"idp_unreadable_objects{{controller="{NAME}",kind="{kind}"}}"#);
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&labels));
+    line.is_some_and(|count| count.trim().parse::<f64>().unwrap() >= 1.0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deep_application_stops_and_delays_nobody() {
+    let (attacker, other) = (Tenant::new("deep").await, Tenant::new("deep-other").await);
+    other.create("before", json!({})).await.unwrap();
+    other.lab.ready("before").await;
+    deep_application(
+        &attacker,
+        "deep",
+        &format!(r#"{{"image":"a:1","capabilities":{{"x":{}}}}}"#, deep(200)),
+    )
+    .await;
+    let patch = format!(
+        r#"{{"image":"a:1","patches":[{{"kind":"Deployment","merge":{}}}]}}"#,
+        deep(3000)
+    );
+    deep_application(&attacker, "deeper", &patch).await;
+    is_explained(&attacker, "deep", "spec.capabilities.x").await;
+    is_explained(&attacker, "deeper", "spec.patches[0]").await;
+
+    // It changes all the time, and others are served all the same.
+    let began = Instant::now();
+    for turn in 0..20 {
+        let note = json!({ "metadata": { "annotations": { "turn": turn.to_string() } } });
+        let api = Api::<Seen>::namespaced_with(
+            attacker.client.clone(),
+            attacker.namespace(),
+            &APPLICATION.api_resource(),
+        );
+        api.patch("deep", &PatchParams::default(), &Patch::Merge(&note))
+            .await
+            .unwrap();
+    }
+    other.create("after", json!({})).await.unwrap();
+    other
+        .lab
+        .change("before", json!({ "env": { "CHANGED": "yes" } }))
+        .await;
+    other.lab.ready_within(Duration::from_secs(90), "after").await;
+    other.lab.ready_within(Duration::from_secs(90), "before").await;
+    println!("served after {:?}", began.elapsed());
+
+    // Whoever starts now reads everything, and counts what it cannot.
+    let metrics = Started::now(&attacker).complete().await;
+    assert!(counts(&metrics, "WebApplication"), "{metrics}");
+
+    // Nor does it blind the command line of others.
+    let file = "apiVersion: idp.dev/v1alpha1\nkind: WebApplication\nmetadata: {name: planned}\nspec: {image: 'a:1'}\n";
+    let args = ["plan", "-", "-n", other.namespace()];
+    let said = idp_cli(&other.lab.test.cluster, &args, file).await.unwrap();
+    assert!(said.well && said.output.contains("to create"), "{said:?}");
+    let name = format!("WebApplication {}/deep cannot be read", attacker.namespace());
+    assert!(said.errors.contains(&name), "{said:?}");
+    let args = ["status", "deep", "-n", attacker.namespace()];
+    let said = idp_cli(&attacker.lab.test.cluster, &args, "").await.unwrap();
+    assert!(said.output.contains("Unreadable"), "{said:?}");
+
+    // Mended, it works; deleted, it goes.
+    let mended = json!({ "spec": { "capabilities": null } });
+    seen(&attacker, APPLICATION)
+        .patch("deep", &PatchParams::default(), &Patch::Merge(&mended))
+        .await
+        .unwrap();
+    attacker.lab.ready("deep").await;
+    seen(&attacker, APPLICATION)
+        .delete("deeper", &DeleteParams::default())
+        .await
+        .unwrap();
+    eventually("it is gone", || async {
+        match seen(&attacker, APPLICATION).get_opt("deeper").await.unwrap() {
+            None => Ok(()),
+            Some(_) => Err("still there"),
+        }
+    })
+    .await;
+    attacker.end().await;
+    other.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_deeper_than_it_may_be_is_a_problem_of_its_own() {
+    let tenant = Tenant::new("deep-refused").await;
+    let nested = (0..40).fold(json!({}), |value, _| json!({ "a": value }));
+    tenant
+        .create("app", json!({ "capabilities": { "x": nested } }))
+        .await
+        .unwrap();
+    let problem = tenant.lab.problem("app", "TooDeep").await;
+    assert_eq!(problem.path.as_deref(), Some("spec.capabilities.x"));
+    tenant.end().await;
+}
+
+/// Whoever may write bindings, as no tenant may by default, stops nobody either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deep_binding_stops_nobody() {
+    let tenant = Tenant::new("deep-binding").await;
+    let metadata = json!({ "name": "deep", "labels": { "app.kubernetes.io/managed-by": NAME } });
+    let spec = format!(
+        r#"{{"application":"app","capability":"any","section":{}}}"#,
+        deep(500)
+    );
+    post(
+        &tenant.lab.client,
+        BINDING,
+        tenant.namespace(),
+        text(BINDING, &metadata, &spec),
+    )
+    .await;
+    tenant.create("app", json!({})).await.unwrap();
+    tenant.lab.ready("app").await;
+    let metrics = Started::now(&tenant).complete().await;
+    assert!(counts(&metrics, "CapabilityBinding"), "{metrics}");
+    tenant.end().await;
+}

@@ -1,1 +1,88 @@
 //! What the API server accepts is read, and what is shown controls no terminal.
+
+use idp_testkit::cli::idp_cli;
+use serde_json::json;
+
+use crate::Tenant;
+
+/// Each once was accepted, and read by nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_that_no_type_takes_are_refused() {
+    let tenant = Tenant::new("numbers").await;
+    let huge = 9_999_999_999_i64;
+    let attempts = [
+        ("rollout.maxSurge", json!({ "rollout": { "maxSurge": huge } })),
+        ("rollout.maxSurge", json!({ "rollout": { "maxSurge": -1 } })),
+        (
+            "rollout.maxUnavailable",
+            json!({ "rollout": { "maxUnavailable": huge } }),
+        ),
+        (
+            "rollout.progressDeadlineSeconds",
+            json!({ "rollout": { "progressDeadlineSeconds": huge } }),
+        ),
+        (
+            "ports[0].port",
+            json!({ "ports": [{ "name": "web", "port": huge }] }),
+        ),
+        ("replicas", json!({ "replicas": huge })),
+    ];
+    for (path, spec) in attempts {
+        let refused = tenant.create("huge", spec).await.unwrap_err();
+        let kube::Error::Api(status) = &refused else {
+            panic!("{path}: {refused}")
+        };
+        assert_eq!(status.code, 422, "{path}: {refused}");
+    }
+    // Ends of what is allowed are read: the controller answers, whatever it says.
+    tenant
+        .create(
+            "most",
+            json!({ "rollout": { "maxSurge": i32::MAX, "maxUnavailable": 0 } }),
+        )
+        .await
+        .unwrap();
+    tenant.lab.ready("most").await;
+    tenant.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_that_a_tenant_writes_moves_the_cursor_of_others() {
+    let tenant = Tenant::new("terminal").await;
+    let evil = "x\u{1b}[31mRED\u{9b}2J\u{202e}\nWebApplication a/b   Ready";
+    tenant
+        .create("evil", json!({ "resources": { "size": evil } }))
+        .await
+        .unwrap();
+    tenant.lab.problem("evil", "UnknownSize").await;
+    for command in ["status", "tree"] {
+        let args = [command, "evil", "-n", tenant.namespace()];
+        let said = idp_cli(&tenant.lab.test.cluster, &args, "").await.unwrap();
+        let shown = format!("{}{}", said.output, said.errors);
+        let hidden = |c: char| c != '\n' && idp_core::visible::is_hidden(c);
+        assert!(!shown.chars().any(hidden), "{command}: {shown:?}");
+        assert!(
+            !shown.lines().any(|line| line.starts_with("WebApplication a/b")),
+            "{shown}"
+        );
+        if command == "status" {
+            assert!(shown.contains("x\\u001b[31mRED\\u009b2J\\u202e\\n"), "{shown}");
+        }
+    }
+    let plan = json!({
+        "apiVersion": "idp.dev/v1alpha1", "kind": "WebApplication", "metadata": { "name": "planned" },
+        "spec": { "image": "a:1", "resources": { "size": evil } },
+    });
+    let args = ["plan", "-", "-n", tenant.namespace()];
+    let said = idp_cli(&tenant.lab.test.cluster, &args, &plan.to_string())
+        .await
+        .unwrap();
+    assert!(
+        !said
+            .errors
+            .chars()
+            .any(|c| c != '\n' && idp_core::visible::is_hidden(c)),
+        "{said:?}"
+    );
+    tenant.end().await;
+}

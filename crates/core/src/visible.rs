@@ -1,8 +1,7 @@
 //! Text of strangers on a terminal or in a log: what would move the cursor, change colours, turn lines around or begin a
 //! line of its own is shown as what it is.
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// `text` in one line: control characters and line breaks are escaped.
 pub fn line(text: &str) -> Cow<'_, str> {
@@ -26,7 +25,8 @@ pub fn is_hidden(c: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
-fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
+/// `text` without what a terminal would obey, but for the characters that stay.
+pub fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.chars().any(|c| is_hidden(c) && !stays(c)) {
         return Cow::Borrowed(text);
     }

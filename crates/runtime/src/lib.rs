@@ -22,6 +22,7 @@ mod health;
 mod identity;
 mod index;
 mod leader;
+mod lines;
 mod metrics;
 mod part;
 mod prune;

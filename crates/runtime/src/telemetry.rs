@@ -9,6 +9,8 @@ use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
+use crate::lines::Lines;
+
 /// How logs look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -64,7 +66,8 @@ impl Telemetry {
         let format = args
             .log_format
             .unwrap_or(if human { LogFormat::Human } else { LogFormat::Json });
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let coloured = human && format == LogFormat::Human;
+        let lines = tracing_subscriber::fmt::layer().with_writer(Lines { coloured });
         let lines = match format {
             LogFormat::Json => lines
                 .json()

@@ -62,6 +62,8 @@ impl Reconcile for AdmissionController {
     type Status = NoStatus;
 
     const NAME: &'static str = "idp-certificate-admission";
+    /// An Environment has no status.
+    const EXPLAINS: bool = false;
 
     fn watches(&self) -> Vec<Watch> {
         vec![Watch::children(ALLOWED_HOSTS)]

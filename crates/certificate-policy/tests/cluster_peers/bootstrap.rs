@@ -7,7 +7,7 @@ use idp_certificate_policy::binding::NAME;
 use idp_cluster::apply_manifests;
 use idp_rpc::capability as rpc;
 use idp_testkit::eventually_within;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::Secret};
 use kube::{Api, api::DeleteParams};
 
 use crate::{
@@ -56,6 +56,12 @@ async fn it_comes_up_without_its_certificate_and_again_with_it() {
     assert!(
         ended.expect("it ends").unwrap(),
         "and well: it is to be started again"
+    );
+    let leases: Api<Lease> = Api::namespaced(lab.client.clone(), "idp-system");
+    let lease = leases.get(NAME).await.unwrap().spec.unwrap();
+    assert_eq!(
+        lease.holder_identity, None,
+        "the next one need not wait for the Lease to run out"
     );
 
     let second = lab::start(&lab.test, folder.path()).await;

@@ -155,9 +155,14 @@ pub(crate) fn server_name(capability: &str) -> String {
     }
 }
 
-/// Makes the store that the local Environment names, as the repository has it.
+/// Makes the store that the local Environment names, as the repository has it, and the policies that go with it.
 pub(crate) async fn secret_store(test: &TestCluster) {
-    apply(test, &["secrets/external-secrets/local.yaml"]).await;
+    let files = [
+        "secrets/external-secrets/local.yaml",
+        "platform/admission/external-secrets.yaml",
+        "platform/admission/secrets.yaml",
+    ];
+    apply(test, &files).await;
 }
 
 /// What [`Beside::Platform`] installs, besides the store and the issuers: folders of the repository, in the order of need.

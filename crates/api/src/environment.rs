@@ -194,6 +194,8 @@ fn cluster_issuer() -> String {
 /// Where secrets come from.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("duration(self.refreshInterval) >= duration(self.minRefreshInterval)")
+    .message("refreshInterval must not be below minRefreshInterval").field_path(".refreshInterval"))]
 pub struct SecretDefaults {
     /// Name of the External Secrets store.
     #[schemars(length(min = 1, max = 253))]
@@ -203,15 +205,27 @@ pub struct SecretDefaults {
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^(ClusterSecretStore|SecretStore)$')").message("write ClusterSecretStore or SecretStore"))]
     pub kind: String,
-    /// Prefix of an application's remote keys; `{namespace}` and `{application}` stand for its own.
+    /// Prefix of an application's remote keys; `{namespace}` and `{application}` stand for its own, each followed by
+    /// `/`, `_` or `.`, which names cannot hold: or one's keys would begin like another's.
     #[serde(default = "tenant_prefix")]
     #[schemars(length(min = 1, max = 200))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^([A-Za-z0-9/_+=.@-]|\{(namespace|application)\}[/_+=.@])*$')").message("write a path such as {namespace}/{application}/: after {namespace} and {application} it goes on with '/', '_' or '.'"))]
     pub prefix: String,
     /// How often a store is asked by default, such as `1h`.
     #[serde(default = "hourly")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(s|m|h))+$')").message("write a duration such as 30s, 5m or 1h"))]
     pub refresh_interval: String,
+    /// The least interval that applications may ask for: every question to a store costs money, and counts towards a
+    /// limit that all of them share. Default: `1m`.
+    #[serde(default = "minutely")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(s|m|h))+$') && duration(self) >= duration('1s')").message("write a duration of at least 1s, such as 30s, 5m or 1h"))]
+    pub min_refresh_interval: String,
+}
+
+fn minutely() -> String {
+    "1m".to_owned()
 }
 
 fn cluster_store() -> String {

@@ -94,7 +94,8 @@ pub struct BoundSecret {
     /// A random value that is made once, instead of a remote key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generate: Option<GeneratedSecret>,
-    /// Keys of the Secret that are composed of properties, each a template of External Secrets.
+    /// Keys of the Secret that are composed of properties, each a template with the functions that
+    /// the secrets bridge allows.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(length(max = 32))]
     pub template: BTreeMap<String, String>,

@@ -65,6 +65,11 @@ const ACCESS: &[File] = manifests![
 
 /// What belongs to the local Environment.
 const LOCAL: &[File] = manifests!["platform/environments/local.yaml"];
+/// What the programs of others may do for application teams.
+const ADMISSION: &[File] = manifests![
+    "platform/admission/external-secrets.yaml",
+    "platform/admission/secrets.yaml",
+];
 /// The store that the local Environment names.
 const LOCAL_STORE: &[File] = manifests!["secrets/external-secrets/local.yaml"];
 
@@ -119,6 +124,7 @@ pub(crate) fn manifests(addons: &[Addon]) -> Result<Vec<Manifest>> {
     let local = [
         (true, ACCESS),
         (true, LOCAL),
+        (true, ADMISSION),
         (has(Addon::LocalStack) && has(Addon::ExternalSecrets), LOCAL_STORE),
         (has(Addon::CertManager), LOCAL_CERTIFICATES),
         (crossplane(Generation::V1), LOCAL_CLAIMS),

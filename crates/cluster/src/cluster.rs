@@ -149,6 +149,12 @@ impl Cluster {
         state.find(component).map(|recorded| recorded.endpoint.clone())
     }
 
+    /// The program of a component of the embedded cluster, such as `external-secrets`.
+    pub fn program(&self, component: &str) -> Option<PathBuf> {
+        let state = self.state().ok()??;
+        Some(state.find(component)?.daemon.as_ref()?.program.clone())
+    }
+
     pub(crate) fn state(&self) -> Result<Option<State>> {
         match self.access {
             Access::Embedded => self.folder.load(),

@@ -22,7 +22,7 @@ use schemars::SchemaGenerator;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::keys;
+use crate::{checks, keys};
 
 /// Name of the capability.
 pub const CAPABILITY: &str = "secrets";
@@ -134,6 +134,14 @@ impl Section<'_> {
                 format!("{path}.name"),
                 "give each its own name",
             );
+        }
+        let problems = checks::templates(&secret.template, &path);
+        self.plan.problems.extend(problems);
+        if let Some(interval) = &secret.refresh_interval {
+            let path = format!("{path}.refreshInterval");
+            self.plan
+                .problems
+                .extend(checks::interval(interval, self.defaults, &path));
         }
         let remote_key = match &secret.generate {
             Some(_) => None,

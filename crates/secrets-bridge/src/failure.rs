@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// Longest text of a cause that has no name here.
 const LONGEST: usize = 200;
 
+/// The policy that refuses External Secrets a Secret of somebody else's: `platform/admission/secrets.yaml`.
+const TAKEN: &str = "idp-secrets-of-others";
+
 /// The cause of a failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,6 +46,8 @@ pub(crate) fn cause(message: &str) -> Cause {
     // First, as what follows quotes the template and the values.
     if has(&["apply template", "execute template", "parse template"]) {
         Cause::TemplateInvalid
+    } else if has(&[TAKEN]) {
+        Cause::TargetTaken
     } else if has(&[
         "secret does not exist",
         "resourcenotfoundexception",
@@ -172,8 +177,14 @@ pub(crate) fn problem(secret: &BoundSecret, store: &StoreRef, cause: &Cause, ser
         Cause::TargetTaken => (
             "NameTaken",
             "name",
-            format!("Secret {} is there already and is not ours", secret.target),
-            "rename the secret here, or delete that Secret".to_owned(),
+            format!(
+                "Secret {} is there already and is not ours: it stays as it is",
+                secret.target
+            ),
+            format!(
+                "give the secret another name here, or delete that Secret if nobody needs it: kubectl delete secret {}",
+                secret.target
+            ),
         ),
         Cause::TemplateInvalid => (
             "TemplateInvalid",
@@ -220,6 +231,10 @@ mod tests {
             (
                 "error processing spec.data[0] (key: team-a/shop/db), err: key pw does not exist in secret team-a/shop/db",
                 Cause::PropertyMissing("pw".into()),
+            ),
+            (
+                "could not update secret \"x\": secrets \"x\" is forbidden: ValidatingAdmissionPolicy 'idp-secrets-of-others' with binding 'idp-secrets-of-others' denied request: Secret x was not made by external-secrets",
+                Cause::TargetTaken,
             ),
             (
                 "could not apply template: could not execute template: unable to parse template at key X: template: X:1: unexpected EOF",

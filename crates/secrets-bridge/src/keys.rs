@@ -14,6 +14,22 @@ pub(crate) fn prefix(
     namespace: &str,
     application: &str,
 ) -> Result<String, &'static str> {
+    // Or `{namespace}-{application}/` gave the application a-shop of team the keys of shop of team-a.
+    for name in ["{namespace}", "{application}"] {
+        let mut ends = defaults.prefix.split(name).skip(1);
+        if ends.any(|end| !end.starts_with(['/', '_', '.', '=', '@', '+'])) {
+            return Err(
+                "after {namespace} and {application} it must go on with '/', '_' or '.', which names cannot hold",
+            );
+        }
+    }
+    let label = |name: &str| {
+        name.chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    if application.is_empty() || !label(application) || !label(namespace) {
+        return Err("the name of the application is none: it holds something other than a-z, 0-9 and '-'");
+    }
     let prefix = defaults
         .prefix
         .replace("{namespace}", namespace)
@@ -99,8 +115,25 @@ mod tests {
             prefix(&defaults("idp/{namespace}/{application}/"), "team-a", "shop").unwrap(),
             "idp/team-a/shop/"
         );
-        for wrong in ["{namespace}", "{tenant}/", "../{namespace}/", "/", "ä/"] {
+        for wrong in [
+            "{namespace}",
+            "{tenant}/",
+            "../{namespace}/",
+            "/",
+            "ä/",
+            // The keys of one would begin like those of another.
+            "{namespace}-{application}/",
+            "{namespace}{application}/",
+            "{namespace}/{application}-",
+            "{namespace}/x{application}y/",
+        ] {
             assert!(prefix(&defaults(wrong), "team-a", "shop").is_err(), "{wrong}");
+        }
+        for name in ["", "a/b", "..", "other/team-b", "A", "a.b"] {
+            assert!(
+                prefix(&defaults("{application}/{namespace}/"), "team-a", name).is_err(),
+                "{name}"
+            );
         }
     }
 

@@ -3,6 +3,7 @@
 //! It wires names. It never reads a Secret, and has no right to.
 
 pub mod capability;
+mod checks;
 pub mod controller;
 mod facts;
 mod failure;
@@ -11,6 +12,7 @@ mod kinds;
 mod observe;
 mod plan;
 mod status;
+pub mod template;
 mod validate;
 mod versions;
 

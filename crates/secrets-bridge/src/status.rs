@@ -195,6 +195,7 @@ fn kept(secret: &BoundSecret, previous: &SecretBindingStatus) -> Option<Cause> {
         "StoreNotAllowed" => Some(Cause::StoreNotAllowed),
         "StoreAccessDenied" => Some(Cause::AccessDenied),
         "StoreDown" => Some(Cause::StoreDown),
+        "NameTaken" => Some(Cause::TargetTaken),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use idp_core::{Problem, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 
-use crate::{controller::NAME, keys, observe::Observed};
+use crate::{checks, controller::NAME, keys, observe::Observed};
 
 /// A binding whose secrets are its application's.
 #[derive(Clone, Debug)]
@@ -67,20 +67,27 @@ pub(crate) fn validate(binding: &SecretBinding, observed: &Observed) -> Result<V
                 .hint(format!("use {} {}", own_store.1, own_store.0)),
         );
     }
-    let prefix = keys::prefix(defaults, &namespace, &spec.application).unwrap_or_default();
+    let prefix = keys::prefix(defaults, &namespace, &spec.application);
     for secret in &spec.secrets {
+        problems.extend(checks::templates(&secret.template, &secret.path));
+        if secret.generate.is_none() {
+            let path = format!("{}.refreshInterval", secret.path);
+            problems.extend(checks::interval(&secret.refresh_interval, defaults, &path));
+        }
         let Some(key) = &secret.remote_key else { continue };
-        let checked = if prefix.is_empty() {
-            Err("the Environment's prefix cannot be used")
-        } else {
-            keys::confined(key, &prefix)
-        };
+        let checked = prefix
+            .as_ref()
+            .map_err(|why| *why)
+            .and_then(|prefix| keys::confined(key, prefix));
         if let Err(why) = checked {
             let message = format!("secret {} may not read {key:?}: {why}", secret.name);
             problems.push(
                 Problem::error("InvalidRemoteKey", message)
                     .at(format!("{}.remoteKey", secret.path))
-                    .hint(format!("keys of this application begin with {prefix}")),
+                    .hint(format!(
+                        "keys of this application begin with {}",
+                        prefix.as_deref().unwrap_or(&defaults.prefix)
+                    )),
             );
         }
     }
@@ -130,6 +137,7 @@ mod tests {
                 kind: "ClusterSecretStore".into(),
                 prefix: "{namespace}/{application}/".into(),
                 refresh_interval: "1h".into(),
+                min_refresh_interval: "1m".into(),
             })],
             ..Observed::default()
         }
@@ -142,6 +150,26 @@ mod tests {
             let problems = validate(&binding(key, "aws"), &observed()).unwrap_err();
             assert_eq!(problems[0].reason, "InvalidRemoteKey", "{key}");
         }
+    }
+
+    #[test]
+    fn whoever_wrote_it_its_templates_and_intervals_are_checked() {
+        let mut evil = binding("team-a/shop/db", "aws");
+        let template = r#"{{ getSecretKey "db" "victim" "password" }}"#;
+        evil.spec.secrets[0].template = [("STOLEN".to_owned(), template.to_owned())].into();
+        evil.spec.secrets[0].refresh_interval = "1s".into();
+        let problems = validate(&evil, &observed()).unwrap_err();
+        let seen: Vec<_> = problems
+            .iter()
+            .map(|problem| (problem.reason.as_str(), problem.path.as_deref().unwrap()))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("TemplateFunctionNotAllowed", "spec.secrets[0].template.STOLEN"),
+                ("RefreshTooOften", "spec.secrets[0].refreshInterval"),
+            ]
+        );
     }
 
     #[test]

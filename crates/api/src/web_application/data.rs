@@ -38,13 +38,15 @@ pub struct SecretUse {
     #[schemars(length(min = 2, max = 255))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^/[A-Za-z0-9._/-]*[A-Za-z0-9._-]$')").message("write an absolute path of letters, digits, '.', '_', '-' and '/', not ending with '/'"))]
     pub mount_path: Option<String>,
-    /// How often the store is asked, such as `1h`. Default: the Environment's.
+    /// How often the store is asked, such as `1h`, and not more often than the Environment allows. Default: the
+    /// Environment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(\.[0-9]+)?(s|m|h))+$')").message("write a duration such as 30s, 5m or 1h"))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(s|m|h))+$')").message("write a duration such as 30s, 5m or 1h"))]
     pub refresh_interval: Option<String>,
     /// Values composed of properties, by the name of the environment variable or file that each becomes, such as
-    /// `DATABASE_URL: "postgres://{{ .user }}:{{ .password }}@db"`. Templates are those of External Secrets.
+    /// `DATABASE_URL: "postgres://{{ .user }}:{{ .password | urlquery }}@db"`. They hold text, properties, and a few
+    /// functions for quoting, encoding and joining.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "crate::schema::texts")]
     pub template: BTreeMap<String, String>,

@@ -103,3 +103,37 @@ fn it_describes_its_section() {
     let schema = SecretsCapability.describe().section_schema;
     assert_eq!(schema["type"], "array");
 }
+
+#[test]
+fn templates_and_intervals_that_cost_others_are_refused_with_their_path() {
+    for (secret, reason, path) in [
+        (
+            json!({"name": "loot", "generate": {}, "template": {"STOLEN": "{{ getSecretKey \"db\" \"victim\" \"password\" }}"}}),
+            "TemplateFunctionNotAllowed",
+            "spec.secrets[0].template.STOLEN",
+        ),
+        (
+            json!({"name": "db", "template": {"A": "{{ .a"}}),
+            "TemplateInvalid",
+            "spec.secrets[0].template.A",
+        ),
+        (
+            json!({"name": "db", "refreshInterval": "0.001s"}),
+            "RefreshTooOften",
+            "spec.secrets[0].refreshInterval",
+        ),
+        (
+            json!({"name": "db", "refreshInterval": "59s"}),
+            "RefreshTooOften",
+            "spec.secrets[0].refreshInterval",
+        ),
+        (
+            json!({"name": "db", "refreshInterval": "9999999h"}),
+            "InvalidSpec",
+            "spec.secrets[0].refreshInterval",
+        ),
+    ] {
+        assert_eq!(problems(json!([secret])), [(reason.to_owned(), path.to_owned())]);
+    }
+    assert_eq!(problems(json!([{"name": "db", "refreshInterval": "1m"}])), []);
+}

@@ -155,11 +155,12 @@ impl ClaimClassController {
         let target = ObjectKey::new("", class);
         let of_kind = |kind: &Kind| {
             let kind = *kind;
-            let found = view.facts_about(kind, &target).into_iter();
-            found.filter_map(move |(key, facts)| {
-                let claim: ClaimFacts = facts::parse(&facts)?;
+            // What the broker itself remembers, and cannot fail to read; nothing is remembered of a claim in use.
+            let found = view.about(kind, &target).unwrap_or_default().into_iter();
+            found.filter_map(move |(key, claim): (ObjectKey, Option<ClaimFacts>)| {
+                let (namespace, claim) = (key.namespace, claim?);
                 Some(Held {
-                    namespace: key.namespace,
+                    namespace,
                     kind,
                     claim,
                 })

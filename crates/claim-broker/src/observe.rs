@@ -85,8 +85,10 @@ pub fn claims<'a>(
 }
 
 fn resources(key: &ObjectKey, kinds: &Kinds, view: &Caches) -> Vec<ResourceFacts> {
-    let found = kinds.looked_at().flat_map(|kind| view.facts_about(kind, key));
-    let mut resources: Vec<ResourceFacts> = found.filter_map(|(_, facts)| parse(&facts)).collect();
+    let found = kinds.looked_at().map(|kind| view.about(kind, key));
+    // What the broker itself remembers, and cannot fail to read.
+    let found = found.flat_map(Result::unwrap_or_default);
+    let mut resources: Vec<ResourceFacts> = found.map(|(_, facts)| facts).collect();
     resources.sort_by(|one, other| (&one.kind, &one.name).cmp(&(&other.kind, &other.name)));
     resources
 }

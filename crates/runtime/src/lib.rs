@@ -14,6 +14,7 @@ mod drift;
 mod driver;
 mod events;
 mod explain;
+mod facts;
 #[cfg(test)]
 mod fake;
 mod finalizer;
@@ -44,6 +45,7 @@ mod watching;
 mod write;
 
 pub use client::connect;
+pub use facts::Misread;
 pub use grpc::{Callers, Peer};
 pub use idp_core::StatusView;
 pub use leader::LeaseLost;

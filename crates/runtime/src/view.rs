@@ -8,12 +8,14 @@ use std::sync::{
 use futures::{StreamExt, stream::BoxStream};
 use idp_core::Kind;
 use kube::core::DynamicObject;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
     applier::Parent,
     cache::Serving,
     caches::Caches,
+    facts::{Misread, read},
     identity::Identity,
     part::Assembly,
     reconcile::{ObjectKey, Reconcile},
@@ -112,30 +114,77 @@ impl<R: Reconcile> View<R> {
             .map(|record| record.facts.clone())
     }
 
-    /// Names and facts of the children of `owner`: objects of `kind` that have its UID, where such children are
+    /// The same, as a `T`.
+    pub fn read<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+    ) -> Option<Result<T, Misread>> {
+        let facts = self.facts(kind, namespace, name)?;
+        Some(read(kind, &ObjectKey::new(namespace, name), &facts))
+    }
+
+    /// Names and facts of all objects of `kind`, sorted; each as a `T`, or why it is none.
+    pub fn read_all<T: DeserializeOwned>(&self, kind: Kind) -> Vec<(ObjectKey, Result<T, Misread>)> {
+        let mut all = self.all_facts(kind);
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let read = |(key, facts): (ObjectKey, Arc<Value>)| {
+            let read = read(kind, &key, &facts);
+            (key, read)
+        };
+        all.into_iter().map(read).collect()
+    }
+
+    /// Names and facts of the children of `owner`, sorted: objects of `kind` that have its UID, where such children are
     /// planned. What only names it is not among them.
-    pub fn facts_of(&self, kind: Kind, owner: &R::Resource) -> Vec<(ObjectKey, Arc<Value>)> {
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn children<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        owner: &R::Resource,
+    ) -> Result<Vec<(ObjectKey, T)>, Misread> {
         let parent = Parent::of::<R>(owner);
         let owned = self.caches.of_kind(kind).filter(|cache| cache.is_owned());
         let found = owned.flat_map(|cache| cache.of_target(&parent.key)).collect();
         let mut found = self.counted(found);
         found.retain(|(key, record)| record.belongs_to(key, &parent));
-        facts(found)
+        typed(kind, found)
     }
 
-    /// Facts of the child of `owner` that has this name, in its own namespace.
-    pub fn child_facts(&self, kind: Kind, owner: &R::Resource, name: &str) -> Option<Arc<Value>> {
+    /// The child of `owner` that has this name, in its own namespace.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn child<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        owner: &R::Resource,
+        name: &str,
+    ) -> Result<Option<T>, Misread> {
         let parent = Parent::of::<R>(owner);
         let key = ObjectKey::new(parent.key.namespace.clone(), name);
-        let record = self.caches.children(kind)?.get(&key)?;
-        record.belongs_to(&key, &parent).then(|| record.facts.clone())
+        let cache = self.caches.children(kind);
+        let record = cache.and_then(|cache| cache.get(&key));
+        let own = record.filter(|record| record.belongs_to(&key, &parent));
+        own.map(|record| read(kind, &key, &record.facts)).transpose()
     }
 
-    /// Names and facts of the objects of `kind` for which [`Targets::Named`](crate::Targets::Named) named `target`.
-    /// What these say is as good as whoever may write them.
-    pub fn facts_about(&self, kind: Kind, target: &ObjectKey) -> Vec<(ObjectKey, Arc<Value>)> {
+    /// Names and facts of the objects of `kind` for which [`Targets::Named`](crate::Targets::Named) named `target`,
+    /// sorted. What these say is as good as whoever may write them.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn about<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        target: &ObjectKey,
+    ) -> Result<Vec<(ObjectKey, T)>, Misread> {
         let related = self.caches.of_kind(kind).filter(|cache| !cache.is_owned());
-        facts(self.counted(related.flat_map(|cache| cache.of_target(target)).collect()))
+        let found = related.flat_map(|cache| cache.of_target(target)).collect();
+        typed(kind, self.counted(found))
     }
 
     /// Names and facts of the objects of `kind` that are looked up by `term` ([`Watch::terms`](crate::Watch::terms)).
@@ -155,6 +204,31 @@ impl<R: Reconcile> View<R> {
     pub fn related_facts(&self, kind: Kind) -> Vec<(ObjectKey, Arc<Value>)> {
         let related = self.caches.of_kind(kind).filter(|cache| !cache.is_owned());
         facts(self.counted(related.flat_map(|cache| cache.all()).collect()))
+    }
+
+    /// What [`Self::facts_by`] finds, as `T`s, sorted.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn read_by<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        term: &str,
+    ) -> Result<Vec<(ObjectKey, T)>, Misread> {
+        let found = self.caches.of_kind(kind).flat_map(|cache| cache.by(term));
+        typed(kind, self.counted(found.collect()))
+    }
+
+    /// What [`Self::related_facts`] finds, as `T`s, sorted.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn read_related<T: DeserializeOwned>(&self, kind: Kind) -> Result<Vec<(ObjectKey, T)>, Misread> {
+        let related = self.caches.of_kind(kind).filter(|cache| !cache.is_owned());
+        typed(
+            kind,
+            self.counted(related.flat_map(|cache| cache.all()).collect()),
+        )
     }
 
     /// Names of objects of `kind` that change from now on: of a watched kind, or of the reconciled one.
@@ -178,4 +252,16 @@ impl<R: Reconcile> View<R> {
 fn facts(records: Vec<(ObjectKey, Arc<Record>)>) -> Vec<(ObjectKey, Arc<Value>)> {
     let facts = |(key, record): (ObjectKey, Arc<Record>)| (key, record.facts.clone());
     records.into_iter().map(facts).collect()
+}
+
+fn typed<T: DeserializeOwned>(
+    kind: Kind,
+    mut records: Vec<(ObjectKey, Arc<Record>)>,
+) -> Result<Vec<(ObjectKey, T)>, Misread> {
+    records.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let typed = |(key, record): (ObjectKey, Arc<Record>)| {
+        let read = read(kind, &key, &record.facts)?;
+        Ok((key, read))
+    };
+    records.into_iter().map(typed).collect()
 }

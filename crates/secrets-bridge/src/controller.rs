@@ -59,7 +59,7 @@ impl Reconcile for SecretBindingController {
         binding: &Arc<SecretBinding>,
         view: &View<Self>,
     ) -> Result<Observed, ObserveError> {
-        Ok(observe::observe(binding, view))
+        Ok(observe::observe(binding, view)?)
     }
 
     fn validate(&self, binding: &SecretBinding, observed: &Observed) -> Result<Validated, Vec<Problem>> {

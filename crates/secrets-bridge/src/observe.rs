@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use idp_api::{SecretBinding, environment::SecretDefaults, kinds::ENVIRONMENT};
-use idp_runtime::{ObjectKey, View};
+use idp_runtime::{Misread, ObjectKey, View};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -16,8 +16,8 @@ use crate::{
 /// What a plan and a status depend on besides the binding.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
-    /// Where secrets come from, of each Environment; there should be one.
-    pub(crate) environments: Vec<Option<SecretDefaults>>,
+    /// Where secrets come from, of each Environment; there should be one. Or why it cannot be read.
+    pub(crate) environments: Vec<Result<Option<SecretDefaults>, String>>,
     /// The `ExternalSecret`s that exist, by name.
     pub(crate) external_secrets: BTreeMap<String, ExternalSecretFacts>,
     /// What happened to them.
@@ -38,7 +38,10 @@ pub(crate) enum Store {
     Fine,
 }
 
-pub(crate) fn observe(binding: &SecretBinding, view: &View<SecretBindingController>) -> Observed {
+pub(crate) fn observe(
+    binding: &SecretBinding,
+    view: &View<SecretBindingController>,
+) -> Result<Observed, Misread> {
     let key = ObjectKey::of(binding);
     let store = &binding.spec.store;
     let kind = if store.kind == CLUSTER_SECRET_STORE.kind {
@@ -51,28 +54,27 @@ pub(crate) fn observe(binding: &SecretBinding, view: &View<SecretBindingControll
     } else {
         ""
     };
-    Observed {
-        environments: view
-            .all_facts(ENVIRONMENT)
-            .into_iter()
-            .map(|(_, facts)| parse(&facts))
-            .collect(),
-        external_secrets: view
-            .facts_of(EXTERNAL_SECRET, binding)
-            .into_iter()
-            .filter_map(|(key, facts)| Some((key.name, parse(&facts)?)))
-            .collect(),
-        events: view
-            .facts_about(EVENT, &key)
-            .into_iter()
-            .filter_map(|(_, facts)| parse(&facts))
-            .collect(),
+    let environment = |(key, read): (ObjectKey, Result<Option<SecretDefaults>, Misread>)| {
+        read.map_err(|misread| {
+            format!(
+                "Environment {} cannot be read: {}",
+                key.name,
+                misread.flaw("spec.secrets")
+            )
+        })
+    };
+    let external_secrets = view.children(EXTERNAL_SECRET, binding)?.into_iter();
+    let events: Vec<(ObjectKey, Option<EventFacts>)> = view.about(EVENT, &key)?;
+    Ok(Observed {
+        environments: view.read_all(ENVIRONMENT).into_iter().map(environment).collect(),
+        external_secrets: external_secrets.map(|(key, facts)| (key.name, facts)).collect(),
+        events: events.into_iter().filter_map(|(_, facts)| facts).collect(),
         store: match view.facts(kind, namespace, &store.name).as_deref() {
             None => Store::Missing,
             Some(Value::Bool(false)) => Store::Down,
             Some(_) => Store::Fine,
         },
-    }
+    })
 }
 
 pub(crate) fn parse<T: DeserializeOwned>(facts: &Value) -> Option<T> {

@@ -46,7 +46,14 @@ pub(crate) fn external_secret(binding: &str, secret: &BoundSecret) -> String {
 pub(crate) fn validate(binding: &SecretBinding, observed: &Observed) -> Result<Validated, Vec<Problem>> {
     let spec = &binding.spec;
     let (name, namespace) = (binding.name_any(), binding.namespace().unwrap_or_default());
-    let [Some(defaults)] = &observed.environments[..] else {
+    if let Some(Err(flaw)) = observed.environments.iter().find(|read| read.is_err()) {
+        return Err(vec![
+            Problem::error("EnvironmentUnreadable", flaw.clone())
+                .at("spec.secrets")
+                .hint("ask the platform team to fix it; secrets that were there before are kept"),
+        ]);
+    }
+    let [Ok(Some(defaults))] = &observed.environments[..] else {
         let message = "the cluster has no Environment with a secret store, or several";
         return Err(vec![
             Problem::error("NoSecretStore", message)
@@ -132,13 +139,13 @@ mod tests {
 
     fn observed() -> Observed {
         Observed {
-            environments: vec![Some(SecretDefaults {
+            environments: vec![Ok(Some(SecretDefaults {
                 store: "aws".into(),
                 kind: "ClusterSecretStore".into(),
                 prefix: "{namespace}/{application}/".into(),
                 refresh_interval: "1h".into(),
                 min_refresh_interval: "1m".into(),
-            })],
+            }))],
             ..Observed::default()
         }
     }
@@ -170,6 +177,14 @@ mod tests {
                 ("RefreshTooOften", "spec.secrets[0].refreshInterval"),
             ]
         );
+    }
+
+    #[test]
+    fn an_environment_that_cannot_be_read_is_not_one_without_a_store() {
+        let mut observed = observed();
+        observed.environments = vec![Err("Environment x cannot be read: spec.secrets.store: …".into())];
+        let problems = validate(&binding("team-a/shop/db", "aws"), &observed).unwrap_err();
+        assert_eq!(problems[0].reason, "EnvironmentUnreadable");
     }
 
     #[test]

@@ -11,12 +11,12 @@ use idp_api::{
     kinds::{CLAIM_BINDING, ENVIRONMENT},
 };
 use idp_core::{capability::SectionRequest, names::overlap_terms};
-use idp_runtime::{ObjectKey, ObserveError, View};
+use idp_runtime::{Misread, ObjectKey, ObserveError, View};
 use kube::ResourceExt;
-use serde::de::DeserializeOwned;
+use serde::de::IgnoredAny;
 
 use crate::{
-    capabilities::{Address, Answer, Capabilities, Section, sections},
+    capabilities::{Address, Answer, BindingFacts, Capabilities, Section, sections},
     controller::WebApplicationController,
     holders, host_index, hosts,
     kinds::{
@@ -35,7 +35,7 @@ pub async fn observe(
     capabilities: &Capabilities,
 ) -> Result<Observed, ObserveError> {
     let key = ObjectKey::of(app);
-    let namespace_labels = labels(&key.namespace, view);
+    let namespace_labels = labels(&key.namespace, view)?;
     if namespace_labels.is_none() && !app.spec.routes.is_empty() {
         // Which hosts it may have depends on them.
         return Err(ObserveError {
@@ -43,63 +43,69 @@ pub async fn observe(
             message: format!("namespace {} is not known yet", key.namespace),
         });
     }
-    let environments = environments(view);
-    capabilities.found(services(view));
-    let answers = answers(app, &environments, view, capabilities).await;
-    let jobs: Vec<(ObjectKey, JobFacts)> = parsed(view.facts_of(JOB, app));
-    let pods: Vec<(ObjectKey, PodFacts)> = parsed(view.facts_about(POD, &key));
-    let deployment: Option<DeploymentFacts> = view
-        .child_facts(DEPLOYMENT, app, &key.name)
-        .and_then(|facts| parse(&facts));
-    let sets = parsed::<Vec<String>>(view.facts_about(REPLICA_SET, &key));
-    let schedules = parsed::<Vec<String>>(view.facts_of(CRON_JOB, app));
+    let (environments, unreadable) = environments(view);
+    capabilities.found(services(view)?);
+    let bindings = bindings(app, view)?;
+    let answers = answers(app, &environments, &bindings, capabilities).await;
+    let jobs: Vec<(ObjectKey, JobFacts)> = view.children(JOB, app)?;
+    let pods: Vec<(ObjectKey, Option<PodFacts>)> = view.about(POD, &key)?;
+    let pods: Vec<PodFacts> = pods.into_iter().filter_map(|(_, pod)| pod).collect();
+    let deployment: Option<DeploymentFacts> = view.child(DEPLOYMENT, app, &key.name)?;
+    let sets: Vec<(ObjectKey, Option<Vec<String>>)> = view.about(REPLICA_SET, &key)?;
+    let schedules: Vec<(ObjectKey, Vec<String>)> = view.children(CRON_JOB, app)?;
     let used_config = sets
         .into_iter()
-        .chain(schedules)
-        .flat_map(|(_, used)| used)
+        .filter_map(|(_, used)| used)
+        .chain(schedules.into_iter().map(|(_, used)| used))
+        .flatten()
         .chain(jobs.iter().flat_map(|(_, job)| job.config_maps.clone()))
-        .chain(pods.iter().flat_map(|(_, pod)| pod.config_maps.clone()))
+        .chain(pods.iter().flat_map(|pod| pod.config_maps.clone()))
         .chain(
             deployment
                 .iter()
                 .flat_map(|deployment| deployment.config_maps.clone()),
         )
         .collect();
+    let config_maps: Vec<(ObjectKey, IgnoredAny)> = view.children(CONFIG_MAP, app)?;
     let taken_hosts = the_one(&environments).map(|(_, environment)| taken_hosts(app, environment, view));
     Ok(Observed {
-        taken_hosts: taken_hosts.unwrap_or_default(),
+        taken_hosts: taken_hosts.transpose()?.unwrap_or_default(),
         namespace_labels,
         migrations: jobs.into_iter().map(|(key, job)| (key.name, job.state)).collect(),
         deployment,
-        pod_failures: pods.into_iter().filter_map(|(_, pod)| pod.failure).collect(),
+        pod_failures: pods.into_iter().filter_map(|pod| pod.failure).collect(),
         used_config,
-        config_maps: view
-            .facts_of(CONFIG_MAP, app)
-            .into_iter()
-            .map(|(key, _)| key.name)
-            .collect(),
+        config_maps: config_maps.into_iter().map(|(key, _)| key.name).collect(),
         capabilities: capabilities.names().into_iter().collect(),
         answers,
-        bindings: BINDINGS
-            .iter()
-            .flat_map(|kind| parsed(view.facts_of(*kind, app)))
-            .map(|(_, facts)| facts)
-            .collect(),
+        bindings,
         assume_settled: false,
         environments,
+        unreadable,
     })
+}
+
+fn bindings(app: &WebApplication, view: &Caches) -> Result<Vec<BindingFacts>, Misread> {
+    let mut bindings = Vec::new();
+    for kind in BINDINGS {
+        let found = view.children(kind, app)?.into_iter();
+        bindings.extend(found.map(|(_, facts): (_, BindingFacts)| facts));
+    }
+    Ok(bindings)
 }
 
 /// Applications that use `capability`, in these namespaces (none: all).
 pub fn users(capability: &str, namespaces: &[String], view: &Caches) -> Vec<ObjectKey> {
-    let environments = environments(view);
+    let (environments, _) = environments(view);
     let Some((_, environment)) = the_one(&environments) else {
         return Vec::new();
     };
     let uses = |app: &WebApplication| {
-        wanted(app, environment, view)
-            .iter()
-            .any(|section| section.capability == capability)
+        // One too many is looked at rather than one too few.
+        bindings(app, view).map_or(true, |bindings| {
+            let mut sections = wanted(app, environment, &bindings).into_iter();
+            sections.any(|section| section.capability == capability)
+        })
     };
     view.resources()
         .iter()
@@ -121,9 +127,10 @@ pub fn with_routes(namespace: &str, view: &Caches) -> Vec<ObjectKey> {
 }
 
 /// Labels of a namespace.
-fn labels(namespace: &str, view: &Caches) -> Option<BTreeMap<String, String>> {
-    let facts = view.facts(NAMESPACE, "", namespace)?;
-    Some(parse(&facts).unwrap_or_default())
+fn labels(namespace: &str, view: &Caches) -> Result<Option<BTreeMap<String, String>>, Misread> {
+    let labels: Option<Option<_>> = view.read(NAMESPACE, "", namespace).transpose()?;
+    // One without labels is known too.
+    Ok(labels.map(Option::unwrap_or_default))
 }
 
 /// Hosts of `app` that somebody else holds, with the holder.
@@ -131,28 +138,27 @@ fn taken_hosts(
     app: &WebApplication,
     environment: &EnvironmentSpec,
     view: &Caches,
-) -> BTreeMap<String, String> {
+) -> Result<BTreeMap<String, String>, Misread> {
     let hosts: BTreeSet<String> = hosts::of(app, &environment.base_domain).collect();
     if hosts.is_empty() {
-        return BTreeMap::new();
+        return Ok(BTreeMap::new());
     }
-    let own = view.facts_of(VIRTUAL_SERVICE, app);
+    let own: Vec<(ObjectKey, Routed)> = view.children(VIRTUAL_SERVICE, app)?;
     let terms: BTreeSet<String> = hosts.iter().flat_map(|host| overlap_terms(host)).collect();
-    let routed = terms.iter().flat_map(|term| view.facts_by(VIRTUAL_SERVICE, term));
-    let routed = routed.filter(|(key, _)| !own.iter().any(|(mine, _)| mine == key));
-    let routed: BTreeMap<ObjectKey, Routed> = parsed(routed.collect()).into_iter().collect();
+    let mut routed: BTreeMap<ObjectKey, Routed> = BTreeMap::new();
+    for term in &terms {
+        routed.extend(view.read_by(VIRTUAL_SERVICE, term)?);
+    }
+    routed.retain(|key, _| !own.iter().any(|(mine, _)| mine == key));
     let rivals = rivals(app, &environment.base_domain, view);
     let around = holders::Around {
         environment,
-        own: parsed::<Routed>(own)
-            .into_iter()
-            .flat_map(|(_, routed)| routed.hosts)
-            .collect(),
+        own: own.into_iter().flat_map(|(_, routed)| routed.hosts).collect(),
         routed,
         applications: rivals.iter().map(AsRef::as_ref).collect(),
-        labels: Box::new(|namespace| labels(namespace, view).unwrap_or_default()),
+        labels: Box::new(|namespace| labels(namespace, view).ok().flatten().unwrap_or_default()),
     };
-    holders::taken(app, &around)
+    Ok(holders::taken(app, &around))
 }
 
 /// The applications, other than `app`, with a host that overlaps with one of its.
@@ -173,7 +179,7 @@ fn rivals(app: &WebApplication, base_domain: &str, view: &Caches) -> Vec<Arc<Web
 
 /// Applications that look again when `changed` changes or goes: they name one of its hosts.
 pub fn affected(changed: &WebApplication, view: &Caches) -> Vec<ObjectKey> {
-    let environments = environments(view);
+    let (environments, _) = environments(view);
     // Without an Environment nothing is planned, and when it comes everybody is.
     let Some((_, environment)) = the_one(&environments) else {
         return Vec::new();
@@ -182,18 +188,25 @@ pub fn affected(changed: &WebApplication, view: &Caches) -> Vec<ObjectKey> {
     rivals.iter().map(|rival| ObjectKey::of(rival.as_ref())).collect()
 }
 
-fn environments(view: &Caches) -> BTreeMap<String, EnvironmentSpec> {
-    parsed(view.all_facts(ENVIRONMENT))
-        .into_iter()
-        .map(|(key, spec)| (key.name, spec))
-        .collect()
+/// The Environments, and of those that cannot be read what is wrong with them.
+fn environments(view: &Caches) -> (BTreeMap<String, EnvironmentSpec>, BTreeMap<String, String>) {
+    let (mut environments, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
+    for (key, spec) in view.read_all(ENVIRONMENT) {
+        match spec {
+            Ok(spec) => drop(environments.insert(key.name, spec)),
+            Err(misread) => drop(unreadable.insert(key.name, misread.flaw("spec"))),
+        }
+    }
+    (environments, unreadable)
 }
 
-fn services(view: &Caches) -> Vec<(String, Address)> {
-    parsed(view.related_facts(SERVICE))
-        .into_iter()
-        .map(|(key, address)| (key.namespace, address))
-        .collect()
+/// The Services that may be capabilities. One that is none, such as one without ports, tells nothing.
+fn services(view: &Caches) -> Result<Vec<(String, Address)>, Misread> {
+    let services: Vec<(ObjectKey, Option<Address>)> = view.read_related(SERVICE)?;
+    let services = services.into_iter();
+    Ok(services
+        .filter_map(|(key, address)| Some((key.namespace, address?)))
+        .collect())
 }
 
 /// The Environment, if there is exactly one: otherwise there is nothing to plan for.
@@ -202,8 +215,8 @@ fn the_one(environments: &BTreeMap<String, EnvironmentSpec>) -> Option<(&String,
 }
 
 /// The sections of `app`.
-fn wanted(app: &WebApplication, environment: &EnvironmentSpec, view: &Caches) -> Vec<Section> {
-    let has_claims = !view.facts_of(CLAIM_BINDING, app).is_empty();
+fn wanted(app: &WebApplication, environment: &EnvironmentSpec, bindings: &[BindingFacts]) -> Vec<Section> {
+    let has_claims = bindings.iter().any(|binding| binding.kind == CLAIM_BINDING.kind);
     sections(app, environment, has_claims)
 }
 
@@ -211,13 +224,13 @@ fn wanted(app: &WebApplication, environment: &EnvironmentSpec, view: &Caches) ->
 async fn answers(
     app: &WebApplication,
     environments: &BTreeMap<String, EnvironmentSpec>,
-    view: &Caches,
+    bindings: &[BindingFacts],
     capabilities: &Capabilities,
 ) -> BTreeMap<String, (Section, Answer)> {
     let Some((name, environment)) = the_one(environments) else {
         return BTreeMap::new();
     };
-    let asked = wanted(app, environment, view)
+    let asked = wanted(app, environment, bindings)
         .into_iter()
         .map(|section| async move {
             let request = section_request(app, name, environment, &section);
@@ -242,21 +255,6 @@ pub fn section_request(
         section: section.value.clone(),
         path: section.path.clone(),
     }
-}
-
-fn parsed<T: DeserializeOwned>(
-    facts: Vec<(ObjectKey, std::sync::Arc<serde_json::Value>)>,
-) -> Vec<(ObjectKey, T)> {
-    let mut parsed: Vec<_> = facts
-        .into_iter()
-        .filter_map(|(key, facts)| Some((key, parse(&facts)?)))
-        .collect();
-    parsed.sort_by(|(one, _), (other, _)| one.cmp(other));
-    parsed
-}
-
-fn parse<T: DeserializeOwned>(facts: &serde_json::Value) -> Option<T> {
-    T::deserialize(facts).ok()
 }
 
 #[cfg(test)]
@@ -330,6 +328,26 @@ mod tests {
         let few = visited(10).await;
         assert!(few < 30, "{few}");
         assert_eq!(visited(3_000).await, few);
+    }
+
+    #[tokio::test]
+    async fn an_environment_that_cannot_be_read_is_not_one_that_is_missing() {
+        let mut environment = environment();
+        environment.data["spec"]["replicas"]["floor"] = json!("two");
+        let shop = known("shop", "shop");
+        let objects = [environment, namespace("shop")];
+        let view = View::offline(&WebApplicationController::default(), [shop.clone()], objects);
+        let observed = observe(&shop, &view, &Capabilities::default()).await.unwrap();
+        let problems = crate::validate::validate(&shop, &observed).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].reason, "EnvironmentUnreadable");
+        assert!(
+            problems[0]
+                .message
+                .starts_with("Environment test cannot be read: spec.replicas.floor: invalid type"),
+            "{}",
+            problems[0].message
+        );
     }
 
     #[tokio::test]

@@ -14,6 +14,8 @@ use crate::{
 pub struct Observed {
     /// The cluster's Environments by name. There should be exactly one.
     pub environments: BTreeMap<String, EnvironmentSpec>,
+    /// Environments that cannot be read, by name, and what is wrong with each.
+    pub unreadable: BTreeMap<String, String>,
     /// Labels of the application's namespace; absent where they are not known, as for `render` without its file.
     pub namespace_labels: Option<BTreeMap<String, String>>,
     /// Complete host names that somebody else holds, with the holder's kind, namespace and name.

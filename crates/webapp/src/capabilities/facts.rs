@@ -68,9 +68,23 @@ pub fn binding(object: &DynamicObject) -> Value {
         reason: text(ready.map(|condition| &condition["reason"])),
         message: text(ready.map(|condition| &condition["message"])),
         version: status["version"].as_str().map(str::to_owned),
-        problems: Vec::<Problem>::deserialize(&status["problems"]).unwrap_or_default(),
+        problems: problems(&status["problems"]),
     };
     serde_json::to_value(facts).unwrap_or_default()
+}
+
+/// Problems that cannot be read are a problem: the binding is not well.
+fn problems(problems: &Value) -> Vec<Problem> {
+    if problems.is_null() {
+        return Vec::new();
+    }
+    Vec::deserialize(problems).unwrap_or_else(|error| {
+        let message = format!("status.problems of the binding cannot be read: {error}");
+        vec![
+            Problem::warning("StatusUnreadable", message)
+                .hint("ask the platform team to deploy all controllers of one version"),
+        ]
+    })
 }
 
 #[cfg(test)]
@@ -100,6 +114,13 @@ mod tests {
         );
         assert!(!facts(&json!({"observedGeneration": 1, "version": "1"})).serves(&json!({"a": 1})));
         assert!(!facts(&json!({"observedGeneration": 2})).serves(&json!({"a": 1})));
+    }
+
+    #[test]
+    fn problems_that_cannot_be_read_are_not_none() {
+        assert!(facts(&json!({"problems": []})).problems.is_empty());
+        let read = facts(&json!({"problems": [{"reason": 5}]})).problems;
+        assert_eq!(read[0].reason, "StatusUnreadable");
     }
 
     #[test]

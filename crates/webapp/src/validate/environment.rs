@@ -1,19 +1,28 @@
 //! The Environment: there must be exactly one.
 
-use std::collections::BTreeMap;
-
 use idp_api::EnvironmentSpec;
 use idp_core::Problem;
 
 use super::{
     findings::list,
-    reason::{ENVIRONMENT_AMBIGUOUS, ENVIRONMENT_MISSING},
+    reason::{ENVIRONMENT_AMBIGUOUS, ENVIRONMENT_MISSING, ENVIRONMENT_UNREADABLE},
 };
+use crate::observed::Observed;
 
 /// Name and content of the cluster's Environment.
-pub(super) fn environment(
-    environments: &BTreeMap<String, EnvironmentSpec>,
-) -> Result<(&String, &EnvironmentSpec), Problem> {
+pub(super) fn environment(observed: &Observed) -> Result<(&String, &EnvironmentSpec), Problem> {
+    let environments = &observed.environments;
+    if let Some((name, flaw)) = observed.unreadable.first_key_value() {
+        // It is there, and may be the one that counts: what ran before keeps running.
+        return Err(Problem::error(
+            ENVIRONMENT_UNREADABLE,
+            format!("Environment {name} cannot be read: {flaw}"),
+        )
+        .hint(
+            "ask the platform team to fix it, or to deploy the version of the controllers that it was written for; \
+             what ran before keeps running",
+        ));
+    }
     let mut all = environments.iter();
     match (all.next(), all.next()) {
         (Some(only), None) => Ok(only),

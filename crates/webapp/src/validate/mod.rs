@@ -61,7 +61,7 @@ pub(crate) fn host_taken(routes: &[ValidRoute], host: &str, holder: &str) -> Pro
 /// server.
 pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, Vec<Problem>> {
     let (environment_name, environment) =
-        environment::environment(&observed.environments).map_err(|problem| vec![problem])?;
+        environment::environment(observed).map_err(|problem| vec![problem])?;
     let spec = &app.spec;
     let mut findings = Findings::default();
     let found = &mut findings;

@@ -1,6 +1,8 @@
 //! Reasons of problems, written once: scripts and tests match them.
 
 pub(crate) const ENVIRONMENT_MISSING: &str = "EnvironmentMissing";
+/// The one Environment does not have the form that this controller knows.
+pub(crate) const ENVIRONMENT_UNREADABLE: &str = "EnvironmentUnreadable";
 pub(crate) const ENVIRONMENT_AMBIGUOUS: &str = "EnvironmentAmbiguous";
 pub(crate) const INVALID_NAME: &str = "InvalidName";
 /// A rule of the schema is broken, which an API server would have refused: seen by `render` only.

@@ -1,0 +1,97 @@
+//! Facts with their type. What cannot be read says so, with its name: it is never taken for what is not there.
+
+use idp_core::Kind;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::reconcile::{ObjectKey, ObserveError};
+
+/// What is remembered of an object does not have the expected form: a controller and a definition differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misread {
+    /// Kind of the object.
+    pub kind: Kind,
+    /// Its namespace and name.
+    pub key: ObjectKey,
+    /// The field within what is remembered, such as `gateway.mode`; empty for the whole.
+    pub path: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl Misread {
+    /// What is wrong, and where, if what is remembered is the field `of` of the object.
+    pub fn flaw(&self, of: &str) -> String {
+        match self.path.as_str() {
+            "" | "." => format!("{of}: {}", self.message),
+            path => format!("{of}.{path}: {}", self.message),
+        }
+    }
+}
+
+impl std::fmt::Display for Misread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} cannot be read: ", self.kind, self.key)?;
+        match self.path.as_str() {
+            "" | "." => f.write_str(&self.message),
+            path => write!(f, "{path}: {}", self.message),
+        }
+    }
+}
+
+impl std::error::Error for Misread {}
+
+impl From<Misread> for ObserveError {
+    fn from(misread: Misread) -> Self {
+        Self {
+            source_name: misread.kind.plural,
+            message: misread.to_string(),
+        }
+    }
+}
+
+/// Reads what is remembered of an object.
+pub(crate) fn read<T: DeserializeOwned>(kind: Kind, key: &ObjectKey, facts: &Value) -> Result<T, Misread> {
+    serde_path_to_error::deserialize(facts).map_err(|error| Misread {
+        kind,
+        key: key.clone(),
+        path: error.path().to_string(),
+        message: error.inner().to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const MAPS: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_name_and_place() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Inner {
+            #[allow(dead_code, reason = "only whether it can be read counts")]
+            b: Vec<u8>,
+        }
+        let key = ObjectKey::new("shop", "web");
+        let error =
+            read::<std::collections::BTreeMap<String, Inner>>(MAPS, &key, &json!({"a": {"b": [1, "x"]}}));
+        let error = error.unwrap_err();
+        assert_eq!(error.path, "a.b[1]");
+        assert!(
+            error
+                .to_string()
+                .starts_with("ConfigMap shop/web cannot be read: a.b[1]: invalid type"),
+            "{error}"
+        );
+        assert!(error.flaw("spec").starts_with("spec.a.b[1]: invalid type"));
+        let whole = read::<u8>(MAPS, &key, &json!("x")).unwrap_err();
+        assert!(
+            whole.flaw("spec").starts_with("spec: invalid type"),
+            "{}",
+            whole.flaw("spec")
+        );
+    }
+}

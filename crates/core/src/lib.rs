@@ -4,6 +4,7 @@
 //! depends on those is passed in as a value. That is what lets the controller, `idp-cli render` and an
 //! admission check call the same code and get the same answer.
 
+pub mod action;
 pub mod capability;
 pub mod child;
 pub mod condition;
@@ -14,8 +15,10 @@ pub mod labels;
 pub mod names;
 pub mod plan;
 pub mod problem;
+pub mod quantity;
 pub mod visible;
 
+pub use action::{Acted, Action, Deed, Effect};
 pub use child::{Child, Step};
 pub use condition::{Condition, ConditionSet};
 pub use kind::Kind;

@@ -5,12 +5,14 @@
 
 use serde_json::Value;
 
-use crate::{Child, Kind, Problem};
+use crate::{Acted, Action, Child, Kind, Problem};
 
 /// A stage in the life of a plan.
 pub trait Stage {
     /// What a child is at this stage.
     type Child;
+    /// What an action is at this stage.
+    type Action;
 }
 
 /// Computed; nothing is written yet.
@@ -23,10 +25,12 @@ pub struct Applied;
 
 impl Stage for Prepared {
     type Child = Child;
+    type Action = Action;
 }
 
 impl Stage for Applied {
     type Child = AppliedChild;
+    type Action = Acted;
 }
 
 /// The desired children of one resource.
@@ -34,6 +38,8 @@ impl Stage for Applied {
 pub struct Plan<S: Stage> {
     /// The children, in the order in which they are written within their wave.
     pub children: Vec<S::Child>,
+    /// What is done to objects that exist, after the children were written and whatever became of them.
+    pub actions: Vec<S::Action>,
     /// What does not work. A prepared plan holds warnings only (an error means that there is no plan);
     /// an applied one also holds what the API server refused.
     pub problems: Vec<Problem>,
@@ -43,6 +49,7 @@ impl<S: Stage> Default for Plan<S> {
     fn default() -> Self {
         Self {
             children: Vec::new(),
+            actions: Vec::new(),
             problems: Vec::new(),
         }
     }

@@ -115,6 +115,40 @@ impl Api {
         Ok(())
     }
 
+    /// Sets annotations of exactly the object with this UID and version, in the name of a manager of its own: they are no
+    /// part of what is applied.
+    pub(crate) async fn annotate(
+        &self,
+        kind: Kind,
+        key: &ObjectKey,
+        metadata: &Value,
+    ) -> Result<DynamicObject, ApiError> {
+        let uri = path(kind, key, &format!("?fieldManager={}-actions", self.manager));
+        let patch = serialize(&json!({ "metadata": metadata }))?;
+        self.send(Method::PATCH, uri, "application/merge-patch+json", patch)
+            .await
+    }
+
+    /// Deletes exactly the object with this UID as it was at this version.
+    pub(crate) async fn delete_unchanged(
+        &self,
+        kind: Kind,
+        key: &ObjectKey,
+        uid: &str,
+        version: &str,
+    ) -> Result<(), ApiError> {
+        let options = json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": { "uid": uid, "resourceVersion": version },
+        });
+        let _: serde::de::IgnoredAny = self
+            .send(Method::DELETE, path(kind, key, ""), "application/json", serialize(&options)?)
+            .await?;
+        Ok(())
+    }
+
     /// A JSON merge patch of the object, or of its status with `subresource` `/status`.
     pub(crate) async fn merge<T: DeserializeOwned>(
         &self,

@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use crate::{
+    act,
     api::Api,
     cache::{Cache, Serving},
     caches::Caches,
@@ -108,6 +109,7 @@ impl Applier {
         let applied = Plan {
             children: Vec::with_capacity(plan.children.len()),
             problems: plan.problems,
+            ..Plan::default()
         };
         let mut progress = Progress {
             applied,
@@ -145,6 +147,13 @@ impl Applier {
         if progress.retry == Retry::No && !progress.namespace_gone {
             self.prune(parent, &planned, &mut progress).await;
         }
+        // Also where a child was refused, or the namespace is going: what was decided on data does not hang on that.
+        for action in plan.actions {
+            let (acted, refusal) = self.act(action).await;
+            progress.retry = progress.retry.max(act::retry(&acted));
+            progress.applied.actions.push(acted);
+            progress.refuse(refusal);
+        }
         progress
     }
 
@@ -156,7 +165,7 @@ impl Applier {
             .map(|(cache, key, record)| applied_child(cache.watch.kind, &key, &record, None));
         Plan {
             children: children.collect(),
-            problems: Vec::new(),
+            ..Plan::default()
         }
     }
 
@@ -236,6 +245,7 @@ impl Applier {
                     record,
                     parent,
                     &[],
+                    child.detached,
                 )));
             }
             Some(record) if record.deleting => {

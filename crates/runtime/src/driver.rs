@@ -20,7 +20,7 @@ use crate::{
     identity::Identity,
     metrics,
     queue::Queue,
-    reconcile::{ObjectKey, ObserveError, Outcome, Reconcile},
+    reconcile::{Farewell, ObjectKey, ObserveError, Outcome, Reconcile},
     resources::{Change, Gone},
     status::merge_diff,
     view::View,
@@ -212,11 +212,14 @@ impl<R: Reconcile> Driver<R> {
             return Ok(Retry::Look);
         }
         match self.controller.finalize(resource, &self.view).await? {
-            None => {
-                self.release(key, resource).await?;
-                Ok(Retry::No)
+            Farewell::Go(actions) => {
+                let retry = self.applier.act_all(actions).await;
+                if retry == Retry::No {
+                    self.release(key, resource).await?;
+                }
+                Ok(retry)
             }
-            Some(status) => {
+            Farewell::Stay(status) => {
                 self.write_status(key, resource, &status).await?;
                 Ok(Retry::Soon)
             }

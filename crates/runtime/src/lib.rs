@@ -3,6 +3,7 @@
 //! A controller says what it watches and turns (resource, observed facts) into a plan and a status; see
 //! [`Reconcile`]. Everything else is here, once. No domain word of the platform appears in this crate.
 
+mod act;
 mod api;
 mod applier;
 mod backoff;
@@ -49,7 +50,7 @@ pub use facts::Misread;
 pub use grpc::{Callers, Peer};
 pub use idp_core::StatusView;
 pub use leader::LeaseLost;
-pub use reconcile::{ObjectKey, ObserveError, Outcome, Reconcile, Targets, Watch};
+pub use reconcile::{Farewell, ObjectKey, ObserveError, Outcome, Reconcile, Targets, Watch};
 pub use run::{Args, Options, Process, run, run_until};
 pub use scope::Scoped;
 pub use telemetry::{LogFormat, TelemetryArgs};

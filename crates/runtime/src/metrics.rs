@@ -9,6 +9,11 @@ pub(crate) fn applied(controller: &'static str, kind: Kind, result: &'static str
         .increment(1);
 }
 
+/// An action was carried out.
+pub(crate) fn acted(controller: &'static str, kind: Kind, deed: &'static str) {
+    counter!("idp_acted_total", "controller" => controller, "kind" => kind.kind, "deed" => deed).increment(1);
+}
+
 /// A child was pruned.
 pub(crate) fn pruned(controller: &'static str, kind: Kind) {
     counter!("idp_pruned_total", "controller" => controller, "kind" => kind.kind).increment(1);

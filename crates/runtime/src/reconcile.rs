@@ -3,7 +3,7 @@
 use std::{fmt::Debug, future::Future, hash::Hash, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::BoxStream};
-use idp_core::{Applied, Kind, Plan, Prepared, Problem, StatusView};
+use idp_core::{Action, Applied, Kind, Plan, Prepared, Problem, StatusView};
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt, core::DynamicObject};
 use serde::{Serialize, de::DeserializeOwned};
@@ -134,17 +134,26 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
         None
     }
 
-    /// Acts before the resource goes, after its children that no owner reference holds are gone; called only where [`Self::FINALIZER`] is set. `Ok(None)` lets it
-    /// go; `Ok(Some(status))` keeps it, shows the status, and is called again on the next event or
-    /// after a back-off.
+    /// What is to be done before the resource goes, after its children that no owner reference holds are gone; called
+    /// only where [`Self::FINALIZER`] is set, and again on the next event or after a back-off until the resource is gone.
+    /// Like [`Self::observe`] it reads only.
     fn finalize(
         &self,
         resource: &Arc<Self::Resource>,
         view: &View<Self>,
-    ) -> impl Future<Output = Result<Option<Self::Status>, ObserveError>> + Send {
+    ) -> impl Future<Output = Result<Farewell<Self::Status>, ObserveError>> + Send {
         let _ = (resource, view);
-        async { Ok(None) }
+        async { Ok(Farewell::Go(Vec::new())) }
     }
+}
+
+/// How a resource goes.
+#[derive(Debug)]
+pub enum Farewell<S> {
+    /// It goes once these actions are settled.
+    Go(Vec<Action>),
+    /// It stays for now, and shows this status.
+    Stay(S),
 }
 
 /// Why observing failed. Always worth another try; the driver backs off.

@@ -160,11 +160,18 @@ impl Applier {
         let handed_over = annotations.and_then(|all| all.get(ADOPT)) == Some(&heir(parent, &write.key));
         let record = write.cache.extract(object);
         let owned_elsewhere = record.owner.as_ref().is_some_and(|owner| owner.uid != parent.uid);
-        if record.belongs_to(&write.key, parent) || (handed_over && !owned_elsewhere) {
+        // What holds data is never taken over: whoever hands it over cannot mean what becomes of it with its new owner.
+        let adopts = handed_over && !owned_elsewhere && !write.detached;
+        if record.belongs_to(&write.key, parent) || adopts {
             return Ok(record.uid);
         }
         Err(Refusal::Unwatched(name_taken(
-            kind, &write.key, &record, parent, &managers,
+            kind,
+            &write.key,
+            &record,
+            parent,
+            &managers,
+            write.detached,
         )))
     }
 }
@@ -180,12 +187,14 @@ fn heir(parent: &Parent, key: &ObjectKey) -> String {
 }
 
 /// The problem of a name that somebody else's object has.
+/// `holds_data`: such an object cannot be handed over.
 pub(crate) fn name_taken(
     kind: Kind,
     key: &ObjectKey,
     record: &Record,
     parent: &Parent,
     managers: &[String],
+    holds_data: bool,
 ) -> Problem {
     let whose = match &record.owner {
         Some(owner) => format!("it belongs to {} {}", owner.kind, owner.name),
@@ -199,6 +208,9 @@ pub(crate) fn name_taken(
     let object = format!("{} {}", kind.plural, key.name);
     problem.hint(match &record.owner {
         Some(_) => format!("rename this resource, or delete the owner of `{object}`"),
+        None if holds_data => {
+            format!("rename this resource; `{object}` may hold data, and is neither taken over nor deleted")
+        }
         None => format!(
             "rename this resource, or delete the object, or hand it over: `kubectl -n {} annotate {object} {ADOPT}={}` \
              (its fields are then overwritten)",

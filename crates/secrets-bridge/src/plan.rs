@@ -16,7 +16,7 @@ pub(crate) fn plan(binding: &Validated) -> Result<Plan<Prepared>, Vec<Problem>> 
         .flat_map(|secret| children(binding, secret));
     Ok(Plan {
         children: children.collect(),
-        problems: Vec::new(),
+        ..Plan::default()
     })
 }
 

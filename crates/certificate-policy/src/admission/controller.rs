@@ -128,7 +128,7 @@ impl Reconcile for AdmissionController {
         });
         Ok(Plan {
             children: children.collect(),
-            problems: Vec::new(),
+            ..Plan::default()
         })
     }
 

@@ -14,6 +14,7 @@ pub fn plan(validated: &Validated) -> Plan<Prepared> {
     Plan {
         children: mine.map(|host| child(validated, host)).collect(),
         problems: validated.warnings.clone(),
+        ..Plan::default()
     }
 }
 

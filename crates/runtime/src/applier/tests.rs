@@ -49,7 +49,7 @@ impl Bench {
     async fn apply(&self, children: Vec<Child>) -> (Progress, Vec<String>) {
         let plan = Plan {
             children,
-            problems: Vec::new(),
+            ..Plan::default()
         };
         let progress = self.applier.apply(&self.parent, plan).await;
         (progress, self.fake.take_log())

@@ -6,7 +6,7 @@ use idp_core::{
     Applied, Child, Condition, ConditionSet, Kind, Plan, Prepared, Problem, StatusView, condition, labels,
     plan::AppliedChild,
 };
-use idp_runtime::{ObserveError, Outcome, Reconcile, Targets, View, Watch};
+use idp_runtime::{Farewell, ObserveError, Outcome, Reconcile, Targets, View, Watch};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{CustomResource, ResourceExt};
@@ -119,6 +119,7 @@ impl Reconcile for Widgets {
         Ok(Plan {
             children: plan.children.clone(),
             problems: plan.problems.clone(),
+            ..Plan::default()
         })
     }
 
@@ -160,12 +161,16 @@ impl Reconcile for Widgets {
         &self,
         widget: &Arc<Widget>,
         _: &View<Self>,
-    ) -> Result<Option<WidgetStatus>, ObserveError> {
+    ) -> Result<Farewell<WidgetStatus>, ObserveError> {
         let status = WidgetStatus {
             children: vec!["held".into()],
             ..WidgetStatus::default()
         };
-        Ok(widget.spec.hold.then_some(status))
+        Ok(if widget.spec.hold {
+            Farewell::Stay(status)
+        } else {
+            Farewell::Go(Vec::new())
+        })
     }
 }
 

@@ -112,7 +112,7 @@ fn what_was_just_written_is_not_what_was_seen_before() {
     };
     let plan = Plan {
         children: vec![written],
-        problems: Vec::new(),
+        ..Plan::default()
     };
     let now = Timestamp::from_second(1_000_100).unwrap();
     let status = status(&binding, &seen, &Outcome::Applied(plan), now);

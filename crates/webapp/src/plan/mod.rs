@@ -87,5 +87,6 @@ pub fn plan(app: &Validated) -> Result<Plan<Prepared>, Vec<Problem>> {
     Ok(Plan {
         children,
         problems: app.warnings.clone(),
+        ..Plan::default()
     })
 }

@@ -20,7 +20,6 @@ mod migration;
 mod observability;
 mod placement;
 mod ports;
-mod quantity;
 pub(crate) mod reason;
 mod resources;
 mod rollout;

@@ -1,12 +1,11 @@
 //! CPU and memory.
 
 use idp_api::{EnvironmentSpec, WebApplicationSpec};
-use idp_core::Problem;
+use idp_core::{Problem, quantity::thousandths};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::{
     findings::{Findings, list},
-    quantity::thousandths,
     reason::{INVALID_QUANTITY, INVALID_SPEC, UNKNOWN_SIZE},
 };
 use crate::validated::ValidResources;

@@ -4,7 +4,7 @@
 //! comparison here.
 
 /// The quantity in thousandths, rounded up as Kubernetes does; `None` where it is no quantity.
-pub(crate) fn thousandths(text: &str) -> Option<i128> {
+pub fn thousandths(text: &str) -> Option<i128> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

@@ -169,9 +169,12 @@ pub struct Tombstone {
     pub since: String,
     /// Until when they are kept whatever anybody says, in RFC 3339.
     pub until: String,
-    /// Whether somebody has said that they may go then.
+    /// Whether they go then: somebody has said so, or the class does.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub delete: bool,
+    /// Whether the class says so (`deletionPolicy: Delete`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_class: bool,
 }
 
 impl StatusView for ClaimBindingStatus {

@@ -90,9 +90,14 @@ pub struct ClaimClassSpec {
     /// Namespaces that may use it, by their labels. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<LabelSelector>,
-    /// How much of it.
+    /// How much of it. Default: 8 in each namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<ClaimQuota>,
+    /// Largest volume of this class, such as `100Gi`. Default: `10Gi`. Says nothing where `sizes` are to choose from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).sign() == 1").message("write a size such as 100Gi"))]
+    #[schemars(length(min = 1, max = 32))]
+    pub max_size: Option<String>,
     /// What becomes of the data when no application wants them any more.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
@@ -108,6 +113,30 @@ pub struct ClaimClassSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4))]
     pub immutable: Vec<ClaimInput>,
+}
+
+/// How many of a class without `quota` a namespace may have.
+pub const PER_NAMESPACE: u32 = 8;
+/// Largest volume of a class without `maxSize`.
+pub const MAX_SIZE: &str = "10Gi";
+
+impl ClaimClassSpec {
+    /// How many of it a namespace may have.
+    pub fn per_namespace(&self) -> u32 {
+        self.quota
+            .as_ref()
+            .map_or(PER_NAMESPACE, |quota| quota.per_namespace)
+    }
+
+    /// The largest volume.
+    pub fn max_size(&self) -> &str {
+        self.max_size.as_deref().unwrap_or(MAX_SIZE)
+    }
+
+    /// Whether its objects are volumes, with a size that applications write themselves.
+    pub fn is_volume(&self) -> bool {
+        self.resource.type_ == ClaimType::PersistentVolumeClaim && self.sizes.is_empty()
+    }
 }
 
 /// A week.

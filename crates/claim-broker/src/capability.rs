@@ -153,9 +153,9 @@ fn everybody(digests: &mut BTreeMap<String, String>) -> Vec<String> {
 /// What plans depend on in a namespace besides what they themselves make: the room in quotas, and what is kept.
 fn digest(namespace: &str, kinds: &Kinds, view: &View<ClaimBindingController>) -> String {
     let known = observe::known(namespace, kinds, view);
-    let room = known.classes.iter().filter_map(|(name, class)| {
-        let quota = class.quota.as_ref()?.per_namespace as usize;
-        Some((name, quota.saturating_sub(known.counted(name).len()).min(MOST)))
+    let room = known.classes.iter().map(|(name, class)| {
+        let quota = class.per_namespace() as usize;
+        (name, quota.saturating_sub(known.counted(name).len()).min(MOST))
     });
     let kept = known.claims.iter().filter_map(|(name, claim)| {
         let binding = known.bindings.get(name);

@@ -5,27 +5,24 @@ use std::{sync::Arc, time::Duration};
 
 use idp_api::{ClaimClass, ClaimClassStatus, kinds::CLAIM_BINDING};
 use idp_core::{
-    ConditionSet, Kind, Plan, Prepared, Problem,
+    Action, ConditionSet, Kind, Plan, Prepared, Problem,
     condition::{READY, STALLED},
 };
 use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, Targets, View, Watch};
 use jiff::Timestamp;
-use kube::{Client, ResourceExt};
+use kube::ResourceExt;
 
 use crate::{
     controller::NAME,
-    data::{self, Held},
+    data::Held,
     facts::{self, ClaimFacts},
     kinds::Kinds,
-    marks, offer, reason,
-    tombstone::is_due,
+    marks, offer, reason, tombstone,
 };
 
 /// The controller of ClaimClasses.
 #[derive(Clone)]
 pub struct ClaimClassController {
-    /// For deletions: no plan does them.
-    pub client: Client,
     /// What it works with.
     pub kinds: Arc<Kinds>,
 }
@@ -35,14 +32,22 @@ pub struct ClaimClassController {
 pub struct Observed {
     kind: Option<Kind>,
     served: bool,
-    kept: u32,
-    next_deletion: Option<String>,
+    /// Its claims that nobody wants.
+    kept: Vec<Kept>,
+    now: Timestamp,
+}
+
+/// A claim that nobody wants.
+struct Kept {
+    held: Held,
+    /// Whether it has no binding: what has one is that controller's.
+    is_orphan: bool,
 }
 
 impl Reconcile for ClaimClassController {
     type Resource = ClaimClass;
     type Observed = Observed;
-    type Validated = ();
+    type Validated = Vec<Action>;
     type Status = ClaimClassStatus;
 
     const NAME: &'static str = "idp-claim-classes";
@@ -65,55 +70,45 @@ impl Reconcile for ClaimClassController {
         let now = Timestamp::now();
         let resource = &class.spec.resource;
         let kind = self.kinds.claim(&resource.api_version, &resource.kind);
-        let mut observed = Observed {
+        let kept = self.kept(&class.name_any(), view).into_iter();
+        Ok(Observed {
             served: kind.is_some_and(|kind| view.is_served(kind)),
             kind,
-            ..Observed::default()
-        };
-        for held in self.kept(&class.name_any(), view) {
-            let Some(tombstone) = &held.claim.tombstone else {
-                continue;
-            };
-            // What has a binding is that controller's.
-            let is_orphan = view
-                .facts(CLAIM_BINDING, &held.namespace, &held.claim.name)
-                .is_none();
-            if is_orphan && is_due(tombstone, now) && !held.claim.deleting {
-                let gone = data::destroy(&self.client, &held, now).await;
-                let gone = gone.map_err(|error| ObserveError {
-                    source_name: "claims",
-                    message: error.to_string(),
-                })?;
-                if gone {
-                    continue;
-                }
-            }
-            observed.kept += 1;
-            // Also of one that has a binding yet: that may be going, which is no event of the class.
-            if tombstone.delete && !held.claim.deleting {
-                let next = observed
-                    .next_deletion
-                    .get_or_insert_with(|| tombstone.until.clone());
-                *next = next.clone().min(tombstone.until.clone());
-            }
-        }
-        Ok(observed)
+            kept: kept
+                .map(|held| Kept {
+                    is_orphan: view
+                        .facts(CLAIM_BINDING, &held.namespace, &held.claim.name)
+                        .is_none(),
+                    held,
+                })
+                .collect(),
+            now,
+        })
     }
 
-    fn validate(&self, _: &ClaimClass, _: &Observed) -> Result<(), Vec<Problem>> {
-        Ok(())
+    /// A class that cannot be used says what becomes of its data all the same.
+    fn validate(&self, class: &ClaimClass, observed: &Observed) -> Result<Vec<Action>, Vec<Problem>> {
+        let orphans = observed.kept.iter().filter(|kept| kept.is_orphan);
+        let actions = orphans.filter_map(|kept| {
+            let act = tombstone::decide(&kept.held.claim, false, false, Some(&class.spec), observed.now);
+            tombstone::action(&kept.held, &act)
+        });
+        Ok(actions.collect())
     }
 
-    fn plan(&self, (): &()) -> Result<Plan<Prepared>, Vec<Problem>> {
-        Ok(Plan::default())
+    fn plan(&self, actions: &Vec<Action>) -> Result<Plan<Prepared>, Vec<Problem>> {
+        Ok(Plan {
+            actions: actions.clone(),
+            ..Plan::default()
+        })
     }
 
     fn status(
         &self,
         class: &ClaimClass,
         observed: &Observed,
-        _: Option<&()>,
-        _: &Outcome,
+        _: Option<&Vec<Action>>,
+        outcome: &Outcome,
         now: Timestamp,
     ) -> ClaimClassStatus {
         let before = class
@@ -121,7 +116,8 @@ impl Reconcile for ClaimClassController {
             .as_ref()
             .map(|status| status.conditions.as_slice())
             .unwrap_or_default();
-        let problems = problems(class, observed);
+        let mut problems = problems(class, observed);
+        let left = left(observed, outcome);
         let (ready, why, message) = match problems.first() {
             None => (true, "Usable", "applications may use it".to_owned()),
             Some(problem) => (false, problem.reason.as_str(), problem.message.clone()),
@@ -132,9 +128,22 @@ impl Reconcile for ClaimClassController {
                 .set(READY, ready, why, message.clone())
                 .set_abnormal(STALLED, !ready, why, message)
                 .finish(),
-            problems,
-            kept: observed.kept,
-            next_deletion: observed.next_deletion.clone(),
+            problems: {
+                // What could not be deleted is told here, and keeps nobody from using the class.
+                if let Outcome::Applied(plan) = outcome {
+                    problems.extend(plan.problems.iter().cloned());
+                }
+                problems
+            },
+            kept: u32::try_from(left.len()).unwrap_or(u32::MAX),
+            // Also of one that has a binding yet: that may be going, which is no event of the class.
+            next_deletion: left
+                .iter()
+                .filter(|claim| !claim.deleting)
+                .filter_map(|claim| claim.tombstone.as_ref())
+                .filter(|tombstone| tombstone.delete)
+                .map(|tombstone| tombstone.until.clone())
+                .min(),
         }
     }
 
@@ -172,6 +181,22 @@ impl ClaimClassController {
         });
         kept
     }
+}
+
+/// What is kept after the actions, as they left it.
+fn left(observed: &Observed, outcome: &Outcome) -> Vec<ClaimFacts> {
+    let acted = match outcome {
+        Outcome::Applied(plan) => plan.actions.as_slice(),
+        Outcome::Refused { .. } => &[],
+    };
+    let kept = observed.kept.iter().map(|kept| &kept.held.claim);
+    kept.filter_map(
+        |claim| match acted.iter().find(|acted| acted.action.uid == claim.uid) {
+            Some(acted) => tombstone::after(claim, acted),
+            None => Some(claim.clone()),
+        },
+    )
+    .collect()
 }
 
 fn problems(class: &ClaimClass, observed: &Observed) -> Vec<Problem> {

@@ -8,19 +8,16 @@ use futures::{
 };
 use idp_api::{ClaimBinding, ClaimBindingStatus, kinds::CLAIM_CLASS};
 use idp_core::{Kind, Plan, Prepared, Problem};
-use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, Targets, View, Watch};
+use idp_runtime::{Farewell, ObjectKey, ObserveError, Outcome, Reconcile, Targets, View, Watch};
 use jiff::Timestamp;
-use kube::{Client, ResourceExt};
+use kube::ResourceExt;
 
 use crate::{
-    data::{self, DataError, Held},
     facts,
     kinds::{Kinds, NAMESPACE},
     observe,
     observed::Observed,
-    plan, status,
-    tombstone::{self, Act},
-    validate,
+    plan, status, validate,
     validate::Validated,
 };
 
@@ -30,8 +27,6 @@ pub const NAME: &str = "idp-claim-broker";
 /// The controller of ClaimBindings.
 #[derive(Clone)]
 pub struct ClaimBindingController {
-    /// For the marks of claims that nobody wants, and for their deletion: no plan does either.
-    pub client: Client,
     /// What it works with.
     pub kinds: Arc<Kinds>,
 }
@@ -79,9 +74,7 @@ impl Reconcile for ClaimBindingController {
         binding: &Arc<ClaimBinding>,
         view: &View<Self>,
     ) -> Result<Observed, ObserveError> {
-        let mut observed = observe::observe(binding, &self.kinds, view, Timestamp::now());
-        self.act(binding, !binding.spec.released, &mut observed).await?;
-        Ok(observed)
+        Ok(observe::observe(binding, &self.kinds, view, Timestamp::now()))
     }
 
     fn validate(&self, binding: &ClaimBinding, observed: &Observed) -> Result<Validated, Vec<Problem>> {
@@ -130,65 +123,9 @@ impl Reconcile for ClaimBindingController {
         &self,
         binding: &Arc<ClaimBinding>,
         view: &View<Self>,
-    ) -> Result<Option<ClaimBindingStatus>, ObserveError> {
-        let mut observed = observe::observe(binding, &self.kinds, view, Timestamp::now());
-        self.act(binding, false, &mut observed).await?;
-        Ok(None)
-    }
-}
-
-impl ClaimBindingController {
-    /// Marks, unmarks or deletes the claim, if that is due.
-    async fn act(
-        &self,
-        binding: &ClaimBinding,
-        wanted: bool,
-        observed: &mut Observed,
-    ) -> Result<(), ObserveError> {
-        let Some(claim) = observed
-            .claim
-            .as_mut()
-            .filter(|claim| claim.application == binding.spec.application)
-        else {
-            return Ok(());
-        };
-        let Some(kind) = self.kinds.claim(&claim.api_version, &claim.kind) else {
-            return Ok(());
-        };
-        let asked = observed.said.delete.as_deref() == Some(claim.name.as_str());
-        let held = Held {
-            namespace: binding.namespace().unwrap_or_default(),
-            kind,
-            claim: claim.clone(),
-        };
-        match tombstone::decide(claim, wanted, asked, observed.class.as_ref(), observed.now) {
-            Act::Nothing => {}
-            Act::Mark(tombstone) => {
-                data::mark(&self.client, &held, &tombstone)
-                    .await
-                    .map_err(|error| failed(&error))?;
-                claim.tombstone = Some(tombstone);
-            }
-            Act::Unmark => {
-                data::unmark(&self.client, &held)
-                    .await
-                    .map_err(|error| failed(&error))?;
-                (claim.tombstone, claim.delete) = (None, None);
-            }
-            Act::Delete => {
-                claim.deleting = data::destroy(&self.client, &held, observed.now)
-                    .await
-                    .map_err(|error| failed(&error))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn failed(error: &DataError) -> ObserveError {
-    ObserveError {
-        source_name: "claims",
-        message: error.to_string(),
+    ) -> Result<Farewell<ClaimBindingStatus>, ObserveError> {
+        let observed = observe::observe(binding, &self.kinds, view, Timestamp::now());
+        Ok(Farewell::Go(validate::farewell(binding, &observed)))
     }
 }
 

@@ -1,22 +1,19 @@
-//! The only code that deletes what holds data, and the marks on what is kept for nobody.
+//! What holds data, listed, and the order by which somebody lets it go: what the command line does with a user's rights.
 //!
-//! A claim is deleted only if, at the very moment, it says itself that nobody wants it, that somebody said it may go, and
-//! that its time is over; and if no binding wants it. UID and version of what was looked at are preconditions, so whoever
-//! changes his mind in between wins.
+//! An order is an annotation and no more. The broker alone dates it, and deletes when the grace period is over.
 
 use std::time::Duration;
 
 use idp_api::{ClaimBinding, claim_binding::Tombstone};
 use idp_core::{Kind, labels};
 use idp_runtime::reading;
-use jiff::Timestamp;
 use kube::{
     Api, Client, ResourceExt,
-    api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions},
+    api::{DynamicObject, ListParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
 
-use crate::{controller::NAME, facts, facts::ClaimFacts, marks, tombstone};
+use crate::{controller::NAME, facts, facts::ClaimFacts, marks};
 
 /// How often the same is written to a claim that somebody else writes too.
 const TRIES: u32 = 5;
@@ -46,13 +43,25 @@ pub enum DataError {
         application: String,
     },
     /// The order to delete it comes back.
-    #[error(
-        "the deletion of {name} is ordered again and again: by its class, if that says `deletionPolicy: Delete`, or by \
-         whoever writes its annotations; what an application names is not deleted"
-    )]
+    #[error("cannot cancel the deletion of {name}: another writer keeps setting idp.dev/delete-data")]
     OrderedAgain {
         /// Name.
         name: String,
+    },
+    /// Its class says that it goes.
+    #[error(
+        "cannot cancel the deletion of {name}: its class {class} deletes what nobody wants (deletionPolicy: Delete). To keep \
+         the data, name it in the application {application} again before {until}"
+    )]
+    ByClass {
+        /// Name.
+        name: String,
+        /// Its class.
+        class: String,
+        /// The application that it belonged to.
+        application: String,
+        /// When it goes.
+        until: String,
     },
     /// It is being deleted already.
     #[error("{name} is being deleted")]
@@ -152,6 +161,19 @@ pub async fn undelete(
     name: &str,
 ) -> Result<Held, DataError> {
     let held = kept(client, kinds, namespace, name).await?;
+    if let Some(tombstone) = held
+        .claim
+        .tombstone
+        .as_ref()
+        .filter(|tombstone| tombstone.by_class)
+    {
+        return Err(DataError::ByClass {
+            name: name.to_owned(),
+            class: held.claim.class,
+            application: held.claim.application,
+            until: tombstone.until.clone(),
+        });
+    }
     // First the binding, if it is still there and says it as well: the broker carries it over to the claim.
     let bindings = Api::<ClaimBinding>::namespaced(client.clone(), namespace);
     let patch = json!({ "metadata": { "annotations": { marks::DELETE_DATA: Value::Null } } });
@@ -159,7 +181,8 @@ pub async fn undelete(
         .patch(name, &PatchParams::default(), &Patch::Merge(&patch))
         .await
     {
-        Err(kube::Error::Api(status)) if status.code == 404 => {}
+        // A tenant may not write it, and nobody but the platform can have said so there.
+        Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => {}
         other => drop(other?),
     }
     let claims = api(client, held.kind, namespace);
@@ -198,86 +221,6 @@ async fn kept(client: &Client, kinds: &[Kind], namespace: &str, name: &str) -> R
         });
     }
     Ok(held)
-}
-
-/// Marks a claim that nobody wants.
-///
-/// # Errors
-/// When the API server refuses. A claim that is gone needs no mark.
-pub async fn mark(client: &Client, held: &Held, tombstone: &Tombstone) -> Result<(), DataError> {
-    let mut annotations = json!({ marks::RELEASED_AT: tombstone.since, marks::KEPT_UNTIL: tombstone.until });
-    if tombstone.delete {
-        annotations[marks::DELETE_DATA] = json!(held.claim.name);
-    }
-    tracing::info!(
-        namespace = held.namespace,
-        claim = held.claim.name,
-        until = tombstone.until,
-        delete = tombstone.delete,
-        "nobody wants the claim; its data are kept"
-    );
-    annotate_if_there(client, held, annotations).await
-}
-
-/// Takes the marks off: somebody wants the claim again.
-///
-/// # Errors
-/// When the API server refuses.
-pub async fn unmark(client: &Client, held: &Held) -> Result<(), DataError> {
-    let annotations = json!({ marks::RELEASED_AT: null, marks::KEPT_UNTIL: null, marks::DELETE_DATA: null });
-    tracing::info!(
-        namespace = held.namespace,
-        claim = held.claim.name,
-        "the claim is wanted again"
-    );
-    annotate_if_there(client, held, annotations).await
-}
-
-/// Deletes a claim with its data, if all that must be true of it is true now. Whether it was deleted.
-///
-/// # Errors
-/// When the API server cannot be asked, or refuses.
-pub async fn destroy(client: &Client, held: &Held, now: Timestamp) -> Result<bool, DataError> {
-    let (namespace, name) = (held.namespace.as_str(), held.claim.name.as_str());
-    let claims = api(client, held.kind, namespace);
-    let Some(live) = live(&claims, held).await? else {
-        return Ok(false);
-    };
-    let (uid, version) = (live.uid(), live.resource_version());
-    let now_held = self::held(held.kind, live);
-    let is_due = now_held
-        .claim
-        .tombstone
-        .as_ref()
-        .is_some_and(|tombstone| tombstone::is_due(tombstone, now));
-    if !is_due || now_held.claim.deleting {
-        return Ok(false);
-    }
-    let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
-    let bindings = Api::<ClaimBinding>::namespaced(client.clone(), namespace)
-        .list(&by_name)
-        .await?;
-    if bindings
-        .items
-        .iter()
-        .any(|binding| !binding.spec.released && binding.metadata.deletion_timestamp.is_none())
-    {
-        return Ok(false);
-    }
-    let params = DeleteParams::background().preconditions(Preconditions {
-        uid,
-        resource_version: version,
-    });
-    match claims.delete(name, &params).await {
-        Ok(_) => {
-            tracing::warn!(namespace, claim = name, kind = %held.kind, uid = held.claim.uid,
-                application = held.claim.application, "deleted the claim with its data, as somebody asked");
-            Ok(true)
-        }
-        // Gone already, or changed meanwhile: looked at again then.
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn held(kind: Kind, mut object: DynamicObject) -> Held {
@@ -321,19 +264,6 @@ async fn live(claims: &Api<DynamicObject>, held: &Held) -> Result<Option<Dynamic
     let by_name = ListParams::default().fields(&format!("metadata.name={}", held.claim.name));
     let found = claims.list(&by_name).await?.items.into_iter().next();
     Ok(found.filter(|found| found.uid().as_deref() == Some(held.claim.uid.as_str())))
-}
-
-/// The same, for marks that a claim which is gone needs no more.
-async fn annotate_if_there(client: &Client, held: &Held, annotations: Value) -> Result<(), DataError> {
-    match annotate(client, held, annotations).await {
-        Err(DataError::Api(kube::Error::Api(status))) if matches!(status.code, 404 | 409) => {
-            match live(&api(client, held.kind, &held.namespace), held).await? {
-                None => Ok(()),
-                Some(_) => Err(kube::Error::Api(status).into()),
-            }
-        }
-        other => other,
-    }
 }
 
 fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {

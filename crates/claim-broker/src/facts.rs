@@ -1,6 +1,8 @@
 //! What the caches remember of watched objects: a few fields of each, so that thousands cost little memory and a status
 //! update that tells nothing new wakes nobody.
 
+use std::collections::BTreeMap;
+
 use idp_api::{ClaimBindingSpec, claim_binding::Tombstone};
 use idp_runtime::ObjectKey;
 use kube::core::DynamicObject;
@@ -37,8 +39,8 @@ pub struct ClaimFacts {
     pub binding: Option<ClaimBindingSpec>,
     /// Since when nobody wants it, and until when it is kept.
     pub tombstone: Option<Tombstone>,
-    /// What its annotation says of deletion: the claim's name, if all is well.
-    pub delete: Option<String>,
+    /// Those of [`marks::RETENTION`] that it carries, as they are: what is decided on them holds only for these.
+    pub marks: BTreeMap<String, String>,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// `metadata.generation`.
@@ -116,7 +118,9 @@ pub fn claim(object: &DynamicObject) -> Value {
     let tombstone = annotation(marks::RELEASED_AT).map(|since| Tombstone {
         since: since.to_owned(),
         until: annotation(marks::KEPT_UNTIL).unwrap_or_default().to_owned(),
-        delete: annotation(marks::DELETE_DATA) == metadata.name.as_deref(),
+        delete: annotation(marks::DELETE_DATA) == metadata.name.as_deref()
+            || annotation(marks::DELETION_POLICY) == Some(marks::BY_CLASS),
+        by_class: annotation(marks::DELETION_POLICY) == Some(marks::BY_CLASS),
     });
     let reference = &data["spec"]["resourceRef"];
     let facts = ClaimFacts {
@@ -135,7 +139,10 @@ pub fn claim(object: &DynamicObject) -> Value {
             .to_owned(),
         binding: annotation(marks::BINDING).and_then(|text| serde_json::from_str(text).ok()),
         tombstone,
-        delete: annotation(marks::DELETE_DATA).map(str::to_owned),
+        marks: marks::RETENTION
+            .into_iter()
+            .filter_map(|mark| Some((mark.to_owned(), annotation(mark)?.to_owned())))
+            .collect(),
         deleting: metadata.deletion_timestamp.is_some(),
         generation: metadata.generation.unwrap_or_default(),
         state: state(object),
@@ -200,6 +207,13 @@ fn state(object: &DynamicObject) -> State {
 
 fn text(value: &Value) -> Option<String> {
     value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+impl ClaimFacts {
+    /// Whether somebody has said that the data may go.
+    pub fn is_ordered(&self) -> bool {
+        self.marks.get(marks::DELETE_DATA) == Some(&self.name)
+    }
 }
 
 impl State {

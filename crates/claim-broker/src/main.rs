@@ -50,18 +50,10 @@ fn cli() -> Cli {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
-    // Of the marks and deletions of claims, with the same identity as the controllers'.
-    let client = idp_runtime::connect(cli.runtime.kubeconfig.clone()).await?;
     let kinds = Arc::new(Kinds::with(&cli.claims, &cli.composites, &cli.composed));
     let mut process = Process::new(NAME);
-    process.controller(ClaimClassController {
-        client: client.clone(),
-        kinds: kinds.clone(),
-    });
-    let view = process.controller(ClaimBindingController {
-        client,
-        kinds: kinds.clone(),
-    });
+    process.controller(ClaimClassController { kinds: kinds.clone() });
+    let view = process.controller(ClaimBindingController { kinds: kinds.clone() });
     process.serve(
         idp_rpc::capability::service(ClaimCapability { view, kinds }),
         idp_rpc::capability::CALLERS,

@@ -9,15 +9,21 @@ pub const CLASS: &str = "idp.dev/claim-class";
 pub const BINDING: &str = "idp.dev/claim-binding";
 /// Annotation: since when nobody wants the claim.
 pub const RELEASED_AT: &str = "idp.dev/released-at";
-/// Annotation: until when it is kept whatever anybody says.
+/// Annotation: until when it is kept whatever anybody says. Only the broker writes it, as all marks but [`DELETE_DATA`].
 pub const KEPT_UNTIL: &str = "idp.dev/kept-until";
 /// Annotation, on the binding or on the claim, by which somebody says that the data may go: the claim's name.
 pub const DELETE_DATA: &str = "idp.dev/delete-data";
+/// Annotation: `Delete` if the claim's class says that the data go by themselves.
+pub const DELETION_POLICY: &str = "idp.dev/deletion-policy";
+/// Value of [`DELETION_POLICY`].
+pub const BY_CLASS: &str = "Delete";
+/// The marks on what nobody wants.
+pub const RETENTION: [&str; 4] = [RELEASED_AT, KEPT_UNTIL, DELETE_DATA, DELETION_POLICY];
 /// Annotation on the binding by which somebody says that a claim that was lost is to be made anew, empty: its UID,
 /// so that it counts once.
 pub const RECREATE: &str = "idp.dev/recreate";
-/// Field manager of the annotations that the plan does not hold.
-pub const MANAGER: &str = "idp-claim-broker-data";
+/// Field manager of the command line, which says on a claim that its data may go.
+pub const MANAGER: &str = "idp-cli-data";
 
 /// An annotation's value.
 pub fn annotation<'a>(metadata: &'a ObjectMeta, key: &str) -> Option<&'a str> {

@@ -1,5 +1,4 @@
-//! The only reads: caches -> [`Observed`]. And the marks of claims that nobody wants, which no plan can hold, because
-//! they outlive the binding.
+//! The only reads: caches -> [`Observed`].
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -26,14 +25,20 @@ pub fn observe(binding: &ClaimBinding, kinds: &Kinds, view: &Caches, now: Timest
     let kind = class
         .as_ref()
         .and_then(|class| kinds.claim(&class.resource.api_version, &class.resource.kind));
+    let claim = claim(&key, kinds, view);
+    let (before, others) = rivals(binding, kinds, view);
     let said = |mark| marks::annotation(&binding.metadata, mark).map(str::to_owned);
     Observed {
         served: kind.is_some_and(|kind| view.is_served(kind)),
         kind,
         class,
         labels: labels(&key.namespace, view),
-        before: before(binding, kinds, view),
-        claim: claim(&key, kinds, view),
+        before,
+        others,
+        claim_kind: claim
+            .as_ref()
+            .and_then(|claim| kinds.claim(&claim.api_version, &claim.kind)),
+        claim,
         resources: resources(&key, kinds, view),
         said: Annotations {
             delete: said(marks::DELETE_DATA),
@@ -93,25 +98,28 @@ fn resources(key: &ObjectKey, kinds: &Kinds, view: &Caches) -> Vec<ResourceFacts
     resources
 }
 
-/// How many others of the class come before this one. Nothing is asked where the class has no quota.
-fn before(binding: &ClaimBinding, kinds: &Kinds, view: &Caches) -> usize {
+/// How many others of the class come before this one, and how many there are in all. Nothing is counted where what the
+/// quota bounds exists already.
+fn rivals(binding: &ClaimBinding, kinds: &Kinds, view: &Caches) -> (usize, usize) {
     let (key, name) = (ObjectKey::of(binding), &binding.spec.class);
-    if class(name, view).is_none_or(|class| class.quota.is_none()) {
-        return 0;
-    }
     let held: Vec<String> = claims(&key.namespace, kinds, view)
         .filter(|claim| claim.class == *name)
         .map(|claim| claim.name)
         .collect();
-    let older = view.resources().into_iter().filter(|other| {
+    if held.contains(&key.name) {
+        return (0, 0);
+    }
+    let all = view.resources().into_iter().filter(|other| {
         other.spec.class == *name
             && other.namespace() == binding.namespace()
-            && seniority(other) < seniority(binding)
+            && other.name_any() != key.name
             && !other.spec.released
             && !held.contains(&other.name_any())
             && other.status.as_ref().and_then(|status| status.phase) != Some(ClaimPhase::Deleted)
     });
-    held.iter().filter(|claim| **claim != key.name).count() + older.count()
+    let older: Vec<bool> = all.map(|other| seniority(&other) < seniority(binding)).collect();
+    let before = older.iter().filter(|older| **older).count();
+    (held.len() + before, held.len() + older.len())
 }
 
 /// Sorts older bindings first; the name decides between those of the same second.

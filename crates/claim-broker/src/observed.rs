@@ -21,8 +21,12 @@ pub struct Observed {
     pub labels: BTreeMap<String, String>,
     /// The claim of the binding's name, of whatever kind.
     pub claim: Option<ClaimFacts>,
+    /// The kind of that claim, as the broker knows it.
+    pub claim_kind: Option<Kind>,
     /// How many others of the class come before this one: claims that exist, and bindings that are older.
     pub before: usize,
+    /// How many others of the class there are in all, those included that were asked for after this one.
+    pub others: usize,
     /// The composite resource and what is composed.
     pub resources: Vec<ResourceFacts>,
     /// What somebody says in the binding's annotations.

@@ -5,7 +5,7 @@ use kube::core::ObjectMeta;
 
 use crate::{controller::NAME, marks, validate::Validated};
 
-/// The claim, which outlives the binding.
+/// The claim, which outlives the binding, and what becomes of its marks.
 pub fn plan(binding: &Validated) -> Plan<Prepared> {
     let claim = binding.claim.as_ref().map(|claim| {
         let mut labels = labels::for_child(&binding.binding.application, NAME);
@@ -23,6 +23,7 @@ pub fn plan(binding: &Validated) -> Plan<Prepared> {
     });
     Plan {
         children: claim.into_iter().collect(),
+        actions: binding.actions.clone(),
         problems: binding.warnings.clone(),
     }
 }

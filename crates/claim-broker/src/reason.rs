@@ -12,6 +12,14 @@ pub const CLASS_NOT_ALLOWED: &str = "ClassNotAllowed";
 pub const CLASS_CHANGED: &str = "ClassChanged";
 /// The namespace has as many of the class as it may have.
 pub const QUOTA_EXCEEDED: &str = "QuotaExceeded";
+/// The claim of this name is of another class or engine than the binding says.
+pub const CLASS_DIFFERS: &str = "ClassDiffers";
+/// Others want one of the class in the same moment, and not all may have it.
+pub const QUOTA_UNDECIDED: &str = "QuotaUndecided";
+/// The size is none, or not one that can be.
+pub const INVALID_SIZE: &str = "InvalidSize";
+/// The volume is larger than its class allows.
+pub const SIZE_EXCEEDED: &str = "SizeExceeded";
 /// The class does not offer this version.
 pub const UNKNOWN_VERSION: &str = "UnknownVersion";
 /// The class does not offer this size.
@@ -26,7 +34,7 @@ pub const NAME_TAKEN: &str = "NameTaken";
 pub const INVALID: &str = "Invalid";
 /// The application has let go of data, and they are kept.
 pub const DATA_KEPT: &str = "DataKept";
-/// Data are being deleted, or will be, as somebody asked.
+/// Data are being deleted, or will be, as somebody asked or their class says.
 pub const DATA_DELETION: &str = "DataDeletion";
 /// Somebody asked to delete data that are in use.
 pub const DELETE_IGNORED: &str = "DeleteIgnored";

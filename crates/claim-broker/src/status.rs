@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use idp_api::{
     ClaimBinding, ClaimBindingStatus,
-    claim_binding::{ClaimPhase, ClaimRef, Tombstone},
+    claim_binding::{ClaimPhase, ClaimRef},
     web_application::ChildStatus,
 };
 use idp_core::{
@@ -22,7 +22,7 @@ use crate::{
     cause,
     facts::{ClaimFacts, parse},
     observed::Observed,
-    reason,
+    reason, tombstone,
     validate::Validated,
 };
 
@@ -101,20 +101,16 @@ pub fn status(
     }
 }
 
-/// The claim as it is after the plan was applied; without a plan, as it was seen.
+/// The claim as it is after the plan was applied and acted; without a plan, as it was seen.
 fn claim(plan: &Plan<Applied>, observed: &Observed) -> Option<ClaimFacts> {
     let applied = plan
         .children
         .first()
         .and_then(|child| parse::<ClaimFacts>(&child.facts));
-    match (applied, &observed.claim) {
-        // The marks were set while this was observed; the cache learns of them by their event.
-        (Some(applied), Some(seen)) if applied.uid == seen.uid => Some(ClaimFacts {
-            tombstone: seen.tombstone.clone(),
-            ..applied
-        }),
-        (Some(applied), _) => Some(applied),
-        (None, seen) => seen.clone(),
+    let claim = applied.or_else(|| observed.claim.clone())?;
+    match plan.actions.iter().find(|acted| acted.action.uid == claim.uid) {
+        Some(acted) => tombstone::after(&claim, acted),
+        None => Some(claim),
     }
 }
 
@@ -136,9 +132,14 @@ fn told(phase: ClaimPhase, claim: Option<&ClaimFacts>, observed: &Observed) -> (
     match (phase, claim) {
         (ClaimPhase::Ready, Some(claim)) => ("Available", format!("{} {} is ready", claim.kind, claim.name)),
         (ClaimPhase::Released, Some(claim)) => match &claim.tombstone {
-            Some(Tombstone {
-                delete: true, until, ..
-            }) => ("DeletionPlanned", format!("the data are deleted after {until}")),
+            Some(tombstone) if tombstone.delete => (
+                "DeletionPlanned",
+                format!(
+                    "the data are deleted after {}, {}",
+                    tombstone.until,
+                    tombstone::reason(claim, tombstone)
+                ),
+            ),
             _ => (
                 "DataKept",
                 format!(
@@ -230,6 +231,10 @@ fn inventory(plan: &Plan<Applied>, claim: Option<&ClaimFacts>) -> Vec<ChildStatu
 
 /// When a binding must be looked at again though nothing happens.
 pub fn recheck(status: &ClaimBindingStatus, now: Timestamp) -> Option<Duration> {
+    let undecided = |problem: &Problem| problem.reason == reason::QUOTA_UNDECIDED;
+    if status.problems.iter().any(undecided) {
+        return Some(Duration::from_secs(2));
+    }
     let waits = status
         .conditions
         .iter()

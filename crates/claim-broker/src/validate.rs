@@ -1,15 +1,26 @@
-//! (binding, `Observed`) -> `Validated`. Pure; later phases never re-read the raw spec.
+//! (binding, `Observed`) -> `Validated`. Pure; later phases never re-read the raw spec. A binding is checked as if anybody
+//! had written it: `request` compares what it asks for with what its class offers.
+
+mod request;
+#[cfg(test)]
+mod tests;
 
 use idp_api::{ClaimBinding, ClaimBindingSpec, claim_binding::ClaimPhase};
-use idp_core::{Kind, Problem};
+use idp_core::{Action, Kind, Problem};
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use serde_json::Value;
 
 use crate::{
+    data::Held,
     observed::Observed,
     offer, reason,
     section::{class_not_allowed, quota_exceeded},
+    tombstone::{self, Act},
 };
+
+/// When no binding can be created any more that is older by its time, which is in whole seconds.
+const SETTLED: SignedDuration = SignedDuration::from_secs(2);
 
 /// A binding with its class filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +41,8 @@ pub struct Validated {
     pub is_volume: bool,
     /// What is not as it should be, though it works.
     pub warnings: Vec<Problem>,
+    /// What is to be done about the marks of the claim, or about the claim.
+    pub actions: Vec<Action>,
 }
 
 /// What the claim is to be.
@@ -62,10 +75,14 @@ pub fn validate(binding: &ClaimBinding, observed: &Observed) -> Result<Validated
         has_secret: false,
         is_volume: false,
         warnings: Vec::new(),
+        actions: Vec::new(),
         namespace,
         name,
     };
-    if spec.released && observed.claim.as_ref().is_none_or(|claim| claim.deleting) {
+    ownership(binding, observed).map_err(refused)?;
+    if spec.released {
+        // What nobody wants stays as it is: only its marks change, whatever the class offers by now.
+        validated.actions = actions(binding, observed, false);
         return Ok(validated);
     }
     let class = observed
@@ -73,10 +90,13 @@ pub fn validate(binding: &ClaimBinding, observed: &Observed) -> Result<Validated
         .as_ref()
         .ok_or_else(|| refused(class_missing(&spec.class)))?;
     let kind = kind(&spec.class, observed).map_err(refused)?;
-    ownership(binding, kind, observed).map_err(refused)?;
     if observed.claim.is_none() {
         lost(binding, observed).map_err(refused)?;
-        admission(spec, &validated.namespace, observed).map_err(refused)?;
+        admission(binding, observed).map_err(refused)?;
+    }
+    let wrong = request::check(&validated.name, spec, class, observed.claim.as_ref());
+    if !wrong.is_empty() {
+        return Err(wrong.into_iter().map(at).collect());
     }
     let inputs = offer::inputs(class, &validated.namespace, &validated.name, spec);
     let claim = offer::claim_spec(class, &inputs, spec.secret.as_deref())
@@ -86,9 +106,10 @@ pub fn validate(binding: &ClaimBinding, observed: &Observed) -> Result<Validated
         spec: claim,
         uid: observed.claim.as_ref().map(|claim| claim.uid.clone()),
     });
+    validated.actions = actions(binding, observed, true);
     validated.has_secret = spec.secret.is_some() && !class.connection.keys.is_empty();
     validated.is_volume = kind == crate::kinds::VOLUME_CLAIM;
-    if !spec.released && observed.said.delete.is_some() {
+    if observed.said.delete.is_some() {
         let problem = Problem::warning(
             reason::DELETE_IGNORED,
             format!("{} is in use, so its data are not deleted", validated.name),
@@ -98,6 +119,47 @@ pub fn validate(binding: &ClaimBinding, observed: &Observed) -> Result<Validated
             .push(at(problem.hint("remove it from the application first")));
     }
     Ok(validated)
+}
+
+/// What is to be done to the claim before its binding goes: it is marked, if it is this binding's. It is never deleted
+/// here: if its time is over, its class does that.
+pub fn farewell(binding: &ClaimBinding, observed: &Observed) -> Vec<Action> {
+    let Some(held) = held(binding, observed).filter(|_| ownership(binding, observed).is_ok()) else {
+        return Vec::new();
+    };
+    let asked = asked(&held.claim.name, observed);
+    let act = if binding.spec.released {
+        tombstone::decide(&held.claim, false, asked, observed.class.as_ref(), observed.now)
+    } else if held.claim.deleting {
+        Act::Nothing
+    } else {
+        // Marks of an earlier time, which could not be taken off, count no more: until now it was wanted.
+        tombstone::release(asked, observed.class.as_ref(), observed.now)
+    };
+    let act = if act == Act::Delete { Act::Nothing } else { act };
+    tombstone::action(&held, &act).into_iter().collect()
+}
+
+/// What is to be done about the marks of the claim, or about the claim. Only what [`ownership`] has passed gets here.
+fn actions(binding: &ClaimBinding, observed: &Observed, wanted: bool) -> Vec<Action> {
+    let Some(held) = held(binding, observed) else {
+        return Vec::new();
+    };
+    let asked = asked(&held.claim.name, observed);
+    let act = tombstone::decide(&held.claim, wanted, asked, observed.class.as_ref(), observed.now);
+    tombstone::action(&held, &act).into_iter().collect()
+}
+
+fn asked(claim: &str, observed: &Observed) -> bool {
+    observed.said.delete.as_deref() == Some(claim)
+}
+
+fn held(binding: &ClaimBinding, observed: &Observed) -> Option<Held> {
+    Some(Held {
+        namespace: binding.namespace().unwrap_or_default(),
+        kind: observed.claim_kind?,
+        claim: observed.claim.clone()?,
+    })
 }
 
 fn class_missing(class: &str) -> Problem {
@@ -132,12 +194,13 @@ fn kind(class: &str, observed: &Observed) -> Result<Kind, Problem> {
     ))
 }
 
-/// One claim for a binding, of one kind, and of nobody else.
-fn ownership(binding: &ClaimBinding, kind: Kind, observed: &Observed) -> Result<(), Problem> {
+/// Whether the claim, if there is one, is this binding's: of its application, its class and that class's kind. What is
+/// not is neither written nor marked nor deleted, whatever the binding says.
+fn ownership(binding: &ClaimBinding, observed: &Observed) -> Result<(), Problem> {
     let Some(claim) = &observed.claim else {
         return Ok(());
     };
-    let name = &claim.name;
+    let (name, class) = (&claim.name, &binding.spec.class);
     if claim.application != binding.spec.application {
         return Err(Problem::error(
             reason::NAME_TAKEN,
@@ -148,12 +211,35 @@ fn ownership(binding: &ClaimBinding, kind: Kind, observed: &Observed) -> Result<
         )
         .hint("give the database another name"));
     }
-    if claim.kind != kind.kind || claim.api_version != kind.api_version() {
+    let resource = observed.class.as_ref().map(|class| &class.resource);
+    let other_kind =
+        resource.filter(|resource| claim.kind != resource.kind || claim.api_version != resource.api_version);
+    if let Some(resource) = other_kind {
         return Err(Problem::error(
             reason::KIND_CHANGED,
-            format!("{} {name} exists, and the class {} makes a {kind} now; a second one is not made", claim.kind, binding.spec.class),
+            format!(
+                "{} {name} exists, and the class {class} makes a {}; a second one is not made",
+                claim.kind, resource.kind
+            ),
         )
-        .hint("the platform team gives the class its old kind again, and offers the new one as a class of another name"));
+        .hint(format!(
+            "delete this binding; what exists stays as it is, in its own class {}",
+            claim.class
+        )));
+    }
+    let engine = claim.binding.as_ref().map(|before| before.engine.as_str());
+    if claim.class != *class || engine.is_some_and(|engine| engine != binding.spec.engine) {
+        return Err(Problem::error(
+            reason::CLASS_DIFFERS,
+            format!(
+                "{} {name} is {} of the class {}, not {} of the class {class}; what exists stays as it is",
+                claim.kind,
+                engine.unwrap_or("a claim"),
+                claim.class,
+                binding.spec.engine
+            ),
+        )
+        .hint("delete this binding; to move data to another class, add a database of another name and copy them"));
     }
     Ok(())
 }
@@ -190,16 +276,30 @@ fn lost(binding: &ClaimBinding, observed: &Observed) -> Result<(), Problem> {
 }
 
 /// Whether a claim that does not exist yet may be made.
-fn admission(spec: &ClaimBindingSpec, namespace: &str, observed: &Observed) -> Result<(), Problem> {
-    let Some(class) = &observed.class else {
+fn admission(binding: &ClaimBinding, observed: &Observed) -> Result<(), Problem> {
+    let (Some(class), name) = (&observed.class, &binding.spec.class) else {
         return Ok(());
     };
     if !offer::allows(class, &observed.labels)? {
-        return Err(class_not_allowed(&spec.class, namespace));
+        let namespace = binding.namespace().unwrap_or_default();
+        return Err(class_not_allowed(name, &namespace));
     }
-    let quota = class.quota.as_ref().map(|quota| quota.per_namespace as usize);
-    match quota.filter(|quota| observed.before >= *quota) {
-        Some(quota) => Err(quota_exceeded(&spec.class, quota)),
-        None => Ok(()),
+    let quota = class.per_namespace() as usize;
+    if observed.before >= quota {
+        return Err(quota_exceeded(name, quota, observed.before));
     }
+    if observed.others >= quota && is_young(binding, observed.now) {
+        // Who is first is known only when nobody can come before any more: times are in whole seconds.
+        return Err(Problem::warning(
+            reason::QUOTA_UNDECIDED,
+            format!("others want one of the class {name} in the same moment, and not all may have it"),
+        )
+        .hint("wait two seconds: the first gets it"));
+    }
+    Ok(())
+}
+
+fn is_young(binding: &ClaimBinding, now: Timestamp) -> bool {
+    let created = binding.creation_timestamp().map(|time| time.0);
+    created.is_none_or(|created| now.duration_since(created) < SETTLED)
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead, IsTerminal};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
+use idp_api::claim_binding::Tombstone;
 use idp_claim_broker::data::{self, Held};
 use idp_core::visible;
 use kube::Client;
@@ -60,7 +61,10 @@ pub(crate) async fn run(client: Client, command: &DataCommand) -> Result<()> {
             let held = data::list(&client, &kinds, namespace).await?;
             emit(&table(&held))?;
             if held.is_empty() {
-                say("Nothing holds data.")?;
+                match namespace {
+                    Some(namespace) => say(&format!("Nothing holds data in the namespace {namespace}."))?,
+                    None => say("Nothing holds data.")?,
+                }
             }
         }
         DataCommand::Delete(args) => {
@@ -68,13 +72,7 @@ pub(crate) async fn run(client: Client, command: &DataCommand) -> Result<()> {
             let namespace = args.claim.namespace.as_deref().unwrap_or(&default);
             confirm(namespace, name, args.confirm.as_deref())?;
             let tombstone = data::delete(&client, &kinds, namespace, name).await?;
-            say(&format!(
-                "The data of {name} will be deleted after {}.",
-                tombstone.until
-            ))?;
-            say(&format!(
-                "Until then: idp-cli data undelete {name} -n {namespace}"
-            ))?;
+            say(&ordered(namespace, name, &tombstone, jiff::Timestamp::now()))?;
         }
         DataCommand::Undelete(args) => {
             let namespace = args.namespace.as_deref().unwrap_or(&default);
@@ -103,6 +101,21 @@ fn confirm(namespace: &str, name: &str, given: Option<&str>) -> Result<()> {
         bail!("nothing was deleted: {given:?} is not {name:?}");
     }
     Ok(())
+}
+
+/// What becomes of data that somebody has said may go.
+fn ordered(namespace: &str, name: &str, tombstone: &Tombstone, now: jiff::Timestamp) -> String {
+    let until = &tombstone.until;
+    let is_over = until.parse::<jiff::Timestamp>().is_ok_and(|until| until <= now);
+    if is_over {
+        return format!("The data of {name} are being deleted: they were kept until {until}.");
+    }
+    let way_back = if tombstone.by_class {
+        "their class says so (deletionPolicy: Delete). To keep them, name them in the application again before that.".to_owned()
+    } else {
+        format!("nobody can delete them before. To keep them: idp-cli data undelete {name} -n {namespace}")
+    };
+    format!("The data of {name} will be deleted after {until}; {way_back}")
 }
 
 fn table(held: &[Held]) -> String {
@@ -136,7 +149,38 @@ fn state(held: &Held) -> String {
     match &held.claim.tombstone {
         _ if held.claim.deleting => "being deleted".to_owned(),
         None => "in use".to_owned(),
+        Some(tombstone) if tombstone.by_class => {
+            format!(
+                "deleted after {}, by its class {}",
+                tombstone.until, held.claim.class
+            )
+        }
         Some(tombstone) if tombstone.delete => format!("deleted after {}", tombstone.until),
         Some(tombstone) => format!("kept since {}, wanted by nobody", tombstone.since),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_deletes_when_and_what_keeps_it_is_told() {
+        let tombstone = |by_class| Tombstone {
+            since: "2026-01-01T00:00:00Z".into(),
+            until: "2026-01-08T00:00:00Z".into(),
+            delete: true,
+            by_class,
+        };
+        let (before, after) = (
+            "2026-01-02T00:00:00Z".parse().unwrap(),
+            "2026-01-08T00:00:00Z".parse().unwrap(),
+        );
+        let told = |by_class, now| ordered("team", "shop-orders", &tombstone(by_class), now);
+        assert!(told(false, before).contains("data undelete shop-orders -n team"));
+        assert!(
+            told(true, before).contains("deletionPolicy: Delete") && !told(true, before).contains("undelete")
+        );
+        assert!(told(false, after).contains("are being deleted") && !told(false, after).contains("undelete"));
     }
 }

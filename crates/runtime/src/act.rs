@@ -73,7 +73,8 @@ impl Applier {
         let mut tries = TRIES;
         loop {
             let live = self.api.find(action.kind, key).await?;
-            let Some(mut live) = live.filter(|live| live.uid().as_deref() == Some(action.uid.as_str())) else {
+            let Some(mut live) = live.filter(|live| live.uid().as_deref() == Some(action.uid.as_str()))
+            else {
                 return Ok((Effect::Moot, None));
             };
             // Items of a list need not say their kind.

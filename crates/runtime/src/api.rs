@@ -144,7 +144,12 @@ impl Api {
             "preconditions": { "uid": uid, "resourceVersion": version },
         });
         let _: serde::de::IgnoredAny = self
-            .send(Method::DELETE, path(kind, key, ""), "application/json", serialize(&options)?)
+            .send(
+                Method::DELETE,
+                path(kind, key, ""),
+                "application/json",
+                serialize(&options)?,
+            )
             .await?;
         Ok(())
     }

@@ -159,8 +159,10 @@ pub struct Volume {
     pub name: String,
     /// Directory in the container.
     #[schemars(length(min = 2, max = 255))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^/[A-Za-z0-9._/-]*[A-Za-z0-9._-]$')").message("write an absolute path of letters, digits, '.', '_', '-' and '/', not ending with '/'"))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^/[A-Za-z0-9._/-]*[A-Za-z0-9._-]$')").message("write an absolute path of letters, digits, '.', '_', '-' and '/', not ending with '/'"),
+        validation = Rule::new("!self.substring(1).split('/').exists(part, part == '' || part == '.' || part == '..')").message("write the directory itself, without '//', '.' and '..'"))]
     pub mount_path: String,
-    /// Size, such as `10Gi`. It may grow where the class's storage can; it never shrinks.
+    /// Size, such as `10Gi`; at most what the class allows. It may grow where the class's storage can; it never shrinks.
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).sign() == 1").message("write a size such as 10Gi"))]
     pub size: Quantity,
 }

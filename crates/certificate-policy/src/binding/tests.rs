@@ -101,7 +101,7 @@ fn applied(facts: &CertificateFacts) -> Outcome {
     };
     Outcome::Applied(Plan::<Applied> {
         children: vec![child],
-        problems: Vec::new(),
+        ..Plan::default()
     })
 }
 

@@ -3,7 +3,7 @@
 use idp_api::{ClaimBindingSpec, ClaimClassSpec, claim_class::ClaimInput};
 use idp_core::Problem;
 
-use super::items::Item;
+use super::{checks::volume_size, items::Item};
 use crate::reason;
 
 /// The version: what is asked for, or what it was, or the class's.
@@ -33,12 +33,17 @@ pub(super) fn version(
 /// The size: what is asked for, or what it was, or the class's.
 pub(super) fn size(
     item: &Item,
+    name: &str,
     class: &ClaimClassSpec,
     before: Option<&ClaimBindingSpec>,
     problems: &mut Vec<Problem>,
 ) -> Option<String> {
     if item.is_volume() {
-        return item.size.clone();
+        let known = before.and_then(|before| before.size.as_deref());
+        let size = item.size.clone().unwrap_or_default();
+        let wrong = volume_size(&size, known, name, class);
+        problems.extend(wrong.map(|problem| problem.at(format!("{}.size", item.path))));
+        return Some(size);
     }
     let before = before.and_then(|before| before.size.clone());
     let Some(size) = &item.size else {
@@ -56,7 +61,7 @@ pub(super) fn size(
     Some(size.clone())
 }
 
-fn choice<'a>(what: &str, offered: impl Iterator<Item = &'a String>) -> String {
+pub(crate) fn choice<'a>(what: &str, offered: impl Iterator<Item = &'a String>) -> String {
     let offered: Vec<&str> = offered.map(String::as_str).collect();
     if offered.is_empty() {
         format!("the class offers no {what}: leave it out")

@@ -3,6 +3,7 @@
 use idp_api::{
     ClaimBindingSpec,
     claim_binding::{ClaimPhase, Tombstone},
+    claim_class::DeletionPolicy,
 };
 use idp_core::{
     Problem,
@@ -10,7 +11,7 @@ use idp_core::{
 };
 
 use super::{Known, KnownBinding, binding, items::Item};
-use crate::{facts::ClaimFacts, reason};
+use crate::{facts::ClaimFacts, reason, tombstone};
 
 /// Adds the bindings of the application that the section does not name, with a warning each.
 pub(super) fn kept(request: &SectionRequest, items: &[Item], known: &Known, plan: &mut SectionPlan) {
@@ -27,11 +28,13 @@ pub(super) fn kept(request: &SectionRequest, items: &[Item], known: &Known, plan
         }
         let spec = ClaimBindingSpec {
             released: true,
+            // Where it stood, another one may stand by now.
+            path: request.path.clone(),
             ..held.spec.clone()
         };
         plan.bindings.push(binding(name, &spec));
         plan.problems
-            .extend(claim.map(|claim| notice(request, name, claim)));
+            .extend(claim.map(|claim| notice(request, name, claim, known)));
     }
 }
 
@@ -45,23 +48,43 @@ fn is_over(held: &KnownBinding, claim: Option<&ClaimFacts>) -> bool {
     }
 }
 
-fn notice(request: &SectionRequest, name: &str, claim: &ClaimFacts) -> Problem {
+/// What becomes of data that the section does not name: what the claim's marks say, and before it has any, what its class
+/// will make of them.
+fn notice(request: &SectionRequest, name: &str, claim: &ClaimFacts, known: &Known) -> Problem {
     let what = format!("{} {name}", claim.kind);
-    let section = request.path.clone();
-    let namespace = &request.namespace;
-    match &claim.tombstone {
-        _ if claim.deleting => Problem::warning(reason::DATA_DELETION, format!("{what} is being deleted with its data, as somebody asked"))
-            .at(section)
-            .hint("nothing to do"),
-        Some(Tombstone { delete: true, until, .. }) => {
-            Problem::warning(reason::DATA_DELETION, format!("{what} and its data will be deleted after {until}, as somebody asked"))
-                .at(section)
-                .hint(format!("to keep them: `idp-cli data undelete {name} -n {namespace}`, or name the database in the application again"))
+    let (application, namespace) = (&request.application, &request.namespace);
+    let class = known.classes.get(&claim.class);
+    let goes = class.filter(|class| class.deletion_policy == DeletionPolicy::Delete);
+    let again = format!("to keep them, name it in the application {application} again before that");
+    let going = |message: String| Problem::warning(reason::DATA_DELETION, message);
+    let problem = match (&claim.tombstone, goes) {
+        (tombstone, _) if claim.deleting => {
+            let reason = tombstone::reason(claim, &tombstone.clone().unwrap_or_default());
+            going(format!("{what} is being deleted with its data, {reason}")).hint("nothing to do")
         }
-        _ => Problem::warning(reason::DATA_KEPT, format!("the application does not want {what} any more; its data are kept"))
-            .at(section)
-            .hint(format!(
-                "to have it back, name it in the application again; to delete the data: `idp-cli data delete {name} -n {namespace}`"
-            )),
-    }
+        (Some(Tombstone { by_class: true, until, .. }), _) => going(format!(
+            "{what} and its data will be deleted after {until}, {}",
+            tombstone::by_class(&claim.class)
+        ))
+        .hint(again),
+        (None, Some(class)) => going(format!(
+            "the application does not want {what} any more: its data will be deleted {} after it let go of them, {}",
+            class.grace_period,
+            tombstone::by_class(&claim.class)
+        ))
+        .hint(again),
+        (Some(Tombstone { delete: true, until, .. }), _) => {
+            going(format!("{what} and its data will be deleted after {until}, as somebody asked")).hint(format!(
+                "to keep them: `idp-cli data undelete {name} -n {namespace}`, or name it in the application again"
+            ))
+        }
+        _ => Problem::warning(
+            reason::DATA_KEPT,
+            format!("the application does not want {what} any more; its data are kept"),
+        )
+        .hint(format!(
+            "to have it back, name it in the application again; to delete the data: `idp-cli data delete {name} -n {namespace}`"
+        )),
+    };
+    problem.at(request.path.clone())
 }

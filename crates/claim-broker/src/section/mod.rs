@@ -1,6 +1,7 @@
 //! What the sections `databases` and `storage` of an application become: bindings, environment variables, mounts and
 //! problems. Pure: the same answer for the controller, the command line and admission.
 
+mod checks;
 mod inputs;
 mod items;
 mod kept;
@@ -8,6 +9,8 @@ mod kept;
 mod tests;
 mod wanted;
 
+pub(crate) use checks::{is_name, volume_size};
+pub(crate) use inputs::choice;
 pub(crate) use wanted::{class_not_allowed, quota_exceeded};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +70,11 @@ pub fn plan(request: &SectionRequest, known: &Known) -> SectionPlan {
         Ok(items) => items,
         Err(problem) => return SectionPlan::refused(vec![problem]),
     };
+    let wrong = checks::check(&items, &request.path);
+    if !wrong.is_empty() {
+        // Names that are none would only make nonsense of the rest.
+        return SectionPlan::refused(wrong);
+    }
     let mut plan = SectionPlan {
         problems: twice(&items),
         ..SectionPlan::default()

@@ -228,6 +228,7 @@ fn a_binding_is_named_until_its_data_are_gone() {
         since: "s".into(),
         until: "u".into(),
         delete: true,
+        by_class: false,
     });
     let going = plan(&request(json!({})), &known);
     assert_eq!(reasons(&going), [("DataDeletion", "spec")]);
@@ -326,4 +327,138 @@ fn a_section_that_does_not_parse_is_a_problem() {
         [("Invalid", "spec")]
     );
     assert!(schema()["properties"]["databases"].is_object());
+}
+
+#[test]
+fn what_a_class_says_about_deletion_is_told_before_it_happens_and_after() {
+    let mut known = carried_out(known(), &plan(&request(orders()), &known()), true);
+    let class = known.classes.get_mut("pg").unwrap();
+    class.deletion_policy = idp_api::claim_class::DeletionPolicy::Delete;
+    class.grace_period = "24h".into();
+    let check = |known: &Known, when: &str| {
+        let removed = plan(&request(json!({})), known);
+        assert_eq!(reasons(&removed), [("DataDeletion", "spec")]);
+        let (message, hint) = (
+            &removed.problems[0].message,
+            removed.problems[0].hint.clone().unwrap(),
+        );
+        assert!(
+            message.contains("class pg says (deletionPolicy: Delete)") && message.contains(when),
+            "{message}"
+        );
+        assert!(
+            !message.contains("somebody") && !message.contains("kept"),
+            "{message}"
+        );
+        assert!(!hint.contains("undelete"), "{hint}");
+        assert!(hint.contains("name it in the application shop again"), "{hint}");
+    };
+    check(&known, "24h after it let go of them");
+    known.claims.get_mut("shop-orders").unwrap().tombstone = Some(Tombstone {
+        since: "s".into(),
+        until: "2026-01-02T00:00:00Z".into(),
+        delete: true,
+        by_class: true,
+    });
+    check(&known, "after 2026-01-02T00:00:00Z");
+}
+
+#[test]
+fn a_section_is_checked_whoever_asks() {
+    let volume = |name: &str, path: &str, size: &str| json!({ "storage": { "volumes": [{ "name": name, "mountPath": path, "size": size }] } });
+    let at = |field: &str| format!("spec.storage.volumes[0].{field}");
+    for (section, reason, path) in [
+        (
+            volume("y/../../../../sec-11/claimbindings/z", "/data", "1Gi"),
+            "Invalid",
+            at("name"),
+        ),
+        (volume("x?dryRun=All&a=", "/data", "1Gi"), "Invalid", at("name")),
+        (volume("", "/data", "1Gi"), "Invalid", at("name")),
+        (volume("-a", "/data", "1Gi"), "Invalid", at("name")),
+        (volume(&"a".repeat(41), "/data", "1Gi"), "Invalid", at("name")),
+        (volume("big", "/etc/../root", "1Gi"), "Invalid", at("mountPath")),
+        (volume("big", "/etc//root", "1Gi"), "Invalid", at("mountPath")),
+        (volume("big", "data", "1Gi"), "Invalid", at("mountPath")),
+        (volume("big", "/", "1Gi"), "Invalid", at("mountPath")),
+        (volume("big", "/data\n", "1Gi"), "Invalid", at("mountPath")),
+        (volume("big", "/data", "900Ei"), "SizeExceeded", at("size")),
+        (volume("big", "/data", "1e30"), "SizeExceeded", at("size")),
+        (volume("big", "/data", "-1Gi"), "InvalidSize", at("size")),
+        (volume("big", "/data", "0"), "InvalidSize", at("size")),
+        (volume("big", "/data", "1Gi; x"), "InvalidSize", at("size")),
+        (volume("big", "/data", "100m"), "InvalidSize", at("size")),
+        (
+            json!({ "databases": [{ "name": "Orders", "engine": "postgres" }] }),
+            "Invalid",
+            "spec.databases[0].name".into(),
+        ),
+        (
+            json!({ "databases": [{ "name": "a", "engine": "postgres", "version": "9".repeat(33) }] }),
+            "Invalid",
+            "spec.databases[0].version".into(),
+        ),
+    ] {
+        let plan = plan(&request(section.clone()), &known());
+        assert_eq!(reasons(&plan), [(reason, path.as_str())], "{section}");
+        assert!(plan.bindings.is_empty() && plan.mounts.is_empty());
+    }
+    let many: Vec<Value> = (0..17)
+        .map(|index| json!({ "name": format!("a{index}"), "engine": "postgres" }))
+        .collect();
+    let plan = plan(&request(json!({ "databases": many })), &known());
+    assert_eq!(reasons(&plan), [("Invalid", "spec.databases")]);
+}
+
+#[test]
+fn a_volume_is_as_large_as_its_class_allows_and_never_shrinks() {
+    let volume = |size: &str| {
+        request(
+            json!({ "storage": { "volumes": [{ "name": "cache", "mountPath": "/cache", "size": size }] } }),
+        )
+    };
+    let mut known = known();
+    assert_eq!(
+        reasons(&plan(&volume("11Gi"), &known)).len(),
+        1,
+        "the default is closed"
+    );
+    known.classes.get_mut("files").unwrap().max_size = Some("100Gi".into());
+    let made = plan(&volume("50Gi"), &known);
+    assert_eq!(made.problems, []);
+    let mut known = carried_out(known, &made, true);
+    assert_eq!(
+        reasons(&plan(&volume("49Gi"), &known)),
+        [("ImmutableField", "spec.storage.volumes[0].size")]
+    );
+    known.classes.get_mut("files").unwrap().max_size = Some("20Gi".into());
+    assert_eq!(plan(&volume("50Gi"), &known).problems, [], "what exists stays");
+    let refused = plan(&volume("60Gi"), &known);
+    let hint = refused.problems[0].hint.clone().unwrap();
+    assert!(
+        hint.contains("platform team to raise maxSize of ClaimClass files"),
+        "{hint}"
+    );
+}
+
+#[test]
+fn a_class_without_a_quota_is_not_without_bounds() {
+    let mut known = known();
+    for number in 0..8 {
+        let spec = ClaimBindingSpec {
+            application: "other".into(),
+            class: "pg".into(),
+            ..ClaimBindingSpec::default()
+        };
+        known
+            .bindings
+            .insert(format!("other-{number}"), KnownBinding { spec, phase: None });
+    }
+    let refused = plan(&request(orders()), &known);
+    assert_eq!(reasons(&refused), [("QuotaExceeded", "spec.databases[0]")]);
+    assert!(
+        refused.problems[0].message.contains("may have 8"),
+        "{:?}",
+        refused.problems
+    );
 }

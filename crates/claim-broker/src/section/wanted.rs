@@ -13,7 +13,7 @@ use super::{
     inputs::{cannot_change, immutable, size, version},
     items::Item,
 };
-use crate::{offer, reason};
+use crate::{offer, reason, tombstone};
 
 /// What one thing becomes.
 pub(super) struct Wanted {
@@ -59,7 +59,7 @@ pub(super) fn wanted(
         *earlier += 1;
     }
     let version = version(item, class, before.as_ref(), &mut problems);
-    let size = size(item, class, before.as_ref(), &mut problems);
+    let size = size(item, &name, class, before.as_ref(), &mut problems);
     let spec = ClaimBindingSpec {
         application: request.application.clone(),
         name: item.name.clone(),
@@ -139,8 +139,9 @@ fn before(item: &Item, request: &SectionRequest, known: &Known) -> Result<Option
         return Err(Problem::error(
             reason::DATA_DELETION,
             format!(
-                "the claim {} is being deleted with its data, as somebody asked",
-                claim.name
+                "the claim {} is being deleted with its data, {}",
+                claim.name,
+                tombstone::reason(claim, &claim.tombstone.clone().unwrap_or_default())
             ),
         )
         .at(item.path.clone())
@@ -234,17 +235,21 @@ pub(crate) fn class_not_allowed(class: &str, namespace: &str) -> Problem {
 }
 
 fn over_quota(item: &Item, name: &str, class: &ClaimClassSpec, counted: usize) -> Option<Problem> {
-    let quota = class.quota.as_ref()?.per_namespace as usize;
-    (counted >= quota).then(|| quota_exceeded(name, quota).at(item.path.clone()))
+    let quota = class.per_namespace() as usize;
+    (counted >= quota).then(|| quota_exceeded(name, quota, counted).at(item.path.clone()))
 }
 
 /// The problem of a namespace that has as many of a class as it may have.
-pub(crate) fn quota_exceeded(class: &str, quota: usize) -> Problem {
+/// `counted` are those that count before this one.
+pub(crate) fn quota_exceeded(class: &str, quota: usize, counted: usize) -> Problem {
     Problem::error(
         reason::QUOTA_EXCEEDED,
-        format!("the namespace may have {quota} of the class {class}, and has them; kept data count too"),
+        format!("the namespace may have {quota} of the class {class}, and this would be number {}; kept data count too", counted + 1),
     )
-    .hint("remove one, delete data that are kept (`idp-cli data list`), or have the class's quota raised")
+    .hint(format!(
+        "remove one, delete data that are kept (`idp-cli data list`), or ask the platform team to raise quota.perNamespace of \
+         ClaimClass {class}"
+    ))
 }
 
 /// Buckets and volumes say by their place what they are.

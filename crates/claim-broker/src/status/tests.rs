@@ -56,6 +56,7 @@ fn validated() -> Validated {
         has_secret: true,
         is_volume: false,
         warnings: Vec::new(),
+        actions: Vec::new(),
     }
 }
 
@@ -70,7 +71,7 @@ fn next(before: Option<ClaimBindingStatus>, claim: Option<ClaimFacts>, second: i
     });
     let plan = Plan::<Applied> {
         children: children.collect(),
-        problems: Vec::new(),
+        ..Plan::default()
     };
     let observed = Observed {
         claim,

@@ -255,7 +255,7 @@ async fn deleting_takes_a_second_act_and_its_time() {
         broker
             .controller
             .log()
-            .contains("deleted the claim with its data, as somebody asked")
+            .contains("its grace period is over; as somebody asked")
     );
     drop(broker);
     lab.clean(&namespace).await;

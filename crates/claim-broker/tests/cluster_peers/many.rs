@@ -70,7 +70,9 @@ async fn settled(lab: &Lab) {
 async fn three_hundred_at_once_are_soon_there_and_then_quiet() {
     let lab = Lab::first().await;
     let namespace = lab.test.namespace("many").await.unwrap();
-    let class = lab.class(&namespace, json!({})).await;
+    let class = lab
+        .class(&namespace, json!({ "quota": { "perNamespace": 1000 } }))
+        .await;
     let broker = lab.broker("many").await;
     let start = Instant::now();
     lab.bind(&binding(&namespace, &class, "first", "db")).await;

@@ -291,10 +291,10 @@ impl Lab {
         let _ = self.test.delete_namespace(namespace).await;
     }
 
-    /// Deletes a claim as somebody with all rights would.
+    /// Deletes a claim by the emergency door, as an operator with the right to purge would.
     pub(crate) async fn destroy(&self, namespace: &str, name: &str) {
         let claims = self.claims(namespace);
-        let patch = json!({ "metadata": { "annotations": { "idp.dev/delete-data": name } } });
+        let patch = json!({ "metadata": { "annotations": { "idp.dev/purge": name } } });
         // Crossplane writes too, and the API server gives up a patch after a few conflicts.
         eventually_within(SHORT, "the claim may go", || async {
             let patched = claims

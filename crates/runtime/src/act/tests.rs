@@ -3,9 +3,7 @@ use std::sync::Arc;
 use idp_core::{Kind, Plan};
 
 use super::*;
-use crate::{
-    api::Api, applier::Parent, caches::Caches, fake::Fake, identity::Identity, reconcile::Watch,
-};
+use crate::{api::Api, applier::Parent, caches::Caches, fake::Fake, identity::Identity, reconcile::Watch};
 
 const MAPS: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
 const PATH: &str = "/api/v1/namespaces/shop/configmaps/data";

@@ -1,6 +1,6 @@
 //! Bindings: what capabilities keep their state in, and what pods read of it.
 
-use idp_api::kinds::CERTIFICATE_BINDING;
+use idp_api::kinds::{CERTIFICATE_BINDING, CLAIM_BINDING};
 use idp_core::{
     Child,
     capability::{KeyRef, MountSource, ValueFrom},
@@ -57,8 +57,10 @@ pub(super) fn version(app: &Validated) -> Option<String> {
     (!versions.is_empty()).then(|| hash::of(&json!(versions)))
 }
 
+/// Not what the application has let go of: its data are kept for a while, and when they go, no pod is concerned.
 fn pods_read(binding: &ValidBinding) -> bool {
-    binding.kind != CERTIFICATE_BINDING
+    let let_go = binding.kind == CLAIM_BINDING && binding.spec["released"] == true;
+    binding.kind != CERTIFICATE_BINDING && !let_go
 }
 
 pub(super) fn env(app: &Validated) -> impl Iterator<Item = EnvVar> {
@@ -203,5 +205,25 @@ mod tests {
             None,
             "a renewal rolls nothing"
         );
+    }
+
+    #[test]
+    fn what_was_let_go_of_rolls_nothing_when_it_goes() {
+        let with = |released: Option<bool>| {
+            let mut app = bound(SECRET_BINDING, Some("1"));
+            if let Some(released) = released {
+                let mut cache = bound(CLAIM_BINDING, Some("c")).supplies.bindings.remove(0);
+                cache.name = "shop-cache".into();
+                cache.spec = json!({ "released": released });
+                app.supplies.bindings.push(cache);
+            }
+            version(&app)
+        };
+        assert_eq!(
+            with(Some(true)),
+            with(None),
+            "its grace period ends, and no pod starts anew"
+        );
+        assert_ne!(with(Some(false)), with(None));
     }
 }

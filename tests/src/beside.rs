@@ -133,7 +133,7 @@ impl Beside {
         };
         let broker = async {
             if self.runs("claims") {
-                forever(&test, BROKER, addresses["claims"], || broker(&test.client)).await;
+                forever(&test, BROKER, addresses["claims"], broker).await;
             }
         };
         tokio::join!(
@@ -174,17 +174,11 @@ const PLATFORM: [&str; 4] = [
 ];
 
 /// The claim broker, with the kinds that it has by default.
-fn broker(client: &Client) -> Process {
+fn broker() -> Process {
     let kinds = Arc::new(Kinds::with(&[], &[], &[]));
     let mut process = Process::new(BROKER);
-    process.controller(ClaimClassController {
-        client: client.clone(),
-        kinds: kinds.clone(),
-    });
-    let view = process.controller(ClaimBindingController {
-        client: client.clone(),
-        kinds: kinds.clone(),
-    });
+    process.controller(ClaimClassController { kinds: kinds.clone() });
+    let view = process.controller(ClaimBindingController { kinds: kinds.clone() });
     process.serve(
         idp_rpc::capability::service(ClaimCapability { view, kinds }),
         idp_rpc::capability::CALLERS,

@@ -123,7 +123,7 @@ impl Api {
         key: &ObjectKey,
         metadata: &Value,
     ) -> Result<DynamicObject, ApiError> {
-        let uri = path(kind, key, &format!("?fieldManager={}-actions", self.manager));
+        let uri = path(kind, key, &format!("?fieldManager={}-actions", self.manager))?;
         let patch = serialize(&json!({ "metadata": metadata }))?;
         self.send(Method::PATCH, uri, "application/merge-patch+json", patch)
             .await
@@ -146,7 +146,7 @@ impl Api {
         let _: serde::de::IgnoredAny = self
             .send(
                 Method::DELETE,
-                path(kind, key, ""),
+                path(kind, key, "")?,
                 "application/json",
                 serialize(&options)?,
             )

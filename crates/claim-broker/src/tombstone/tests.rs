@@ -18,11 +18,12 @@ fn claim(tombstone: Option<Tombstone>) -> ClaimFacts {
     let marks = tombstone
         .iter()
         .flat_map(|tombstone| annotations(tombstone, ordered(tombstone), "c"));
+    let marks = marks.filter_map(|(mark, value)| Some((mark, value?))).collect();
     ClaimFacts {
         name: "c".into(),
         class: "pg".into(),
-        marks: marks.filter_map(|(mark, value)| Some((mark, value?))).collect(),
-        tombstone: tombstone.clone(),
+        marks,
+        tombstone,
         ..ClaimFacts::default()
     }
 }

@@ -8,7 +8,7 @@ use crate::{facts::ClaimFacts, kinds::CLAIMS, marks, observed::Annotations};
 const POSTGRES: Kind = CLAIMS[0];
 const REDIS: Kind = CLAIMS[2];
 
-fn class(engine: &str, kind: Kind, changes: Value) -> idp_api::ClaimClassSpec {
+fn class(engine: &str, kind: Kind, changes: &Value) -> idp_api::ClaimClassSpec {
     let mut spec = json!({
         "engine": engine,
         "resource": { "type": "Claim", "apiVersion": kind.api_version(), "kind": kind.kind },
@@ -34,8 +34,8 @@ fn spec(changes: &Value) -> ClaimBindingSpec {
     serde_json::from_value(spec).unwrap()
 }
 
-fn binding(changes: Value) -> ClaimBinding {
-    let mut binding = ClaimBinding::new("q1", spec(&changes));
+fn binding(changes: &Value) -> ClaimBinding {
+    let mut binding = ClaimBinding::new("q1", spec(changes));
     binding.metadata.namespace = Some("team".into());
     binding
 }
@@ -75,7 +75,7 @@ fn observed(class: idp_api::ClaimClassSpec, kind: Kind) -> Observed {
 }
 
 fn retain() -> idp_api::ClaimClassSpec {
-    class("postgres", POSTGRES, json!({ "gracePeriod": "168h" }))
+    class("postgres", POSTGRES, &json!({ "gracePeriod": "168h" }))
 }
 
 fn reasons(refused: Result<Validated, Vec<Problem>>) -> Vec<String> {
@@ -93,8 +93,8 @@ fn a_binding_of_another_class_neither_marks_nor_unmarks_nor_deletes() {
         ("quota-pg", "mysql", POSTGRES),
     ] {
         for released in [true, false] {
-            let binding = binding(json!({ "engine": engine, "class": name, "released": released }));
-            let mut observed = observed(class(engine, kind, delete.clone()), kind);
+            let binding = binding(&json!({ "engine": engine, "class": name, "released": released }));
+            let mut observed = observed(class(engine, kind, &delete), kind);
             observed.said = Annotations {
                 delete: Some("q1".into()),
                 recreate: None,
@@ -107,12 +107,12 @@ fn a_binding_of_another_class_neither_marks_nor_unmarks_nor_deletes() {
             assert_eq!(farewell(&binding, &observed), [], "{name} {released}");
         }
     }
-    let other = binding(json!({ "application": "evil", "released": true }));
+    let other = binding(&json!({ "application": "evil", "released": true }));
     let seen = observed(retain(), POSTGRES);
     assert_eq!(reasons(validate(&other, &seen)), ["NameTaken"]);
     assert_eq!(farewell(&other, &seen), []);
     // Nor does one whose class is not there to say what kind it makes.
-    let gone = binding(json!({ "class": "gone", "engine": "redis", "released": true }));
+    let gone = binding(&json!({ "class": "gone", "engine": "redis", "released": true }));
     let unknown = Observed {
         class: None,
         kind: None,
@@ -124,13 +124,13 @@ fn a_binding_of_another_class_neither_marks_nor_unmarks_nor_deletes() {
 #[test]
 fn its_own_binding_marks_unmarks_and_orders() {
     let seen = observed(retain(), POSTGRES);
-    let wanted = validate(&binding(json!({})), &seen).unwrap();
+    let wanted = validate(&binding(&json!({})), &seen).unwrap();
     let Deed::Annotate(marks) = &wanted.actions[0].deed else {
         panic!()
     };
     assert!(marks.values().all(Option::is_none), "it is wanted again");
     assert!(wanted.claim.is_some());
-    let released = binding(json!({ "released": true }));
+    let released = binding(&json!({ "released": true }));
     let kept = validate(&released, &seen).unwrap();
     assert_eq!((kept.actions.len(), kept.claim), (0, None));
     let mut ordered = seen.clone();
@@ -152,7 +152,7 @@ fn what_was_wanted_until_its_binding_goes_is_kept_from_then_on() {
     let mut seen = observed(retain(), POSTGRES);
     seen.now = Timestamp::from_second(864_000).unwrap();
     // Marks of an earlier time are still on it, because its class was broken; they count no more.
-    let actions = farewell(&binding(json!({})), &seen);
+    let actions = farewell(&binding(&json!({})), &seen);
     let Deed::Annotate(marks) = &actions[0].deed else {
         panic!()
     };
@@ -161,7 +161,7 @@ fn what_was_wanted_until_its_binding_goes_is_kept_from_then_on() {
     let claim = seen.claim.as_mut().unwrap();
     claim.tombstone.as_mut().unwrap().delete = true;
     claim.marks.insert(marks::DELETE_DATA.into(), "q1".into());
-    assert_eq!(farewell(&binding(json!({ "released": true })), &seen), []);
+    assert_eq!(farewell(&binding(&json!({ "released": true })), &seen), []);
 }
 
 #[test]
@@ -182,32 +182,28 @@ fn a_binding_is_checked_against_its_class_whoever_wrote_it() {
         (json!({ "name": "Q{x}" }), "Invalid"),
         (json!({ "environment": "a/b" }), "Invalid"),
     ] {
-        assert_eq!(
-            reasons(validate(&binding(changes.clone()), &new)),
-            [reason],
-            "{changes}"
-        );
+        assert_eq!(reasons(validate(&binding(&changes), &new)), [reason], "{changes}");
     }
     for fine in [
         json!({}),
         json!({ "secret": "q1-connection", "environment": "staging.eu" }),
     ] {
-        validate(&binding(fine), &new).unwrap();
+        validate(&binding(&fine), &new).unwrap();
     }
     // What exists keeps its version, and what cannot change does not.
     let mut old = observed(
-        class("postgres", POSTGRES, json!({ "immutable": ["Version"] })),
+        class("postgres", POSTGRES, &json!({ "immutable": ["Version"] })),
         POSTGRES,
     );
     old.claim.as_mut().unwrap().binding = Some(spec(&json!({ "version": "9" })));
-    validate(&binding(json!({ "version": "9" })), &old).unwrap();
-    assert_eq!(reasons(validate(&binding(json!({})), &old)), ["ImmutableField"]);
+    validate(&binding(&json!({ "version": "9" })), &old).unwrap();
+    assert_eq!(reasons(validate(&binding(&json!({})), &old)), ["ImmutableField"]);
 }
 
 #[test]
 fn a_volume_of_a_binding_is_bounded_too() {
     let kind = crate::kinds::VOLUME_CLAIM;
-    let mut class = class("volume", kind, json!({}));
+    let mut class = class("volume", kind, &json!({}));
     class.resource.type_ = idp_api::claim_class::ClaimType::PersistentVolumeClaim;
     (class.sizes, class.default_size) = Default::default();
     (class.versions, class.default_version) = Default::default();
@@ -218,7 +214,7 @@ fn a_volume_of_a_binding_is_bounded_too() {
         ..observed(class, kind)
     };
     let volume =
-        |size: &str| binding(json!({ "engine": "volume", "class": "files", "version": null, "size": size }));
+        |size: &str| binding(&json!({ "engine": "volume", "class": "files", "version": null, "size": size }));
     assert_eq!(reasons(validate(&volume("900Ei"), &new)), ["SizeExceeded"]);
     assert_eq!(reasons(validate(&volume("x"), &new)), ["InvalidSize"]);
     validate(&volume("10Gi"), &new).unwrap();
@@ -226,7 +222,7 @@ fn a_volume_of_a_binding_is_bounded_too() {
 
 #[test]
 fn of_two_in_one_second_only_the_first_is_let_in() {
-    let quota = class("postgres", POSTGRES, json!({ "quota": { "perNamespace": 1 } }));
+    let quota = class("postgres", POSTGRES, &json!({ "quota": { "perNamespace": 1 } }));
     let seen = |before, others, second| Observed {
         before,
         others,
@@ -235,7 +231,7 @@ fn of_two_in_one_second_only_the_first_is_let_in() {
         claim_kind: None,
         ..observed(quota.clone(), POSTGRES)
     };
-    let mut wish = binding(json!({}));
+    let mut wish = binding(&json!({}));
     wish.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
         Timestamp::from_second(100).unwrap(),
     ));

@@ -15,8 +15,8 @@ use super::{
     cron,
     duration::duration,
     findings::Findings,
-    quantity::thousandths,
     reason::{INVALID_SPEC, LIMIT_EXCEEDED},
+    thousandths,
 };
 use crate::validated::ValidResources;
 

@@ -29,9 +29,9 @@ mod scale;
 mod tests;
 
 pub(crate) use findings::list;
+pub(crate) use idp_core::quantity::thousandths;
 pub(crate) use image::image_problem;
 pub(crate) use limits::RUN_SECONDS;
-pub(crate) use quantity::thousandths;
 
 use idp_api::{WebApplication, environment::Tenant};
 use idp_core::{Problem, labels};

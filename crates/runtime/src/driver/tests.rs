@@ -95,9 +95,9 @@ impl Reconcile for Gadgets {
         &self,
         gadget: &Arc<Gadget>,
         _: &View<Self>,
-    ) -> Result<Option<GadgetStatus>, ObserveError> {
+    ) -> Result<Farewell<GadgetStatus>, ObserveError> {
         Self::at(gadget, "finalize");
-        Ok(None)
+        Ok(Farewell::Go(Vec::new()))
     }
 }
 

@@ -277,3 +277,40 @@ async fn a_deep_binding_stops_nobody() {
     assert!(counts(&metrics, "CapabilityBinding"), "{metrics}");
     tenant.end().await;
 }
+
+/// Whoever makes his application unreadable loses nothing, and nobody gets what it has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_read_any_more_keeps_what_it_has() {
+    let (owner, other) = (Tenant::new("ghost").await, Tenant::new("ghost-other").await);
+    let routes = json!({ "routes": [{ "host": owner.namespace() }] });
+    owner.create("app", routes.clone()).await.unwrap();
+    owner.lab.ready("app").await;
+    let uid = |found: DynamicObject| found.metadata.uid;
+    let deployment = owner.lab.objects(idp_webapp::kinds::DEPLOYMENT);
+    let before = uid(deployment.get("app").await.unwrap());
+
+    let body = format!(r#"{{"spec":{{"capabilities":{{"x":{}}}}}}}"#, deep(200));
+    let uri = format!(
+        "/apis/{}/namespaces/{}/{}/app",
+        APPLICATION.api_version(),
+        owner.namespace(),
+        APPLICATION.plural
+    );
+    let request = http::Request::patch(uri)
+        .header("content-type", "application/merge-patch+json")
+        .body(body.into_bytes())
+        .unwrap();
+    owner.client.request_text(request).await.unwrap();
+    is_explained(&owner, "app", "spec.capabilities.x").await;
+
+    other.create("thief", routes).await.unwrap();
+    other.lab.problem("thief", "HostTaken").await;
+    assert_eq!(uid(deployment.get("app").await.unwrap()), before);
+
+    // It goes as what it was, and only then is the host free.
+    let apps = seen(&owner, APPLICATION);
+    apps.delete("app", &DeleteParams::default()).await.unwrap();
+    other.lab.ready("thief").await;
+    owner.end().await;
+    other.end().await;
+}

@@ -272,8 +272,8 @@ impl<R: Reconcile> Driver<R> {
         let resources = &self.view.resources;
         match sight {
             Sight::Readable(object) => {
-                let key = ObjectKey::of(&object);
-                self.on_change(key, resources.observe(object));
+                let key = ObjectKey::of(&*object);
+                self.on_change(key, resources.observe(*object));
             }
             Sight::Unreadable(unreadable) => {
                 self.on_change(unreadable.key(), resources.observe_unreadable(*unreadable));

@@ -167,7 +167,7 @@ impl<'de> Deserialize<'de> for Seen {
         };
         let metadata = data.remove("metadata").unwrap_or_default();
         Ok(Self {
-            metadata: metadata_of(metadata),
+            metadata: metadata_of(&metadata),
             data,
             cut,
         })
@@ -175,8 +175,8 @@ impl<'de> Deserialize<'de> for Seen {
 }
 
 /// The API server checks metadata itself; were they unreadable all the same, what names the object still counts.
-fn metadata_of(value: Value) -> ObjectMeta {
-    ObjectMeta::deserialize(&value).unwrap_or_else(|_| {
+fn metadata_of(value: &Value) -> ObjectMeta {
+    ObjectMeta::deserialize(value).unwrap_or_else(|_| {
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         ObjectMeta {
             name: text("name"),

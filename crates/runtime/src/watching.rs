@@ -186,11 +186,11 @@ fn absence(error: &watcher::Error) -> Option<Serving> {
 /// What happened to the resources that are reconciled.
 pub(crate) enum Sight<K> {
     /// One is there, in this state.
-    Readable(K),
+    Readable(Box<K>),
     /// One is there, and cannot be read.
     Unreadable(Box<Unreadable<K>>),
     /// One is gone.
-    Gone(ObjectMeta),
+    Gone(Box<ObjectMeta>),
     /// A list begins.
     ListBegan,
     /// The list is complete.
@@ -241,7 +241,7 @@ where
             match object.typed() {
                 Ok(object) => {
                     unreadables.forget(&key);
-                    Sight::Readable(object)
+                    Sight::Readable(Box::new(object))
                 }
                 Err(unreadable) => {
                     unreadables.found(&key, &unreadable.metadata, &unreadable.flaw);
@@ -251,7 +251,7 @@ where
         }
         Event::Delete(object) => {
             unreadables.forget(&object.key());
-            Sight::Gone(object.metadata)
+            Sight::Gone(Box::new(object.metadata))
         }
         Event::Init => {
             unreadables.relist_began();

@@ -11,6 +11,7 @@ use idp_runtime::Outcome;
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
     kinds::{DEPLOYMENT, GATEWAY, VIRTUAL_SERVICE},
@@ -213,14 +214,9 @@ fn routes(wanted: Option<&[ValidRoute]>, plan: &Plan<Applied>) -> Concern {
                 .iter()
                 .map(|route| route.host.as_str())
                 .filter(|host| {
-                    let serves = |child: &AppliedChild| {
-                        child.kind == VIRTUAL_SERVICE
-                            && child
-                                .facts
-                                .as_array()
-                                .is_some_and(|hosts| hosts.iter().any(|held| held == host))
-                    };
-                    !plan.children.iter().any(serves)
+                    let is_served =
+                        |child: &AppliedChild| child.kind == VIRTUAL_SERVICE && serves(&child.facts, host);
+                    !plan.children.iter().any(is_served)
                 })
                 .collect();
             let own_gateway_missing =
@@ -240,6 +236,12 @@ fn routes(wanted: Option<&[ValidRoute]>, plan: &Plan<Applied>) -> Concern {
             }
         }
     }
+}
+
+/// Whether the facts of a VirtualService name the host.
+fn serves(facts: &Value, host: &str) -> bool {
+    let hosts = facts["hosts"].as_array().into_iter().flatten();
+    hosts.into_iter().any(|held| held == host)
 }
 
 fn pod_problem(failure: &PodFailure) -> Problem {
@@ -299,4 +301,23 @@ fn selector(name: &str) -> String {
         .map(|(key, value)| format!("{key}={value}"))
         .collect::<Vec<_>>()
         .join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_route_is_configured_when_a_virtual_service_names_its_host() {
+        let object = json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": "a"}, "spec": {"hosts": ["a.example.com"]},
+        });
+        let facts = crate::facts::virtual_service(&serde_json::from_value(object).unwrap());
+        assert!(serves(&facts, "a.example.com"));
+        assert!(!serves(&facts, "b.example.com"));
+        assert!(!serves(&Value::Null, "a.example.com"));
+    }
 }

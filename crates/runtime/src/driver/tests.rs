@@ -174,7 +174,7 @@ impl Lab {
     fn see(&self) {
         let seen: Seen = serde_json::from_value(self.fake.object(PATH).unwrap()).unwrap();
         self.driver.on_resource(match seen.typed() {
-            Ok(gadget) => Sight::Readable(gadget),
+            Ok(gadget) => Sight::Readable(Box::new(gadget)),
             Err(unreadable) => Sight::Unreadable(unreadable),
         });
     }

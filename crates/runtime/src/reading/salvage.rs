@@ -23,7 +23,7 @@ pub(super) fn read<K: DeserializeOwned>(mut object: Value) -> (Option<K>, Option
             Err(error) => error,
         };
         let path = error.path();
-        if path.iter().next().is_some_and(|name| is_status(name)) {
+        if path.iter().next().is_some_and(is_status) {
             remove(&mut object, &["status".to_owned()]);
             continue;
         }

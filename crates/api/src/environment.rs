@@ -194,8 +194,6 @@ fn cluster_issuer() -> String {
 /// Where secrets come from.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("duration(self.refreshInterval) >= duration(self.minRefreshInterval)")
-    .message("refreshInterval must not be below minRefreshInterval").field_path(".refreshInterval"))]
 pub struct SecretDefaults {
     /// Name of the External Secrets store.
     #[schemars(length(min = 1, max = 253))]
@@ -216,16 +214,6 @@ pub struct SecretDefaults {
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(s|m|h))+$')").message("write a duration such as 30s, 5m or 1h"))]
     pub refresh_interval: String,
-    /// The least interval that applications may ask for: every question to a store costs money, and counts towards a
-    /// limit that all of them share. Default: `1m`.
-    #[serde(default = "minutely")]
-    #[schemars(length(max = 32))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(s|m|h))+$') && duration(self) >= duration('1s')").message("write a duration of at least 1s, such as 30s, 5m or 1h"))]
-    pub min_refresh_interval: String,
-}
-
-fn minutely() -> String {
-    "1m".to_owned()
 }
 
 fn cluster_store() -> String {

@@ -97,6 +97,7 @@ pub fn plan(request: &SectionRequest) -> SectionPlan {
     let mut section = Section {
         request,
         defaults: &defaults,
+        least: &environment.limits.secrets.least_interval,
         prefix,
         variables: BTreeMap::new(),
         plan: SectionPlan::default(),
@@ -111,6 +112,9 @@ pub fn plan(request: &SectionRequest) -> SectionPlan {
 struct Section<'a> {
     request: &'a SectionRequest,
     defaults: &'a SecretDefaults,
+    /// The Environment's least interval. That applications keep to it is checked with the rest of their spec, and again
+    /// in the binding.
+    least: &'a str,
     prefix: String,
     /// Names of variables that are taken, each with what has it.
     variables: BTreeMap<String, String>,
@@ -137,12 +141,6 @@ impl Section<'_> {
         }
         let problems = checks::templates(&secret.template, &path);
         self.plan.problems.extend(problems);
-        if let Some(interval) = &secret.refresh_interval {
-            let path = format!("{path}.refreshInterval");
-            self.plan
-                .problems
-                .extend(checks::interval(interval, self.defaults, &path));
-        }
         let remote_key = match &secret.generate {
             Some(_) => None,
             None => Some(self.remote_key(secret, &path)),
@@ -167,7 +165,7 @@ impl Section<'_> {
             refresh_interval: secret
                 .refresh_interval
                 .clone()
-                .unwrap_or_else(|| self.defaults.refresh_interval.clone()),
+                .unwrap_or_else(|| checks::longer(&self.defaults.refresh_interval, self.least)),
         });
     }
 

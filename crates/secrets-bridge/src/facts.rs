@@ -1,5 +1,6 @@
 //! What the caches remember of External Secrets' objects. Nothing of a Secret is ever among it.
 
+use idp_api::environment::SecretsLimits;
 use idp_runtime::ObjectKey;
 use kube::core::DynamicObject;
 use serde::{Deserialize, Serialize};
@@ -52,9 +53,19 @@ pub(crate) fn store(object: &DynamicObject) -> Value {
         .map_or(Value::Null, |condition| json!(condition["status"] == "True"))
 }
 
-/// Of an Environment: where secrets come from.
+/// Of an Environment: where secrets come from, and how often they may.
 pub(crate) fn environment(object: &DynamicObject) -> Value {
-    object.data["spec"]["secrets"].clone()
+    let spec = &object.data["spec"];
+    let mut secrets = spec["secrets"].clone();
+    if let Some(secrets) = secrets.as_object_mut() {
+        let limits = match &spec["limits"]["secrets"] {
+            // An Environment of before there were any.
+            Value::Null => json!(SecretsLimits::default()),
+            limits => limits.clone(),
+        };
+        secrets.insert("limits".to_owned(), limits);
+    }
+    secrets
 }
 
 /// What an event about an `ExternalSecret` says.
@@ -143,6 +154,23 @@ mod tests {
         })));
         assert_eq!(facts["synced"], false);
         assert_eq!(facts["ready"], Value::Null);
+    }
+
+    #[test]
+    fn an_environment_says_where_secrets_come_from_and_how_often() {
+        let read = |spec: Value| {
+            let environment = json!({"apiVersion": "idp.dev/v1alpha1", "kind": "Environment", "metadata": {}, "spec": spec});
+            super::environment(&object(environment))
+        };
+        let store = json!({"store": "aws"});
+        let facts = read(json!({"secrets": store}));
+        assert_eq!(facts, json!({"store": "aws", "limits": {"leastInterval": "1m"}}));
+        let limits = json!({"secrets": {"leastInterval": "5m"}});
+        assert_eq!(
+            read(json!({"secrets": store, "limits": limits}))["limits"]["leastInterval"],
+            "5m"
+        );
+        assert_eq!(read(json!({"limits": limits})), Value::Null);
     }
 
     #[test]

@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use idp_api::{SecretBinding, environment::SecretDefaults, kinds::ENVIRONMENT};
+use idp_api::{
+    SecretBinding,
+    environment::{SecretDefaults, SecretsLimits},
+    kinds::ENVIRONMENT,
+};
 use idp_runtime::{Misread, ObjectKey, View};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -16,8 +21,8 @@ use crate::{
 /// What a plan and a status depend on besides the binding.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
-    /// Where secrets come from, of each Environment; there should be one. Or why it cannot be read.
-    pub(crate) environments: Vec<Result<Option<SecretDefaults>, String>>,
+    /// Where secrets come from, and how often, of each Environment; there should be one. Or why it cannot be read.
+    pub(crate) environments: Vec<Result<Option<(SecretDefaults, SecretsLimits)>, String>>,
     /// The `ExternalSecret`s that exist, by name.
     pub(crate) external_secrets: BTreeMap<String, ExternalSecretFacts>,
     /// What happened to them.
@@ -38,6 +43,12 @@ pub(crate) enum Store {
     Fine,
 }
 
+/// How often secrets may come, beside where from.
+#[derive(Deserialize)]
+struct Bounds {
+    limits: SecretsLimits,
+}
+
 pub(crate) fn observe(
     binding: &SecretBinding,
     view: &View<SecretBindingController>,
@@ -54,19 +65,26 @@ pub(crate) fn observe(
     } else {
         ""
     };
-    let environment = |(key, read): (ObjectKey, Result<Option<SecretDefaults>, Misread>)| {
-        read.map_err(|misread| {
-            format!(
-                "Environment {} cannot be read: {}",
-                key.name,
-                misread.flaw("spec.secrets")
-            )
-        })
+    let unreadable = |key: ObjectKey, misread: Misread| {
+        format!(
+            "Environment {} cannot be read: {}",
+            key.name,
+            misread.flaw("spec.secrets")
+        )
     };
+    // Twice the same facts: a path in them is that of the Environment.
+    let secrets = view.read_all::<Option<SecretDefaults>>(ENVIRONMENT).into_iter();
+    let bounds = view.read_all::<Option<Bounds>>(ENVIRONMENT).into_iter();
+    let environments = secrets
+        .zip(bounds)
+        .map(|((key, secrets), (_, bounds))| match (secrets, bounds) {
+            (Ok(secrets), Ok(bounds)) => Ok(secrets.zip(bounds.map(|bounds| bounds.limits))),
+            (Err(misread), _) | (_, Err(misread)) => Err(unreadable(key, misread)),
+        });
     let external_secrets = view.children(EXTERNAL_SECRET, binding)?.into_iter();
     let events: Vec<(ObjectKey, Option<EventFacts>)> = view.about(EVENT, &key)?;
     Ok(Observed {
-        environments: view.read_all(ENVIRONMENT).into_iter().map(environment).collect(),
+        environments: environments.collect(),
         external_secrets: external_secrets.map(|(key, facts)| (key.name, facts)).collect(),
         events: events.into_iter().filter_map(|(_, facts)| facts).collect(),
         store: match view.facts(kind, namespace, &store.name).as_deref() {

@@ -53,7 +53,7 @@ pub(crate) fn validate(binding: &SecretBinding, observed: &Observed) -> Result<V
                 .hint("ask the platform team to fix it; secrets that were there before are kept"),
         ]);
     }
-    let [Ok(Some(defaults))] = &observed.environments[..] else {
+    let [Ok(Some((defaults, limits)))] = &observed.environments[..] else {
         let message = "the cluster has no Environment with a secret store, or several";
         return Err(vec![
             Problem::error("NoSecretStore", message)
@@ -79,7 +79,11 @@ pub(crate) fn validate(binding: &SecretBinding, observed: &Observed) -> Result<V
         problems.extend(checks::templates(&secret.template, &secret.path));
         if secret.generate.is_none() {
             let path = format!("{}.refreshInterval", secret.path);
-            problems.extend(checks::interval(&secret.refresh_interval, defaults, &path));
+            problems.extend(checks::interval(
+                &secret.refresh_interval,
+                &limits.least_interval,
+                &path,
+            ));
         }
         let Some(key) = &secret.remote_key else { continue };
         let checked = prefix
@@ -112,7 +116,10 @@ pub(crate) fn validate(binding: &SecretBinding, observed: &Observed) -> Result<V
 
 #[cfg(test)]
 mod tests {
-    use idp_api::{SecretBindingSpec, environment::SecretDefaults};
+    use idp_api::{
+        SecretBindingSpec,
+        environment::{SecretDefaults, SecretsLimits},
+    };
 
     use super::*;
 
@@ -139,13 +146,15 @@ mod tests {
 
     fn observed() -> Observed {
         Observed {
-            environments: vec![Ok(Some(SecretDefaults {
-                store: "aws".into(),
-                kind: "ClusterSecretStore".into(),
-                prefix: "{namespace}/{application}/".into(),
-                refresh_interval: "1h".into(),
-                min_refresh_interval: "1m".into(),
-            }))],
+            environments: vec![Ok(Some((
+                SecretDefaults {
+                    store: "aws".into(),
+                    kind: "ClusterSecretStore".into(),
+                    prefix: "{namespace}/{application}/".into(),
+                    refresh_interval: "1h".into(),
+                },
+                SecretsLimits::default(),
+            )))],
             ..Observed::default()
         }
     }
@@ -174,7 +183,7 @@ mod tests {
             seen,
             [
                 ("TemplateFunctionNotAllowed", "spec.secrets[0].template.STOLEN"),
-                ("RefreshTooOften", "spec.secrets[0].refreshInterval"),
+                ("LimitExceeded", "spec.secrets[0].refreshInterval"),
             ]
         );
     }

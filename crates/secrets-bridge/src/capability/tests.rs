@@ -105,35 +105,24 @@ fn it_describes_its_section() {
 }
 
 #[test]
-fn templates_and_intervals_that_cost_others_are_refused_with_their_path() {
-    for (secret, reason, path) in [
+fn templates_that_reach_others_are_refused_with_their_path() {
+    for (template, reason) in [
         (
-            json!({"name": "loot", "generate": {}, "template": {"STOLEN": "{{ getSecretKey \"db\" \"victim\" \"password\" }}"}}),
+            r#"{{ getSecretKey "db" "victim" "password" }}"#,
             "TemplateFunctionNotAllowed",
-            "spec.secrets[0].template.STOLEN",
         ),
-        (
-            json!({"name": "db", "template": {"A": "{{ .a"}}),
-            "TemplateInvalid",
-            "spec.secrets[0].template.A",
-        ),
-        (
-            json!({"name": "db", "refreshInterval": "0.001s"}),
-            "RefreshTooOften",
-            "spec.secrets[0].refreshInterval",
-        ),
-        (
-            json!({"name": "db", "refreshInterval": "59s"}),
-            "RefreshTooOften",
-            "spec.secrets[0].refreshInterval",
-        ),
-        (
-            json!({"name": "db", "refreshInterval": "9999999h"}),
-            "InvalidSpec",
-            "spec.secrets[0].refreshInterval",
-        ),
+        ("{{ .a", "TemplateInvalid"),
     ] {
-        assert_eq!(problems(json!([secret])), [(reason.to_owned(), path.to_owned())]);
+        let section = json!([{"name": "loot", "generate": {}, "template": {"STOLEN": template}}]);
+        let path = "spec.secrets[0].template.STOLEN".to_owned();
+        assert_eq!(problems(section), [(reason.to_owned(), path)]);
     }
-    assert_eq!(problems(json!([{"name": "db", "refreshInterval": "1m"}])), []);
+}
+
+#[test]
+fn the_default_interval_is_not_below_the_least() {
+    let mut request = request(json!([{"name": "a"}]));
+    request.environment_spec["limits"] = json!({"secrets": {"leastInterval": "2h"}});
+    let spec = &plan(&request).bindings[0].spec;
+    assert_eq!(spec["secrets"][0]["refreshInterval"], "2h");
 }

@@ -54,7 +54,7 @@ async fn intervals_and_sizes_have_bounds() {
             "spec.resources.memory",
         ),
         (
-            json!({"secrets": [{"name": "s", "refreshInterval": "0.1s"}]}),
+            json!({"secrets": [{"name": "s", "refreshInterval": "9999h"}]}),
             "spec.secrets[0].refreshInterval",
         ),
         (
@@ -81,6 +81,7 @@ async fn intervals_and_sizes_have_bounds() {
     for spec in [
         json!({"placement": {"nodeSelector": many}}),
         json!({"secrets": [{"name": "s", "template": many}]}),
+        json!({"secrets": [{"name": "s", "refreshInterval": "0.1s"}]}),
         json!({"autoscaling": {"maxReplicas": 2, "custom": [{"name": "m", "labels": many, "average": "1"}]}}),
         metrics("99999999999999999999999999999999999h"),
         json!({"command": ["x".repeat(5000)]}),

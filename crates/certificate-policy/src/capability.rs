@@ -7,7 +7,11 @@ use std::{
 
 use futures::{StreamExt, stream::BoxStream};
 use idp_api::kinds::{CERTIFICATE_BINDING, CERTIFICATE_POLICY};
-use idp_core::capability::{Description, SectionPlan, SectionRequest};
+
+use idp_core::{
+    capability::{Description, SectionPlan, SectionRequest},
+    names::overlap,
+};
 use idp_rpc::capability::Capability;
 use idp_runtime::{Callers, ObjectKey, View, grpc::ANYONE};
 use kube::ResourceExt;
@@ -36,6 +40,42 @@ pub struct CertificateCapability {
     pub shared: Shared,
     /// Bindings.
     pub bindings: View<CertificateBindingController>,
+    /// Who has been told that somebody else holds a host.
+    pub waiting: Arc<Waiting>,
+}
+
+/// Namespaces that were refused a host, until it is let go: they are told, and nobody else. A tenant that takes hosts and
+/// lets them go would otherwise have every application of the cluster planned anew.
+///
+/// Whoever is not remembered looks again by itself within half a minute, as whoever asked another replica does.
+#[derive(Debug, Default)]
+pub struct Waiting(Mutex<BTreeMap<String, BTreeSet<String>>>);
+
+impl Waiting {
+    /// Most hosts that are remembered.
+    const MOST: usize = 4096;
+
+    fn add(&self, host: &str, namespace: &str) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < Self::MOST || waiting.contains_key(host) {
+            let namespaces = waiting.entry(host.to_owned()).or_default();
+            namespaces.insert(namespace.to_owned());
+        }
+    }
+
+    /// Who waits for one of these hosts, or one that overlaps. They will ask again.
+    fn take(&self, freed: &BTreeSet<String>) -> Vec<String> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = BTreeSet::new();
+        waiting.retain(|wanted, namespaces| {
+            let is_freed = freed.iter().any(|host| overlap(host, wanted));
+            if is_freed {
+                told.append(namespaces);
+            }
+            !is_freed
+        });
+        told.into_iter().collect()
+    }
 }
 
 impl Capability for CertificateCapability {
@@ -67,20 +107,12 @@ impl Capability for CertificateCapability {
 
     fn watch(&self) -> BoxStream<'static, Vec<String>> {
         let policies = self.shared.changes(CERTIFICATE_POLICY).map(|_| Some(Vec::new()));
-        let namespaces = self.shared.changes(NAMESPACE).map(|key| {
-            // An empty name means any.
-            Some(
-                Some(key.name)
-                    .filter(|name| !name.is_empty())
-                    .into_iter()
-                    .collect(),
-            )
-        });
-        let hosts = Hosts::new(self.bindings.clone());
+        let namespaces = self.shared.changes(NAMESPACE).map(|key| Some(vec![key.name]));
+        let (hosts, waiting) = (Hosts::new(self.bindings.clone()), self.waiting.clone());
         let freed = self
             .bindings
             .changes(CERTIFICATE_BINDING)
-            .map(move |key| hosts.freed(&key).then(Vec::new));
+            .map(move |key| Some(waiting.take(&hosts.freed(&key))).filter(|told| !told.is_empty()));
         futures::stream::select_all([policies.boxed(), namespaces.boxed(), freed.boxed()])
             .filter_map(|stale| async { stale })
             .boxed()
@@ -90,8 +122,12 @@ impl Capability for CertificateCapability {
 impl CertificateCapability {
     fn look(&self, host: &str, gateway: &str, own: &ObjectKey, register: &Register<'_>) -> KnownHost {
         let holder = register.holder(host, own);
+        let holder = holder.filter(|holder| !self.same_application(holder, own));
+        if holder.is_some() {
+            self.waiting.add(host, &own.namespace);
+        }
         KnownHost {
-            holder: holder.filter(|holder| !self.same_application(holder, own)),
+            holder,
             has_certificate: self.has_certificate(own, gateway, &secret::name(host)),
         }
     }
@@ -131,23 +167,16 @@ impl Hosts {
         }
     }
 
-    /// Whether `changed` names fewer hosts than before; an empty key means that any binding may.
-    fn freed(&self, changed: &ObjectKey) -> bool {
+    /// The hosts that `changed` named before, and no more.
+    fn freed(&self, changed: &ObjectKey) -> BTreeSet<String> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if changed.name.is_empty() {
-            let all = self.view.resources().into_iter();
-            *known = all
-                .map(|binding| (ObjectKey::of(binding.as_ref()), hosts(&binding)))
-                .collect();
-            return true;
-        }
         let now = self.view.resource(changed).map(|binding| hosts(&binding));
         let before = match &now {
             Some(now) => known.insert(changed.clone(), now.clone()),
             None => known.remove(changed),
         };
         let now = now.unwrap_or_default();
-        before.is_some_and(|before| !before.is_subset(&now))
+        before.unwrap_or_default().difference(&now).cloned().collect()
     }
 }
 
@@ -158,4 +187,23 @@ fn hosts(binding: &idp_api::CertificateBinding) -> BTreeSet<String> {
         .iter()
         .map(|bound| bound.host.clone())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whoever_waits_for_a_host_is_told_that_it_is_free() {
+        let waiting = Waiting::default();
+        waiting.add("shop.test", "a");
+        waiting.add("shop.test", "b");
+        waiting.add("other.test", "c");
+        let freed = |host: &str| waiting.take(&[host.to_owned()].into());
+        assert!(freed("nobodys.test").is_empty(), "before, all were told");
+        assert_eq!(freed("*.test"), ["a", "b", "c"]);
+        assert!(freed("shop.test").is_empty(), "once");
+        (0..2 * Waiting::MOST).for_each(|n| waiting.add(&n.to_string(), "evil"));
+        assert_eq!(waiting.0.lock().unwrap().len(), Waiting::MOST);
+    }
 }

@@ -149,6 +149,27 @@ pub fn binding(object: &DynamicObject) -> Value {
     json!([object.uid(), object.data["spec"]["secretNamespace"]])
 }
 
+/// What a Certificate is looked up by: the Secret that it writes to.
+pub fn certificate_terms(object: &DynamicObject) -> Vec<String> {
+    let secret = object.data["spec"]["secretName"].as_str();
+    let namespace = object.namespace().unwrap_or_default();
+    secret
+        .map(|secret| secret_term(&namespace, secret))
+        .into_iter()
+        .collect()
+}
+
+/// The term for a Secret.
+pub fn secret_term(namespace: &str, secret: &str) -> String {
+    format!("{namespace}/{secret}")
+}
+
+/// What a CertificateRequest is looked up by: the UID of its Certificate.
+pub fn request_terms(object: &DynamicObject) -> Vec<String> {
+    let owners = object.owner_references().iter();
+    owners.map(|owner| owner.uid.clone()).collect()
+}
+
 /// Facts of a CertificateRequest.
 pub fn request(object: &DynamicObject) -> Value {
     let status = CertificateRequestStatus::deserialize(&object.data["status"]).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! The process: its controllers, and the capability that it serves.
 
+use std::sync::Arc;
+
 use idp_runtime::Process;
 
 use crate::{
@@ -39,5 +41,12 @@ fn assembled() -> (Process, CertificateCapability) {
     process.controller(AdmissionController {
         shared: shared.clone(),
     });
-    (process, CertificateCapability { shared, bindings })
+    (
+        process,
+        CertificateCapability {
+            shared,
+            bindings,
+            waiting: Arc::default(),
+        },
+    )
 }

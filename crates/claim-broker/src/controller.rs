@@ -41,11 +41,12 @@ impl Reconcile for ClaimBindingController {
     const FINALIZER: Option<&'static str> = Some("idp.dev/claim-broker");
 
     fn watches(&self) -> Vec<Watch> {
-        let claims = self
-            .kinds
-            .claims
-            .iter()
-            .map(|kind| Watch::children(*kind).outlive().facts(facts::claim));
+        let claims = self.kinds.claims.iter().map(|kind| {
+            Watch::children(*kind)
+                .outlive()
+                .terms(facts::namespace_of)
+                .facts(facts::claim)
+        });
         let looked_at = |label: &'static str| {
             move |kind: &Kind| {
                 let watch = Watch::related(*kind, Targets::Named(facts::binding_of), label);

@@ -110,6 +110,11 @@ pub fn namespace(object: &DynamicObject) -> Value {
     json!(object.metadata.labels.clone().unwrap_or_default())
 }
 
+/// What an object that holds data is looked up by: its namespace.
+pub fn namespace_of(object: &DynamicObject) -> Vec<String> {
+    object.metadata.namespace.clone().into_iter().collect()
+}
+
 /// Of an object that holds data.
 pub fn claim(object: &DynamicObject) -> Value {
     let (metadata, data) = (&object.metadata, &object.data);

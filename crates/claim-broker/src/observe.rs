@@ -84,8 +84,7 @@ pub fn claims<'a>(
     kinds
         .claims
         .iter()
-        .flat_map(|kind| view.all_facts(*kind))
-        .filter(move |(key, _)| key.namespace == namespace)
+        .flat_map(|kind| view.facts_by(*kind, namespace))
         .filter_map(|(_, facts)| parse(&facts))
 }
 
@@ -133,10 +132,7 @@ fn seniority(binding: &ClaimBinding) -> (Option<String>, String) {
 /// What `section` knows of a namespace.
 pub fn known(namespace: &str, kinds: &Kinds, view: &Caches) -> crate::section::Known {
     let classes = view.all_facts(CLAIM_CLASS).into_iter();
-    let bindings = view
-        .resources()
-        .into_iter()
-        .filter(|binding| binding.namespace().as_deref() == Some(namespace));
+    let bindings = view.resources_in(namespace).into_iter();
     crate::section::Known {
         classes: classes
             .filter_map(|(key, facts)| Some((key.name, parse(&facts)?)))
@@ -161,9 +157,14 @@ pub fn known(namespace: &str, kinds: &Kinds, view: &Caches) -> crate::section::K
 
 /// Bindings of a namespace (of all, if it is empty).
 pub fn bindings(namespace: &str, view: &Caches) -> Vec<ObjectKey> {
-    let all = view.resources().into_iter();
-    all.map(|binding| ObjectKey::of(binding.as_ref()))
-        .filter(|key| namespace.is_empty() || key.namespace == namespace)
+    let bindings = if namespace.is_empty() {
+        view.resources()
+    } else {
+        view.resources_in(namespace)
+    };
+    bindings
+        .iter()
+        .map(|binding| ObjectKey::of(binding.as_ref()))
         .collect()
 }
 

@@ -19,6 +19,13 @@ pub(crate) struct Caches {
 
 impl Caches {
     pub(crate) fn new(watches: Vec<Watch>, identity: Identity) -> Self {
+        for watch in &watches {
+            assert!(
+                !watch.lets_tenants_wake_all(),
+                "{}: one object of a tenant would keep everybody's work busy: use Targets::Namespace",
+                watch.kind
+            );
+        }
         let pool = Arc::new(Mutex::new(Pool::default()));
         let new = |watch| Arc::new(Cache::new(watch, identity, pool.clone()));
         Self {

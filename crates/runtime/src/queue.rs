@@ -281,6 +281,50 @@ mod tests {
         );
     }
 
+    /// The longest that the quiet namespace waits in 20 changes, beside this many objects that change all the time.
+    async fn longest_wait(busy: usize) -> Duration {
+        const RECONCILE: Duration = Duration::from_millis(100);
+        let queue = Arc::new(Queue::default());
+        queue.workers(8);
+        let (done, mut ended) = tokio::sync::mpsc::unbounded_channel();
+        for _ in 0..8 {
+            let (queue, done) = (queue.clone(), done.clone());
+            tokio::spawn(async move {
+                while let Some(key) = queue.next().await {
+                    tokio::time::sleep(RECONCILE).await;
+                    queue.done(&key);
+                    if key.namespace == "busy" {
+                        // It has changed again meanwhile.
+                        queue.add(key);
+                    } else {
+                        let _ = done.send(Instant::now());
+                    }
+                }
+            });
+        }
+        (0..busy).for_each(|n| queue.add(ObjectKey::new("busy", n.to_string())));
+        let mut longest = Duration::ZERO;
+        for n in 0..20_u64 {
+            tokio::time::sleep(Duration::from_millis(1_000 + 37 * n)).await;
+            let changed = Instant::now();
+            queue.add(key(&n.to_string()));
+            longest = longest.max(ended.recv().await.unwrap() - changed);
+        }
+        queue.close();
+        longest
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_thousand_busy_objects_do_not_double_the_wait_of_another_namespace() {
+        let alone = longest_wait(0).await;
+        let beside = longest_wait(2_000).await;
+        assert!(
+            beside < 2 * alone,
+            "{beside:?} beside the busy one, {alone:?} alone"
+        );
+        println!("alone {alone:?}, beside 2000 busy ones {beside:?}");
+    }
+
     #[tokio::test]
     async fn no_namespace_has_all_workers() {
         let queue = Queue::default();

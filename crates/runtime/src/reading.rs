@@ -18,11 +18,14 @@ use crate::reconcile::ObjectKey;
 
 mod cutting;
 mod salvage;
+mod size;
 
 use cutting::Cutting;
 
 /// How many levels of an object are read. Kubernetes' own kinds have fewer than 20.
 pub const LEVELS: usize = 100;
+/// How much memory an object of a reconciled kind may take, about: these are kept whole, and an API server takes 1.5 MB.
+pub const LARGEST: usize = 384 * 1024;
 /// Objects a page of a list.
 const PAGE: u32 = 200;
 
@@ -122,6 +125,14 @@ impl Seen {
             mut data,
             cut,
         } = self;
+        if let Some(flaw) = size::too_large(&data) {
+            return Err(Box::new(Unreadable {
+                metadata,
+                flaw,
+                rest: None,
+                status: data.remove("status").unwrap_or_default(),
+            }));
+        }
         data.insert("metadata".to_owned(), Value::Object(Map::new()));
         let status = data.get("status").cloned();
         let (read, flaw) = salvage::read::<K>(Value::Object(data));

@@ -317,6 +317,14 @@ impl Watch {
         self
     }
 
+    /// Whether an object of any namespace has every resource reconciled: then whoever may write one in a namespace of
+    /// his own keeps the work for all others busy.
+    pub(crate) fn lets_tenants_wake_all(&self) -> bool {
+        matches!(self.targets, Targets::All)
+            && self.kind.namespaced
+            && !self.fields.contains("metadata.namespace=")
+    }
+
     /// What to look objects up by.
     #[must_use]
     pub const fn terms(mut self, terms: fn(&DynamicObject) -> Vec<String>) -> Self {

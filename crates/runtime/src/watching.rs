@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Objects a page of the initial list: a page is all of them that is ever in memory.
-const PAGE: u32 = 100;
+const PAGE: u32 = 20;
 /// How often a kind that is not there is looked for again.
 const ABSENT: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(30);

@@ -113,7 +113,7 @@ pub struct WebApplicationSpec {
     /// Configuration files; a change rolls the pods.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["path".into()]))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["path".into()]), validation = Rule::new("self.map(file, size(file.content)).sum() <= 131072").message("all files together have 131072 characters at most: put large files into the image, or into a bucket"))]
     pub config_files: Vec<ConfigFile>,
     /// Host names and paths under which the application is reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -102,6 +102,6 @@ pub struct ConfigFile {
     #[x_kube(validation = Rule::new(r"self.matches(r'^/[A-Za-z0-9._/-]*[A-Za-z0-9._-]$')").message("write an absolute path of letters, digits, '.', '_', '-' and '/', not ending with '/'"))]
     pub path: String,
     /// Content of the file. No secrets: it is kept in a ConfigMap.
-    #[schemars(length(max = 262144))]
+    #[schemars(length(max = 131072))]
     pub content: String,
 }

@@ -164,15 +164,11 @@ fn held(
 /// A Certificate that was there before this one and writes to the same Secret.
 fn rival(namespace: &str, name: &str, certificate: &CertificateFacts, shared: &Shared) -> Option<String> {
     let age = |name: &str, facts: &CertificateFacts| (facts.created.clone(), name.to_owned());
-    shared
-        .all_facts(CERTIFICATE)
-        .into_iter()
+    let same = shared.facts_by(CERTIFICATE, &facts::secret_term(namespace, &certificate.secret));
+    same.into_iter()
+        .filter(|(key, _)| key.name != name)
         .find_map(|(key, other)| {
-            // Compared before anything is read: there may be thousands, and hardly ever one.
-            let same = key.namespace == namespace
-                && key.name != name
-                && other["secret"].as_str() == Some(&certificate.secret);
-            let other: CertificateFacts = same.then(|| facts::parse(&other))??;
+            let other: CertificateFacts = facts::parse(&other)?;
             (age(&key.name, &other) < age(name, certificate)).then_some(key.name)
         })
 }

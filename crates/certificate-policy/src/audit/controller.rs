@@ -43,9 +43,11 @@ impl Reconcile for PolicyController {
         vec![
             Watch::related(CERTIFICATE, later, "")
                 .optional()
+                .terms(facts::certificate_terms)
                 .facts(facts::certificate),
             Watch::related(CERTIFICATE_REQUEST, later, "")
                 .optional()
+                .terms(facts::request_terms)
                 .facts(facts::request),
             Watch::related(kinds::CERTIFICATE_BINDING, later, "").facts(facts::binding),
             Watch::related(NAMESPACE, later, "").facts(facts::namespace),

@@ -103,7 +103,7 @@ fn is_old(certificate: &CertificateFacts, now: Timestamp) -> bool {
 fn is_denied(certificate: &CertificateFacts, namespace: &str, shared: &Shared) -> bool {
     certificate.failure.is_some()
         && shared
-            .all_facts(CERTIFICATE_REQUEST)
+            .facts_by(CERTIFICATE_REQUEST, &certificate.uid)
             .iter()
             .any(|(key, request)| {
                 key.namespace == namespace

@@ -330,3 +330,27 @@ fn facts_are_made_without_holding_up_other_kinds() {
     assert!(in_time.is_ok(), "waited for the facts of another kind");
     assert_eq!(*parsing.join().unwrap().facts, json!("slow"));
 }
+
+#[test]
+fn nobody_in_a_namespace_of_his_own_wakes_all() {
+    let related = |kind| Watch::related(kind, crate::reconcile::Targets::All, "a=b");
+    assert!(related(MAPS).lets_tenants_wake_all());
+    assert!(
+        !related(MAPS)
+            .fields("metadata.namespace=idp-system")
+            .lets_tenants_wake_all()
+    );
+    assert!(!related(Kind::cluster("", "v1", "Namespace", "namespaces")).lets_tenants_wake_all());
+    let cache = Cache::new(
+        Watch::related(MAPS, crate::reconcile::Targets::Namespace, ""),
+        Identity {
+            name: "idp-widgets",
+            kind: WIDGETS,
+        },
+        Arc::default(),
+    );
+    assert_eq!(
+        cache.observe(object("u", 5, "a")),
+        [Wake::Namespace("shop".into())]
+    );
+}

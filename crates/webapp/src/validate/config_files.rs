@@ -8,8 +8,9 @@ use super::{
     reason::{CONFIG_PATH_NOT_ALLOWED, CONFIG_TOO_LARGE, INVALID_SPEC},
 };
 
-/// Most bytes of all files together: the API server takes no object above 1.5 MiB, and etcd holds metadata too.
-const MOST_BYTES: usize = 1_000_000;
+/// Most bytes of all files together. The schema has the same bound in characters; a controller keeps every application
+/// in memory, so that one of 1.5 MB, which an API server takes, would be a burden to all.
+const MOST_BYTES: usize = 256 * 1024;
 
 /// Directories of the kernel, and the one that is a volume already.
 pub(super) const RESERVED: [&str; 4] = ["/proc", "/sys", "/dev", "/tmp"];

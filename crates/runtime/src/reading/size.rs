@@ -1,0 +1,63 @@
+//! How much memory an object takes.
+
+use serde_json::{Map, Value};
+
+use super::{Flaw, LARGEST};
+
+/// What a value takes besides its text.
+const NODE: usize = 32;
+
+/// What is wrong with an object that is larger than [`LARGEST`], with the field that takes most of it.
+pub(super) fn too_large(object: &Map<String, Value>) -> Option<Flaw> {
+    let spec = object.get("spec").and_then(Value::as_object);
+    let total: usize = object.values().map(weight).sum();
+    if total <= LARGEST {
+        return None;
+    }
+    let fields = spec.into_iter().flatten();
+    let heaviest = fields.max_by_key(|(_, value)| weight(value));
+    Some(Flaw {
+        path: heaviest
+            .map(|(name, _)| format!("spec.{name}"))
+            .unwrap_or_default(),
+        message: format!(
+            "the object takes about {} KiB, most of it here; {} KiB at most are read",
+            total / 1024,
+            LARGEST / 1024
+        ),
+    })
+}
+
+/// No deeper than what has been read: see [`super::LEVELS`].
+fn weight(value: &Value) -> usize {
+    NODE + match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| NODE + name.len() + weight(value))
+            .sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn flaw(spec: Value) -> Option<Flaw> {
+        too_large(json!({ "spec": spec, "status": {} }).as_object().unwrap())
+    }
+
+    #[test]
+    fn what_is_too_large_names_the_field_that_takes_most() {
+        assert_eq!(flaw(json!({ "content": "x".repeat(LARGEST - 1024) })), None);
+        let large = flaw(json!({ "image": "a", "content": "x".repeat(LARGEST) })).unwrap();
+        assert_eq!(large.path, "spec.content");
+        // Many small values take memory too.
+        let many: Vec<u8> = vec![1; LARGEST / NODE];
+        assert_eq!(flaw(json!({ "list": many })).unwrap().path, "spec.list");
+    }
+}

@@ -1,1 +1,291 @@
 //! A CertificateBinding gets certificates where the Environment says, and for hosts that nobody else holds.
+
+use anyhow::{Context, Result, ensure};
+use idp_api::{CertificateBinding, kinds::CERTIFICATE_BINDING};
+use idp_certificate_policy::{
+    kinds::{CERTIFICATE, CERTIFICATE_REQUEST, VIRTUAL_SERVICE},
+    secret,
+};
+use idp_core::labels;
+use idp_testkit::eventually;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, DynamicObject, PostParams},
+};
+use serde_json::{Value, json};
+
+use crate::Tenant;
+
+/// Where the local Environment has its gateway, and who signs there.
+const GATEWAYS: &str = "istio-system";
+const ISSUER: &str = "local-ca";
+
+fn binding(name: &str, issuer: &str, namespace: &str, hosts: &[&str]) -> Value {
+    let hosts: Vec<Value> = hosts
+        .iter()
+        .map(|host| json!({"host": host, "path": "x"}))
+        .collect();
+    json!({
+        "metadata": {"name": name},
+        "spec": {
+            "application": name, "issuer": {"name": issuer, "kind": "ClusterIssuer"},
+            "secretNamespace": namespace, "hosts": hosts,
+        },
+    })
+}
+
+fn certificate(name: &str, host: &str) -> Value {
+    json!({
+        "metadata": {"name": name},
+        "spec": {
+            "dnsNames": [host], "secretName": format!("{name}-tls"),
+            "issuerRef": {"name": ISSUER, "kind": "ClusterIssuer"},
+            "usages": ["digital signature", "server auth"], "privateKey": {"algorithm": "ECDSA", "size": 256},
+        },
+    })
+}
+
+/// Waits until a binding has a problem of this reason.
+async fn refused(tenant: &Tenant, name: &str, reason: &str) -> idp_core::Problem {
+    eventually(&format!("binding {name} has the problem {reason}"), || async {
+        let binding = tenant.lab.api::<CertificateBinding>().get(name).await?;
+        let problems = binding.status.context("no status")?.problems;
+        let found = problems.iter().find(|problem| problem.reason == reason);
+        found.cloned().with_context(|| format!("{problems:?}"))
+    })
+    .await
+}
+
+/// Waits until the request of a Certificate is denied, and returns reason and message.
+async fn denied(tenant: &Tenant, certificate: &str) -> (String, String) {
+    eventually(&format!("the request of {certificate} is denied"), || async {
+        let requests = tenant
+            .lab
+            .objects(CERTIFICATE_REQUEST)
+            .list(&Default::default())
+            .await?;
+        let own = |request: &&DynamicObject| {
+            request
+                .owner_references()
+                .iter()
+                .any(|owner| owner.name == certificate)
+        };
+        let request = requests.iter().find(own).context("there is none")?;
+        let conditions = request.data["status"]["conditions"]
+            .as_array()
+            .context("no conditions")?;
+        let denied = conditions.iter().find(|condition| condition["type"] == "Denied");
+        let denied = denied.with_context(|| format!("{conditions:?}"))?;
+        Ok((text(&denied["reason"]), text(&denied["message"])))
+    })
+    .await
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// Nothing of these hosts is in the attacker's namespace or where the platform works: no Certificate, and no Secret.
+async fn nothing_of(attacker: &Tenant, hosts: &[&str]) -> Result<()> {
+    for namespace in [attacker.namespace(), "kube-system", "idp-system"] {
+        let lab = attacker.lab.within(namespace);
+        for found in lab.objects(CERTIFICATE).list(&Default::default()).await? {
+            let owner = found
+                .annotations()
+                .get(labels::OWNER)
+                .cloned()
+                .unwrap_or_default();
+            ensure!(
+                !owner.starts_with(attacker.namespace()),
+                "{} is {owner}'s",
+                found.name_any()
+            );
+        }
+        for found in lab.api::<Secret>().list(&Default::default()).await? {
+            let keys = found.data.unwrap_or_default();
+            let named = found.metadata.annotations.unwrap_or_default();
+            let alt = named
+                .get("cert-manager.io/alt-names")
+                .cloned()
+                .unwrap_or_default();
+            let of_a_host = hosts.iter().any(|host| alt.split(',').any(|name| name == *host));
+            ensure!(
+                !(of_a_host && keys.contains_key("tls.crt")),
+                "the certificate of {alt} is in {namespace}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_the_certificate_of_a_host_that_another_namespace_holds() {
+    let (victim, attacker) = (Tenant::new("victim").await, Tenant::new("thief").await);
+    let short = format!("held-{}", victim.namespace());
+    let host = format!("{short}.idp.localhost");
+    let free = format!("free-{}.idp.localhost", attacker.namespace());
+    victim
+        .create("victim", json!({"routes": [{"host": short}]}))
+        .await
+        .unwrap();
+    victim.lab.ready("victim").await;
+
+    // Tenants do not write bindings; whoever may gets no more than the Environment says.
+    let steal = binding("steal", ISSUER, attacker.namespace(), &[&host]);
+    let answer = attacker.make(CERTIFICATE_BINDING, steal.clone()).await;
+    assert!(
+        matches!(&answer, Err(kube::Error::Api(status)) if status.code == 403),
+        "{answer:?}"
+    );
+    attacker.granted(CERTIFICATE_BINDING, steal).await.unwrap();
+    for (name, issuer, namespace, host, reason) in [
+        (
+            "flood",
+            ISSUER,
+            "kube-system",
+            free.as_str(),
+            "NotTheGatewaysNamespace",
+        ),
+        ("flood2", ISSUER, "idp-system", &free, "NotTheGatewaysNamespace"),
+        (
+            "signer",
+            "local-root",
+            GATEWAYS,
+            &free,
+            "NotTheEnvironmentsIssuer",
+        ),
+        ("taken", ISSUER, GATEWAYS, &host, "HostTaken"),
+        ("wild", ISSUER, GATEWAYS, "*.idp.localhost", "HostNotAllowed"),
+        ("bank", ISSUER, GATEWAYS, "www.bank.org", "HostNotAllowed"),
+    ] {
+        let object = binding(name, issuer, namespace, &[host]);
+        attacker.granted(CERTIFICATE_BINDING, object).await.unwrap();
+        let problem = refused(&attacker, name, reason).await;
+        assert!(problem.hint.is_some(), "{problem}");
+    }
+    refused(&attacker, "steal", "NotTheGatewaysNamespace").await;
+    let problem = refused(&attacker, "taken", "HostTaken").await;
+    assert!(problem.message.contains(victim.namespace()), "{problem}");
+
+    // Nor by a Certificate of one's own, with the rights that cert-manager's chart gives to editors.
+    attacker
+        .granted(CERTIFICATE, certificate("loot", &host))
+        .await
+        .unwrap();
+    let (reason, message) = denied(&attacker, "loot").await;
+    assert_eq!(reason, "HostTaken", "{message}");
+    assert!(message.contains(victim.namespace()), "{message}");
+    // A host is also held by whoever answers for it at a gateway, with no certificate from here.
+    let grafana = format!("grafana-{}.idp.localhost", attacker.namespace());
+    let platform = attacker.lab.within(GATEWAYS);
+    let routed: DynamicObject = serde_json::from_value(json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+        "metadata": {"name": format!("grafana-{}", attacker.namespace())},
+        "spec": {"gateways": ["istio-system/own"], "hosts": [grafana], "http": [{"route": [{"destination": {"host": "grafana"}}]}]},
+    }))
+    .unwrap();
+    let services: Api<DynamicObject> = platform.objects(VIRTUAL_SERVICE);
+    let routed = services.create(&PostParams::default(), &routed).await.unwrap();
+    eventually("it is known", || async {
+        let name = format!("g{}", jiff::Timestamp::now().as_millisecond());
+        attacker
+            .granted(CERTIFICATE, certificate(&name, &grafana))
+            .await?;
+        let (reason, message) = denied_or_issued(&attacker, &name).await?;
+        ensure!(
+            reason == "HostTaken" && message.contains("VirtualService istio-system/"),
+            "{reason}: {message}"
+        );
+        Ok(())
+    })
+    .await;
+
+    idp_testkit::stays(
+        std::time::Duration::from_secs(5),
+        "nothing of it is anywhere",
+        || async { nothing_of(&attacker, &[&host, &free]).await },
+    )
+    .await;
+    let certificate = platform
+        .objects(CERTIFICATE)
+        .get(&secret::name(&host))
+        .await
+        .unwrap();
+    assert_eq!(
+        certificate.annotations().get(labels::OWNER),
+        Some(&format!("{}/victim", victim.namespace()))
+    );
+    services
+        .delete(&routed.name_any(), &DeleteParams::default())
+        .await
+        .unwrap();
+    attacker.end().await;
+    victim.end().await;
+}
+
+/// What became of a Certificate's request, once it is decided.
+async fn denied_or_issued(tenant: &Tenant, certificate: &str) -> Result<(String, String)> {
+    let found = eventually("it is decided", || async {
+        let requests = tenant
+            .lab
+            .objects(CERTIFICATE_REQUEST)
+            .list(&Default::default())
+            .await?;
+        let own = |request: &&DynamicObject| {
+            request
+                .owner_references()
+                .iter()
+                .any(|owner| owner.name == certificate)
+        };
+        let request = requests.iter().find(own).context("there is none")?;
+        let conditions = request.data["status"]["conditions"]
+            .as_array()
+            .context("no conditions")?;
+        let mut decided = conditions
+            .iter()
+            .filter(|condition| condition["type"] == "Denied" || condition["type"] == "Approved");
+        let decided = decided.next().context("it is open")?;
+        Ok((text(&decided["reason"]), text(&decided["message"])))
+    })
+    .await;
+    Ok(found)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_ours_is_never_taken_over() {
+    let tenant = Tenant::new("adopt").await;
+    let short = format!("made-{}", tenant.namespace());
+    let host = format!("{short}.idp.localhost");
+    let platform = tenant.lab.within(GATEWAYS);
+    let mut by_hand = certificate("by-hand", "platform.invalid");
+    by_hand["apiVersion"] = json!("cert-manager.io/v1");
+    by_hand["kind"] = json!("Certificate");
+    by_hand["metadata"]["name"] = json!(secret::name(&host));
+    let by_hand: DynamicObject = serde_json::from_value(by_hand).unwrap();
+    let certificates = platform.objects(CERTIFICATE);
+    let made = certificates
+        .create(&PostParams::default(), &by_hand)
+        .await
+        .unwrap();
+    tenant
+        .create("shop", json!({"routes": [{"host": short}]}))
+        .await
+        .unwrap();
+    eventually("the binding says that it is somebody else's", || async {
+        let binding = tenant.lab.api::<CertificateBinding>().get("shop").await?;
+        let problems = binding.status.context("no status")?.problems;
+        ensure!(problems.iter().any(idp_core::Problem::is_error), "{problems:?}");
+        Ok(())
+    })
+    .await;
+    let now = certificates.get(&made.name_any()).await.unwrap();
+    assert_eq!(now.metadata.uid, made.metadata.uid);
+    assert_eq!(now.data["spec"], made.data["spec"]);
+    assert!(now.labels().is_empty(), "{:?}", now.labels());
+    certificates
+        .delete(&made.name_any(), &DeleteParams::default())
+        .await
+        .unwrap();
+    tenant.end().await;
+}

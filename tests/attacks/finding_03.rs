@@ -1,5 +1,7 @@
 //! A CertificateBinding gets certificates where the Environment says, and for hosts that nobody else holds.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use anyhow::{Context, Result, ensure};
 use idp_api::{CertificateBinding, kinds::CERTIFICATE_BINDING};
 use idp_certificate_policy::{
@@ -20,6 +22,8 @@ use crate::Tenant;
 /// Where the local Environment has its gateway, and who signs there.
 const GATEWAYS: &str = "istio-system";
 const ISSUER: &str = "local-ca";
+/// Names of Certificates that are tried until what is new is known.
+static TRIES: AtomicU32 = AtomicU32::new(0);
 
 fn binding(name: &str, issuer: &str, namespace: &str, hosts: &[&str]) -> Value {
     let hosts: Vec<Value> = hosts
@@ -77,7 +81,7 @@ async fn denied(tenant: &Tenant, certificate: &str) -> (String, String) {
             .context("no conditions")?;
         let denied = conditions.iter().find(|condition| condition["type"] == "Denied");
         let denied = denied.with_context(|| format!("{conditions:?}"))?;
-        Ok((text(&denied["reason"]), text(&denied["message"])))
+        anyhow::Ok((text(&denied["reason"]), text(&denied["message"])))
     })
     .await
 }
@@ -188,7 +192,7 @@ async fn nobody_gets_the_certificate_of_a_host_that_another_namespace_holds() {
     let services: Api<DynamicObject> = platform.objects(VIRTUAL_SERVICE);
     let routed = services.create(&PostParams::default(), &routed).await.unwrap();
     eventually("it is known", || async {
-        let name = format!("g{}", jiff::Timestamp::now().as_millisecond());
+        let name = format!("g{}", TRIES.fetch_add(1, Ordering::Relaxed));
         attacker
             .granted(CERTIFICATE, certificate(&name, &grafana))
             .await?;
@@ -197,7 +201,7 @@ async fn nobody_gets_the_certificate_of_a_host_that_another_namespace_holds() {
             reason == "HostTaken" && message.contains("VirtualService istio-system/"),
             "{reason}: {message}"
         );
-        Ok(())
+        anyhow::Ok(())
     })
     .await;
 
@@ -246,7 +250,7 @@ async fn denied_or_issued(tenant: &Tenant, certificate: &str) -> Result<(String,
             .iter()
             .filter(|condition| condition["type"] == "Denied" || condition["type"] == "Approved");
         let decided = decided.next().context("it is open")?;
-        Ok((text(&decided["reason"]), text(&decided["message"])))
+        anyhow::Ok((text(&decided["reason"]), text(&decided["message"])))
     })
     .await;
     Ok(found)
@@ -276,7 +280,7 @@ async fn a_certificate_that_is_not_ours_is_never_taken_over() {
         let binding = tenant.lab.api::<CertificateBinding>().get("shop").await?;
         let problems = binding.status.context("no status")?.problems;
         ensure!(problems.iter().any(idp_core::Problem::is_error), "{problems:?}");
-        Ok(())
+        anyhow::Ok(())
     })
     .await;
     let now = certificates.get(&made.name_any()).await.unwrap();

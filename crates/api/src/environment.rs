@@ -134,6 +134,17 @@ pub struct GatewayPolicy {
     pub https_port: Option<i32>,
 }
 
+impl GatewayPolicy {
+    /// A Gateway that a route names, unless it is the one that all applications use anyway.
+    pub fn other<'a>(&self, named: Option<&'a str>) -> Option<&'a str> {
+        let shared = self
+            .shared
+            .as_deref()
+            .filter(|_| self.mode == GatewayMode::Shared);
+        named.filter(|named| Some(*named) != shared)
+    }
+}
+
 impl Default for GatewayPolicy {
     fn default() -> Self {
         Self {

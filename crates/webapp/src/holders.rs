@@ -85,10 +85,7 @@ impl Around<'_> {
             namespace: &namespace,
             labels: &labels,
         };
-        let gateway = |name: &Option<String>| {
-            name.clone()
-                .filter(|name| self.environment.gateway.shared.as_ref() != Some(name))
-        };
+        let gateways = &self.environment.gateway;
         let mut routes = other.spec.routes.iter();
         !is_everybodys(host, base)
             && routes.any(|route| {
@@ -96,7 +93,7 @@ impl Around<'_> {
                     && self
                         .environment
                         .hosts
-                        .check(host, gateway(&route.gateway).as_deref(), base, tenant)
+                        .check(host, gateways.other(route.gateway.as_deref()), base, tenant)
                         .is_ok()
             })
     }

@@ -83,28 +83,27 @@ async fn hosts_that_no_policy_allows_are_refused_at_apply_time() {
         )
     };
     policy(json!({
-        "exact": ["only.example.net"], "suffixes": [domain], "patterns": ["api-*.example.net"],
+        "exact": ["only.net.test"], "suffixes": [domain], "patterns": ["api-*.net.test"],
     }))
     .await;
     apply(&lab).await;
-    let evil = json!([{"host": "evil.example.net"}]);
+    let evil = json!([{"host": "evil.net.test"}]);
     let refused = eventually_within(SOON, "the policy is in force", || async {
         let answer = create(&lab, evil.clone()).await;
-        ensure!(answer.is_err(), "evil.example.net is let in");
+        ensure!(answer.is_err(), "evil.net.test is let in");
         let message = answer.unwrap_err();
         ensure!(message.contains("-admission"), "not known yet: {message}");
         Ok(message)
     })
     .await;
-    assert!(refused.contains("evil.example.net"), "{refused}");
+    assert!(refused.contains("evil.net.test"), "{refused}");
     for allowed in [
         json!([{"host": format!("shop.{domain}")}]),
-        json!([{"host": format!("a.b.{domain}")}, {"host": "only.example.net"}]),
-        json!([{"host": "api-1.example.net"}]),
+        json!([{"host": format!("a.b.{domain}")}, {"host": "only.net.test"}]),
+        json!([{"host": "api-1.net.test"}]),
         // No certificate is ordered for these.
-        json!([{"host": "evil.example.net", "tls": {"mode": "None"}}]),
-        json!([{"host": "evil.example.net", "tls": {"mode": "Secret", "secretName": "mine"}}]),
-        json!([{"host": "evil.example.net", "gateway": "istio-ingress/public"}]),
+        json!([{"host": "evil.net.test", "tls": {"mode": "None"}}]),
+        json!([{"host": "evil.net.test", "tls": {"mode": "Secret", "secretName": format!("{}.mine", lab.ns)}}]),
         json!([]),
     ] {
         assert_eq!(create(&lab, allowed.clone()).await, Ok(()), "{allowed}");
@@ -113,12 +112,45 @@ async fn hosts_that_no_policy_allows_are_refused_at_apply_time() {
         domain.clone(),
         format!("evil{domain}"),
         format!("xn--shp-ted.{domain}"),
-        "api-.example.net".replace("-.", "."),
-        "x.api-1.example.net".to_owned(),
-        "x.only.example.net".to_owned(),
+        "api-.net.test".replace("-.", "."),
+        "x.api-1.net.test".to_owned(),
+        "x.only.net.test".to_owned(),
     ] {
         let answer = create(&lab, json!([{"host": host}])).await;
         assert!(answer.is_err(), "{host} is let in");
+    }
+    // What the Environment does not give is refused whatever gateway and certificate it has.
+    for (route, why) in [
+        (
+            json!({"host": "www.bank.org", "tls": {"mode": "None"}}),
+            "may not have host www.bank.org",
+        ),
+        (
+            json!({"host": "10.0.0.1", "tls": {"mode": "None"}}),
+            "may not have host",
+        ),
+        (
+            json!({"host": "kubernetes.default.svc", "tls": {"mode": "None"}}),
+            "may not have host",
+        ),
+        (
+            json!({"host": "*.sub", "tls": {"mode": "None"}}),
+            "may not have host",
+        ),
+        (
+            json!({"host": "evil.net.test", "gateway": "istio-ingress/public"}),
+            "may not have host",
+        ),
+        (
+            json!({"host": "evil.net.test", "tls": {"mode": "Secret", "secretName": "mine"}}),
+            "may not use Secret mine",
+        ),
+    ] {
+        let answer = create(&lab, json!([route])).await;
+        assert!(
+            answer.as_ref().is_err_and(|answer| answer.contains(why)),
+            "{route}: {answer:?}"
+        );
     }
     // The name without dots is completed with the Environment's domain.
     let short = create(&lab, json!([{"host": "zzz-nobodys"}])).await;
@@ -136,7 +168,7 @@ async fn hosts_that_no_policy_allows_are_refused_at_apply_time() {
     apps.create(&PostParams::default(), &app(&lab, &routes))
         .await
         .unwrap();
-    policy(json!({"exact": ["only.example.net"]})).await;
+    policy(json!({"exact": ["only.net.test"]})).await;
     eventually_within(SOON, "the narrower policy counts", || async {
         ensure!(create_other(&lab, &routes).await.is_err(), "not yet");
         Ok(())

@@ -13,18 +13,13 @@ use crate::validate::{
 pub(super) fn host(route: &Route, host: &str, path: &str, context: &Context<'_>, findings: &mut Findings) {
     let environment = context.environment;
     // The Gateway that all use may be named, too.
-    let gateway = route
-        .gateway
-        .as_ref()
-        .filter(|name| environment.gateway.shared.as_ref() != Some(name));
+    let gateway = environment.gateway.other(route.gateway.as_deref());
     if gateway.is_some_and(|gateway| !environment.hosts.may_name(gateway, context.tenant)) {
         // That is said of the Gateway.
         return;
     }
     let base = &environment.base_domain;
-    let denied = environment
-        .hosts
-        .check(host, gateway.map(String::as_str), base, context.tenant);
+    let denied = environment.hosts.check(host, gateway, base, context.tenant);
     let Err(denial) = denied else { return };
     let namespace = context.tenant.namespace;
     let (message, hint) = match denial {

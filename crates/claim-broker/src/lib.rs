@@ -2,8 +2,9 @@
 //! composite resources, or volume claims), and the data outlive mistakes.
 //!
 //! `section` answers the WebApplication controller over gRPC: a database becomes a `ClaimBinding` and environment
-//! variables. `controller` turns each ClaimBinding into its claim, in the usual phases. `data` is the only code that
-//! deletes what holds data. `classes` checks ClaimClasses, and deletes what is kept for nobody once somebody said so.
+//! variables. `controller` turns each ClaimBinding into its claim, in the usual phases. `tombstone` decides when
+//! data are marked and deleted, as actions that the runtime carries out. `classes` checks ClaimClasses, and plans the deletion
+//! of what is kept for nobody. `data` is what the command line does with a user's rights.
 
 pub mod capability;
 pub mod cause;

@@ -219,12 +219,21 @@ fn describe(lines: &[(String, Outcome)]) -> String {
         };
         counts[place] += 1;
         if place != 3 {
-            let line = format!("  {sign} {name:<width$}  {fields}");
+            let restarts = match outcome {
+                Outcome::Update(fields) if rolls(name, fields) => "  (its pods start anew)",
+                _ => "",
+            };
+            let line = format!("  {sign} {name:<width$}  {fields}{restarts}");
             text += &format!("{}\n", visible::line(line.trim_end()));
         }
     }
     let [create, change, delete, keep] = counts;
     text + &format!("  {create} to create, {change} to change, {delete} to delete, {keep} as they are\n")
+}
+
+/// Whether a change starts pods anew: that of a Deployment's template does, such as of variables that a database gave.
+fn rolls(name: &str, fields: &[String]) -> bool {
+    name.starts_with("Deployment/") && fields.iter().any(|field| field.starts_with("spec.template"))
 }
 
 fn named(fields: &[String]) -> String {
@@ -247,9 +256,15 @@ mod tests {
             ("Service/shop".to_owned(), Outcome::Keep),
             ("Job/a".to_owned(), Outcome::Create),
             ("CronJob/b".to_owned(), Outcome::Delete),
+            (
+                "Deployment/api".to_owned(),
+                Outcome::Update(vec!["spec.template.spec.containers[0].env".to_owned()]),
+            ),
         ];
         let expected = "  ~ Deployment/shop  spec.f0, spec.f1, spec.f2, spec.f3, spec.f4 and 2 more\n  \
-                        + Job/a\n  - CronJob/b\n  1 to create, 1 to change, 1 to delete, 1 as they are\n";
+                        + Job/a\n  - CronJob/b\n  \
+                        ~ Deployment/api   spec.template.spec.containers[0].env  (its pods start anew)\n  \
+                        1 to create, 2 to change, 1 to delete, 1 as they are\n";
         assert_eq!(describe(&lines), expected);
     }
 }

@@ -95,7 +95,7 @@ pub struct ClaimClassSpec {
     pub quota: Option<ClaimQuota>,
     /// Largest volume of this class, such as `100Gi`. Default: `10Gi`. Says nothing where `sizes` are to choose from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).sign() == 1").message("write a size such as 100Gi"))]
+    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))").message("write a size such as 100Gi"))]
     #[schemars(length(min = 1, max = 32))]
     pub max_size: Option<String>,
     /// What becomes of the data when no application wants them any more.

@@ -72,6 +72,8 @@ pub struct Validated {
     pub jobs: Vec<Job>,
     /// Where metrics are scraped, and on which port; only where the Environment has Prometheus.
     pub metrics: Option<(Metrics, ValidPort)>,
+    /// Most samples of a scrape.
+    pub samples: i32,
     /// Objectives, whose percentages are numbers between 10 and 100; only where the Environment has Prometheus
     /// and a mesh.
     pub objectives: Vec<ValidObjective>,

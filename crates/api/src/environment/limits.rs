@@ -77,14 +77,24 @@ pub struct MetricsLimits {
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]{1,6}(s|m|h))+$')").message("write a duration such as 15s or 1m"))]
     pub least_interval: String,
+    /// Most samples that a pod may answer a scrape with: one that answers with more is not scraped. A million series of
+    /// one application would take everybody's Prometheus down.
+    #[serde(default = "twenty_thousand")]
+    #[schemars(range(min = 1, max = 10000000))]
+    pub samples: i32,
 }
 
 impl Default for MetricsLimits {
     fn default() -> Self {
         Self {
             least_interval: quarter_minute(),
+            samples: twenty_thousand(),
         }
     }
+}
+
+fn twenty_thousand() -> i32 {
+    20_000
 }
 
 fn quarter_minute() -> String {

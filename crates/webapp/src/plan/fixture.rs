@@ -47,6 +47,7 @@ pub(super) fn app() -> Validated {
         migration: None,
         jobs: Vec::new(),
         metrics: None,
+        samples: 20_000,
         objectives: Vec::new(),
         dashboard: true,
         placement: ValidPlacement {

@@ -19,6 +19,8 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
         .extend(app.monitoring.labels.clone());
     let spec = json!({
         "selector": {"matchLabels": labels::every_pod(&app.name)},
+        // Where one pod answers with more, the scrape fails, and not Prometheus.
+        "sampleLimit": app.samples,
         "endpoints": [{"port": port.name, "path": metrics.path, "interval": metrics.interval}],
     });
     vec![Child::with_spec(kinds::SERVICE_MONITOR, &metadata, spec)]

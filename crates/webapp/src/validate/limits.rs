@@ -55,22 +55,19 @@ pub(super) fn times(
     if let Some(interval) = metrics.and_then(|metrics| metrics.interval.as_ref()) {
         let least = &environment.limits.metrics.least_interval;
         let path = "spec.observability.metrics.interval";
-        at_least(interval, least, "metrics", name, path, findings);
+        at_least(interval, least, name, path, findings);
     }
     for (index, secret) in spec.secrets.iter().enumerate() {
-        // None at all is asked once, and never again.
-        let interval = secret.refresh_interval.as_ref();
-        let interval = interval.filter(|interval| duration(interval) != Some(Duration::ZERO));
-        if let Some(interval) = interval {
-            let least = &environment.limits.secrets.least_interval;
+        // The least is for the secrets capability to say, which asks.
+        if let Some(interval) = &secret.refresh_interval {
             let path = format!("spec.secrets[{index}].refreshInterval");
-            at_least(interval, least, "secrets", name, &path, findings);
+            within(interval, &path, MILLISECOND, WEEK, findings);
         }
     }
 }
 
 /// A time that is no more than a week, and no less than the Environment's.
-fn at_least(written: &str, least: &str, group: &str, environment: &str, path: &str, findings: &mut Findings) {
+fn at_least(written: &str, least: &str, environment: &str, path: &str, findings: &mut Findings) {
     let Some(time) = parsed(written, path, findings) else {
         return;
     };
@@ -85,7 +82,7 @@ fn at_least(written: &str, least: &str, group: &str, environment: &str, path: &s
             )
             .at(path)
             .hint(format!(
-                "write {least} or more, or ask the platform team for another limits.{group}.leastInterval in Environment {environment}"
+                "write {least} or more, or ask the platform team for another limits.metrics.leastInterval in Environment {environment}"
             )),
         );
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::lab::{Lab, dry_run};
 
 /// The cases that the schema itself refuses.
-const REFUSED_BY_THE_SCHEMA: [&str; 1] = ["refused-canary"];
+const REFUSED_BY_THE_SCHEMA: [&str; 2] = ["refused-built-in", "refused-canary"];
 
 /// What the API server refuses of these children, each with the name of its case.
 async fn refused(lab: &Lab, children: &[(String, Value)]) -> Vec<String> {

@@ -92,14 +92,6 @@ fn rule(kind: Kind) -> Rule {
             "trafficPolicy.outlierDetection",
             "trafficPolicy.loadBalancer",
         ]),
-        // Not `endpoints`: files and addresses there are Prometheus's, and so is the work.
-        kinds::SERVICE_MONITOR => Rule::Only(&[
-            "sampleLimit",
-            "targetLimit",
-            "labelLimit",
-            "labelNameLengthLimit",
-            "labelValueLengthLimit",
-        ]),
         _ => Rule::Only(&[]),
     }
 }

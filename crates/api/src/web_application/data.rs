@@ -163,6 +163,5 @@ pub struct Volume {
         validation = Rule::new("!self.substring(1).split('/').exists(part, part == '' || part == '.' || part == '..')").message("write the directory itself, without '//', '.' and '..'"))]
     pub mount_path: String,
     /// Size, such as `10Gi`; at most what the class allows. It may grow where the class's storage can; it never shrinks.
-    #[x_kube(validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))").message("write a size such as 10Gi"))]
     pub size: Quantity,
 }

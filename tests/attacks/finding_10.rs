@@ -103,3 +103,30 @@ async fn intervals_and_sizes_have_bounds() {
     );
     tenant.end().await;
 }
+
+/// 370 applications of 1.25 MB killed the controller at every start: it keeps each of them in memory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_kept_in_memory_is_bounded() {
+    let tenant = Tenant::new("a10-memory").await;
+    let files = |count: usize, length: usize| {
+        let file = |n| json!({"path": format!("/etc/{n}"), "content": "x".repeat(length)});
+        json!({"configFiles": (0..count).map(file).collect::<Vec<Value>>()})
+    };
+    for (count, length) in [(5, 250_000), (5, 100_000), (2, 65_537)] {
+        let refused = tenant.create("large", files(count, length)).await.unwrap_err();
+        assert!(
+            matches!(&refused, kube::Error::Api(status) if status.code == 422),
+            "{refused}"
+        );
+    }
+    tenant.create("most", files(2, 65_536)).await.unwrap();
+    tenant.lab.ready("most").await;
+    // A field without a schema takes as much: the application is named, and the others are not affected.
+    let hidden = json!({"capabilities": {"mail": {"x": "y".repeat(900_000)}}});
+    tenant.create("hidden", hidden).await.unwrap();
+    let problem = tenant.lab.problem("hidden", "Unreadable").await;
+    assert!(problem.to_string().contains("spec.capabilities"), "{problem}");
+    tenant.create("small", json!({})).await.unwrap();
+    tenant.lab.ready("small").await;
+    tenant.end().await;
+}

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use idp_api::{ClaimBinding, ClaimClassSpec, claim_binding::ClaimPhase, kinds::CLAIM_CLASS};
-use idp_runtime::{ObjectKey, View};
+use idp_runtime::{Misread, ObjectKey, View};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::Value;
@@ -21,7 +21,11 @@ type Caches = View<ClaimBindingController>;
 /// Collects what the plan of `binding` depends on.
 pub fn observe(binding: &ClaimBinding, kinds: &Kinds, view: &Caches, now: Timestamp) -> Observed {
     let key = ObjectKey::of(binding);
-    let class = class(&binding.spec.class, view);
+    let (class, class_flaw) = match class(&binding.spec.class, view) {
+        None => (None, None),
+        Some(Ok(class)) => (Some(class), None),
+        Some(Err(misread)) => (None, Some(misread.flaw("spec"))),
+    };
     let kind = class
         .as_ref()
         .and_then(|class| kinds.claim(&class.resource.api_version, &class.resource.kind));
@@ -32,6 +36,7 @@ pub fn observe(binding: &ClaimBinding, kinds: &Kinds, view: &Caches, now: Timest
         served: kind.is_some_and(|kind| view.is_served(kind)),
         kind,
         class,
+        class_flaw,
         labels: labels(&key.namespace, view),
         before,
         others,
@@ -49,8 +54,8 @@ pub fn observe(binding: &ClaimBinding, kinds: &Kinds, view: &Caches, now: Timest
 }
 
 /// The class of this name.
-pub fn class(name: &str, view: &Caches) -> Option<ClaimClassSpec> {
-    parse(&*view.facts(CLAIM_CLASS, "", name)?)
+pub fn class(name: &str, view: &Caches) -> Option<Result<ClaimClassSpec, Misread>> {
+    view.read(CLAIM_CLASS, "", name)
 }
 
 /// Labels of a namespace.
@@ -108,9 +113,8 @@ fn rivals(binding: &ClaimBinding, kinds: &Kinds, view: &Caches) -> (usize, usize
     if held.contains(&key.name) {
         return (0, 0);
     }
-    let all = view.resources().into_iter().filter(|other| {
+    let all = view.resources_in(&key.namespace).into_iter().filter(|other| {
         other.spec.class == *name
-            && other.namespace() == binding.namespace()
             && other.name_any() != key.name
             && !other.spec.released
             && !held.contains(&other.name_any())
@@ -131,12 +135,17 @@ fn seniority(binding: &ClaimBinding) -> (Option<String>, String) {
 
 /// What `section` knows of a namespace.
 pub fn known(namespace: &str, kinds: &Kinds, view: &Caches) -> crate::section::Known {
-    let classes = view.all_facts(CLAIM_CLASS).into_iter();
+    let (mut classes, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
+    for (key, class) in view.read_all(CLAIM_CLASS) {
+        match class {
+            Ok(class) => drop(classes.insert(key.name, class)),
+            Err(misread) => drop(unreadable.insert(key.name, misread.flaw("spec"))),
+        }
+    }
     let bindings = view.resources_in(namespace).into_iter();
     crate::section::Known {
-        classes: classes
-            .filter_map(|(key, facts)| Some((key.name, parse(&facts)?)))
-            .collect(),
+        classes,
+        unreadable,
         labels: labels(namespace, view),
         bindings: bindings
             .map(|binding: Arc<ClaimBinding>| {

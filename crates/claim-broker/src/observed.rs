@@ -13,6 +13,8 @@ use crate::facts::{ClaimFacts, ResourceFacts};
 pub struct Observed {
     /// The class of the binding.
     pub class: Option<ClaimClassSpec>,
+    /// Why the class cannot be read, where it is there and cannot.
+    pub class_flaw: Option<String>,
     /// The kind that the class says, if it is watched.
     pub kind: Option<Kind>,
     /// Whether the cluster has that kind.

@@ -4,6 +4,8 @@
 pub const NO_CLASS: &str = "NoClass";
 /// The class that the Environment or the binding names does not exist.
 pub const CLASS_MISSING: &str = "ClassMissing";
+/// The class that the Environment or the binding names is there, and cannot be read.
+pub const CLASS_UNREADABLE: &str = "ClassUnreadable";
 /// The class cannot be used as it is written.
 pub const CLASS_INVALID: &str = "ClassInvalid";
 /// The class is not for this namespace.

@@ -15,7 +15,7 @@ use crate::{
     data::Held,
     observed::Observed,
     offer, reason,
-    section::{class_not_allowed, quota_exceeded},
+    section::{class_not_allowed, quota_exceeded, without_class},
     tombstone::{self, Act},
 };
 
@@ -88,7 +88,7 @@ pub fn validate(binding: &ClaimBinding, observed: &Observed) -> Result<Validated
     let class = observed
         .class
         .as_ref()
-        .ok_or_else(|| refused(class_missing(&spec.class)))?;
+        .ok_or_else(|| refused(without_class(&spec.class, observed.class_flaw.as_deref())))?;
     let kind = kind(&spec.class, observed).map_err(refused)?;
     if observed.claim.is_none() {
         lost(binding, observed).map_err(refused)?;
@@ -160,14 +160,6 @@ fn held(binding: &ClaimBinding, observed: &Observed) -> Option<Held> {
         kind: observed.claim_kind?,
         claim: observed.claim.clone()?,
     })
-}
-
-fn class_missing(class: &str) -> Problem {
-    Problem::error(
-        reason::CLASS_MISSING,
-        format!("there is no ClaimClass {class}; what exists stays as it is"),
-    )
-    .hint("the platform team installs the class again")
 }
 
 fn kind(class: &str, observed: &Observed) -> Result<Kind, Problem> {

@@ -83,6 +83,7 @@ impl Offline {
         let knowledge = Knowledge {
             claims: (!self.classes.is_empty()).then(|| claims::Known {
                 classes: self.classes.clone(),
+                unreadable: BTreeMap::new(),
                 labels: labels.clone(),
                 ..claims::Known::default()
             }),

@@ -99,6 +99,7 @@ impl Online {
         Ok(Knowledge {
             claims: (!self.classes.is_empty()).then(|| claims::Known {
                 classes: self.classes.clone(),
+                unreadable: BTreeMap::new(),
                 labels: labels.clone(),
                 bindings: bindings
                     .into_iter()

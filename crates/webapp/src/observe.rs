@@ -107,9 +107,14 @@ pub fn users(capability: &str, namespaces: &[String], view: &Caches) -> Vec<Obje
             sections.any(|section| section.capability == capability)
         })
     };
-    view.resources()
-        .iter()
-        .filter(|app| namespaces.is_empty() || app.namespace().is_some_and(|own| namespaces.contains(&own)))
+    let apps = match namespaces {
+        [] => view.resources(),
+        some => some
+            .iter()
+            .flat_map(|namespace| view.resources_in(namespace))
+            .collect(),
+    };
+    apps.iter()
         .filter(|app| uses(app))
         .map(|app| ObjectKey::of(app.as_ref()))
         .collect()

@@ -31,6 +31,8 @@ use items::{Item, items};
 pub struct Known {
     /// The classes by name.
     pub classes: BTreeMap<String, ClaimClassSpec>,
+    /// Those that cannot be read, and what is wrong with each.
+    pub unreadable: BTreeMap<String, String>,
     /// Labels of the namespace.
     pub labels: BTreeMap<String, String>,
     /// The bindings of the namespace by name.
@@ -153,4 +155,20 @@ fn variables_twice(plan: &SectionPlan, items: &[Item]) -> Vec<Problem> {
         .hint("give one of them another name")
     };
     twice.map(problem).collect()
+}
+
+/// Why there is no class of this name: it is not there, or cannot be read, because of this flaw.
+pub fn without_class(name: &str, flaw: Option<&str>) -> Problem {
+    match flaw {
+        Some(flaw) => Problem::error(
+            reason::CLASS_UNREADABLE,
+            format!("ClaimClass {name} cannot be read: {flaw}"),
+        )
+        .hint("ask the platform team to fix it; what exists stays as it is"),
+        None => Problem::error(
+            reason::CLASS_MISSING,
+            format!("there is no ClaimClass {name}; what exists stays as it is"),
+        )
+        .hint("the platform team installs the class again"),
+    }
 }

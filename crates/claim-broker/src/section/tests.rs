@@ -462,3 +462,17 @@ fn a_class_without_a_quota_is_not_without_bounds() {
         refused.problems
     );
 }
+
+#[test]
+fn a_class_that_cannot_be_read_is_not_one_that_is_missing() {
+    use super::without_class;
+    assert_eq!(without_class("pg", None).reason, "ClassMissing");
+    let problem = without_class("pg", Some("spec.quota.perNamespace: invalid type"));
+    assert_eq!(problem.reason, "ClassUnreadable");
+    assert!(
+        problem
+            .message
+            .starts_with("ClaimClass pg cannot be read: spec.quota"),
+        "{problem}"
+    );
+}

@@ -12,6 +12,7 @@ use super::{
     Known,
     inputs::{cannot_change, immutable, size, version},
     items::Item,
+    without_class,
 };
 use crate::{offer, reason, tombstone};
 
@@ -161,12 +162,16 @@ fn before(item: &Item, request: &SectionRequest, known: &Known) -> Result<Option
 
 fn class<'a>(item: &Item, name: &str, known: &'a Known) -> Result<&'a ClaimClassSpec, Problem> {
     let class = known.classes.get(name).ok_or_else(|| {
-        Problem::error(
-            reason::CLASS_MISSING,
-            format!("there is no ClaimClass {name}, which serves {}", item.engine),
-        )
-        .at(engine_path(item))
-        .hint("the platform team installs the class, or maps the engine to another in the Environment")
+        let missing = || {
+            Problem::error(
+                reason::CLASS_MISSING,
+                format!("there is no ClaimClass {name}, which serves {}", item.engine),
+            )
+            .hint("the platform team installs the class, or maps the engine to another in the Environment")
+        };
+        let flaw = known.unreadable.get(name);
+        flaw.map_or_else(missing, |flaw| without_class(name, Some(flaw)))
+            .at(engine_path(item))
     })?;
     if class.engine != item.engine {
         return Err(offer::invalid(&format!(

@@ -23,8 +23,8 @@ struct Cut {
     /// The first place, from its end to its beginning.
     path: Vec<String>,
     found: bool,
-    /// Whether the path is still being collected.
-    open: bool,
+    /// The depth that the path has reached on its way up, until it is complete.
+    at: Option<usize>,
 }
 
 impl Cutting<'_> {
@@ -55,9 +55,10 @@ impl Cutting<'_> {
     /// Takes down the way to what was cut off.
     fn passed(&self, name: impl FnOnce() -> String) {
         let mut cut = self.cut.borrow_mut();
-        if cut.open {
+        // Siblings that come after it are not on the way.
+        if cut.at == Some(self.depth + 1) {
             cut.path.push(name());
-            cut.open = self.depth > 0;
+            cut.at = (self.depth > 0).then_some(self.depth);
         }
     }
 
@@ -92,7 +93,7 @@ impl<'de> DeserializeSeed<'de> for Cutting<'_> {
         deserializer.deserialize_ignored_any(IgnoredAny)?;
         let mut cut = self.cut.borrow_mut();
         if !cut.found {
-            (cut.found, cut.open) = (true, true);
+            (cut.found, cut.at) = (true, Some(self.depth));
         }
         Ok(Value::Null)
     }

@@ -185,7 +185,7 @@ fn start_watches<R: Reconcile>(
     }
     let handling = driver.clone();
     let handle = move |sight| handling.on_resource(sight);
-    let task = watching::watch_resources(client.clone(), unreadables.resources.clone(), handle);
+    let task = watching::watch_resources(client.clone(), unreadables.resources.clone(), R::LARGEST, handle);
     tasks.spawn("watch of resources", task);
     let queue = driver.queue.clone();
     tasks.spawn("delays", async move { queue.run_delays().await });

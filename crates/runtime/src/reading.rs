@@ -115,8 +115,19 @@ impl Seen {
     /// The object as what it is.
     ///
     /// # Errors
-    /// When it does not fit the type, or is nested too deep.
+    /// When it does not fit the type, is nested too deep, or is larger than [`LARGEST`].
     pub fn typed<K>(self) -> Result<K, Box<Unreadable<K>>>
+    where
+        K: Resource + DeserializeOwned,
+    {
+        self.typed_within(LARGEST)
+    }
+
+    /// The same with another bound on how much memory it takes, in bytes.
+    ///
+    /// # Errors
+    /// As [`Self::typed`].
+    pub fn typed_within<K>(self, largest: usize) -> Result<K, Box<Unreadable<K>>>
     where
         K: Resource + DeserializeOwned,
     {
@@ -125,7 +136,7 @@ impl Seen {
             mut data,
             cut,
         } = self;
-        if let Some(flaw) = size::too_large(&data) {
+        if let Some(flaw) = size::too_large(&data, largest) {
             return Err(Box::new(Unreadable {
                 metadata,
                 flaw,

@@ -9,7 +9,7 @@ use kube::{Resource, ResourceExt, core::DynamicObject};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{scope::Scoped, view::View};
+use crate::{reading, scope::Scoped, view::View};
 
 /// One controller: a resource, what it watches, and the pure functions between them.
 ///
@@ -37,6 +37,10 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     /// Finalizer, for controllers that must act before the resource goes. `None`: owner references do
     /// all the cleaning, and deletion never waits for the controller.
     const FINALIZER: Option<&'static str> = None;
+
+    /// How much memory, in bytes, one resource may take to be read. Larger only where the type itself keeps less of a
+    /// large object than it was given.
+    const LARGEST: usize = reading::LARGEST;
 
     /// Whether the status of the resource is ours to say in that it cannot be read, or that the controller panics at it.
     /// Not that of somebody else's kind.

@@ -201,6 +201,7 @@ pub(crate) enum Sight<K> {
 pub(crate) async fn watch_resources<K>(
     client: Client,
     unreadables: Arc<Unreadables>,
+    largest: usize,
     handle: impl Fn(Sight<K>),
 ) where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
@@ -217,7 +218,7 @@ pub(crate) async fn watch_resources<K>(
                     // It is in the store already: only who else is concerned is not known.
                     let skip = |_: &ObjectKey| {};
                     guarded(&unreadables, event, skip, |event| {
-                        handle(sight(&unreadables, event));
+                        handle(sight(&unreadables, largest, event));
                     });
                 }
                 Err(error) => {
@@ -231,14 +232,14 @@ pub(crate) async fn watch_resources<K>(
     }
 }
 
-fn sight<K>(unreadables: &Unreadables, event: Event<Seen>) -> Sight<K>
+fn sight<K>(unreadables: &Unreadables, largest: usize, event: Event<Seen>) -> Sight<K>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned,
 {
     match event {
         Event::Apply(object) | Event::InitApply(object) => {
             let key = object.key();
-            match object.typed() {
+            match object.typed_within(largest) {
                 Ok(object) => {
                     unreadables.forget(&key);
                     Sight::Readable(Box::new(object))

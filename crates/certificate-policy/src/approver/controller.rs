@@ -32,6 +32,9 @@ impl Reconcile for ApproverController {
 
     const NAME: &'static str = "idp-certificate-approver";
     const EXPLAINS: bool = false;
+    /// Whatever the API server takes: a request that is too large is denied, not left to wait, and
+    /// [`Text`](crate::request::Text) keeps nothing of it.
+    const LARGEST: usize = 4 << 20;
 
     fn watches(&self) -> Vec<Watch> {
         Vec::new()

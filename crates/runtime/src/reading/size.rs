@@ -2,16 +2,16 @@
 
 use serde_json::{Map, Value};
 
-use super::{Flaw, LARGEST};
+use super::Flaw;
 
 /// What a value takes besides its text.
 const NODE: usize = 32;
 
-/// What is wrong with an object that is larger than [`LARGEST`], with the field that takes most of it.
-pub(super) fn too_large(object: &Map<String, Value>) -> Option<Flaw> {
+/// What is wrong with an object that is larger than `largest` bytes, with the field that takes most of it.
+pub(super) fn too_large(object: &Map<String, Value>, largest: usize) -> Option<Flaw> {
     let spec = object.get("spec").and_then(Value::as_object);
     let total: usize = object.values().map(weight).sum();
-    if total <= LARGEST {
+    if total <= largest {
         return None;
     }
     let fields = spec.into_iter().flatten();
@@ -23,7 +23,7 @@ pub(super) fn too_large(object: &Map<String, Value>) -> Option<Flaw> {
         message: format!(
             "the object takes about {} KiB, most of it here; {} KiB at most are read",
             total / 1024,
-            LARGEST / 1024
+            largest / 1024
         ),
     })
 }
@@ -45,10 +45,13 @@ fn weight(value: &Value) -> usize {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{super::LARGEST, *};
 
     fn flaw(spec: Value) -> Option<Flaw> {
-        too_large(json!({ "spec": spec, "status": {} }).as_object().unwrap())
+        too_large(
+            json!({ "spec": spec, "status": {} }).as_object().unwrap(),
+            LARGEST,
+        )
     }
 
     #[test]

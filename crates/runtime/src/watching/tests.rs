@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::*;
-use crate::{events::Events, fake::Gadget};
+use crate::{events::Events, fake::Gadget, reading::LARGEST};
 
 /// Answers lists and watches from a script; afterwards watches bring nothing more.
 #[derive(Clone, Default)]
@@ -98,7 +98,12 @@ fn watch(script: &Script, unreadables: &Arc<Unreadables>) -> mpsc::UnboundedRece
         assert_ne!(said, "read poison", "as a fault of a controller may be");
         sender.send(said).unwrap();
     };
-    tokio::spawn(watch_resources::<Gadget>(client, unreadables.clone(), handle));
+    tokio::spawn(watch_resources::<Gadget>(
+        client,
+        unreadables.clone(),
+        LARGEST,
+        handle,
+    ));
     receiver
 }
 

@@ -193,7 +193,7 @@ async fn a_forged_route_holds_no_host_for_another() {
     victim
         .create(
             "victim",
-            json!({ "routes": [{ "host": host, "tls": { "mode": "Disabled" } }] }),
+            json!({ "routes": [{ "host": host, "tls": { "mode": "None" } }] }),
         )
         .await
         .unwrap();
@@ -207,7 +207,7 @@ async fn a_forged_route_holds_no_host_for_another() {
         .lab
         .change(
             "rival",
-            json!({ "routes": [{ "host": complete, "tls": { "mode": "Disabled" } }] }),
+            json!({ "routes": [{ "host": complete, "tls": { "mode": "None" } }] }),
         )
         .await;
     let problem = attacker.lab.problem("rival", "HostTaken").await;

@@ -81,10 +81,9 @@ async fn hosts_outside_are_no_addresses_and_nothing_inside() {
     for (index, host) in hosts.into_iter().enumerate() {
         let name = format!("host-{index}");
         let external = outbound(json!({"external": {"host": host, "port": 80}}));
-        match tenant.create(&name, external).await {
+        if tenant.create(&name, external).await.is_err() {
             // Not even written like a host.
-            Err(_) => continue,
-            Ok(()) => {}
+            continue;
         }
         let problem = tenant.lab.problem(&name, "HostNotOutside").await;
         assert_eq!(

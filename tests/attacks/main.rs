@@ -3,6 +3,10 @@
 //! One file a finding. The attacker is a [`Tenant`]: a ServiceAccount with exactly the rights that application teams get.
 
 #![allow(
+    clippy::needless_pass_by_value,
+    reason = "helpers take what `json!` makes where they are called"
+)]
+#![allow(
     clippy::unwrap_used,
     reason = "this is all test code: a panic is how a test fails"
 )]

@@ -1,5 +1,7 @@
 //! What the API server accepts, the types read: every field of every definition, at the ends of what it may hold.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
+
 use idp_api::{
     AllowedHosts, CapabilityBinding, CertificateBinding, CertificatePolicy, ClaimBinding, ClaimClass,
     Environment, SecretBinding, WebApplication,

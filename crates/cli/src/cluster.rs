@@ -1,12 +1,17 @@
 //! `idp-cli up`, `down`, `status`, `kubeconfig` and `kubectl`: the local cluster.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use idp_cluster::{Addon, Cluster, Nodes, Provider, Purge, UpOptions};
 
-use crate::{connect::ConnectArgs, platform, progress::Terminal, terminal::say};
+use crate::{
+    connect::ConnectArgs,
+    platform,
+    progress::Terminal,
+    terminal::{ask, say},
+};
 
 /// How to start a cluster.
 #[derive(Args)]
@@ -171,8 +176,7 @@ fn agreed(question: &str) -> Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Ok(false);
     }
-    print!("{question} [y/N] ");
-    std::io::stdout().flush()?;
+    ask(&format!("{question} [y/N] "))?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

@@ -108,7 +108,7 @@ async fn accepted(client: &Client, written: &WebApplication) -> kube::Result<Web
         match answer {
             // Its controller has written a status in between.
             Err(kube::Error::Api(status)) if status.code == 409 => {
-                answer = checked(client, &apps, written).await
+                answer = checked(client, &apps, written).await;
             }
             answer => return answer,
         }

@@ -103,7 +103,7 @@ fn malformed_plans_name_the_field() {
         plan.bindings[0].name = "cc-y/../../../../sec-11/claimbindings/z".into();
     });
     names("bindings[0].name", |plan| {
-        plan.bindings[0].name = "cc-x?dryRun=All&a=".into()
+        plan.bindings[0].name = "cc-x?dryRun=All&a=".into();
     });
     names("bindings[0].name", |plan| plan.bindings[0].name = "a".repeat(64));
     names("bindings[0].name", |plan| plan.bindings[0].name.clear());

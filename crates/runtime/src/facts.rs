@@ -12,11 +12,11 @@ pub struct Misread {
     /// Kind of the object.
     pub kind: Kind,
     /// Its namespace and name.
-    pub key: ObjectKey,
+    pub key: Box<ObjectKey>,
     /// The field within what is remembered, such as `gateway.mode`; empty for the whole.
     pub path: String,
     /// What is wrong with it.
-    pub message: String,
+    pub message: Box<str>,
 }
 
 impl Misread {
@@ -54,9 +54,9 @@ impl From<Misread> for ObserveError {
 pub(crate) fn read<T: DeserializeOwned>(kind: Kind, key: &ObjectKey, facts: &Value) -> Result<T, Misread> {
     serde_path_to_error::deserialize(facts).map_err(|error| Misread {
         kind,
-        key: key.clone(),
+        key: Box::new(key.clone()),
         path: error.path().to_string(),
-        message: error.inner().to_string(),
+        message: error.inner().to_string().into(),
     })
 }
 

@@ -12,6 +12,9 @@ use crate::{
     validate::reason::HOST_TAKEN,
 };
 
+/// The labels of the namespace of this name.
+pub type LabelsOf<'a> = dyn Fn(&str) -> BTreeMap<String, String> + 'a;
+
 /// What else there is that names hosts.
 pub struct Around<'a> {
     /// The cluster's Environment.
@@ -23,7 +26,7 @@ pub struct Around<'a> {
     /// The applications of the cluster.
     pub applications: Vec<&'a WebApplication>,
     /// Labels of a namespace.
-    pub labels: Box<dyn Fn(&str) -> BTreeMap<String, String> + 'a>,
+    pub labels: Box<LabelsOf<'a>>,
 }
 
 /// An application as holder, for messages.

@@ -47,7 +47,7 @@ mod tests {
 
     use super::{super::LARGEST, *};
 
-    fn flaw(spec: Value) -> Option<Flaw> {
+    fn flaw(spec: &Value) -> Option<Flaw> {
         too_large(
             json!({ "spec": spec, "status": {} }).as_object().unwrap(),
             LARGEST,
@@ -56,11 +56,11 @@ mod tests {
 
     #[test]
     fn what_is_too_large_names_the_field_that_takes_most() {
-        assert_eq!(flaw(json!({ "content": "x".repeat(LARGEST - 1024) })), None);
-        let large = flaw(json!({ "image": "a", "content": "x".repeat(LARGEST) })).unwrap();
+        assert_eq!(flaw(&json!({ "content": "x".repeat(LARGEST - 1024) })), None);
+        let large = flaw(&json!({ "image": "a", "content": "x".repeat(LARGEST) })).unwrap();
         assert_eq!(large.path, "spec.content");
         // Many small values take memory too.
         let many: Vec<u8> = vec![1; LARGEST / NODE];
-        assert_eq!(flaw(json!({ "list": many })).unwrap().path, "spec.list");
+        assert_eq!(flaw(&json!({ "list": many })).unwrap().path, "spec.list");
     }
 }

@@ -96,7 +96,7 @@ fn so_does_an_event_of_a_watch() {
     };
     assert_eq!(seen.key().name, "deep");
     assert!(seen.flaw().is_some());
-    assert_eq!(seen.dynamic().data["spec"]["a"]["a"]["a"].is_object(), true);
+    assert!(seen.dynamic().data["spec"]["a"]["a"]["a"].is_object());
 }
 
 #[test]

@@ -25,10 +25,10 @@ enum Shared {
 const USES: [(&str, &str, &[Shared]); 14] = [
     ("claim-broker", "cluster_peers", &[Shared::Peers]),
     ("certificate-policy", "cluster_peers", &[Shared::Peers]),
-    ("tests", "cluster_attacks", &[Shared::Peers]),
     ("tests", "cluster_capabilities", &[Shared::Peers]),
     ("tests", "cluster_secrets", &[Shared::Peers]),
     ("tests", "cluster_certificates", &[Shared::Peers]),
+    ("tests", "cluster_attacks", &[Shared::Peers]),
     ("testkit", "cluster_peers", &[Shared::Peers, Shared::Peers2]),
     ("tests", "cluster_secrets_faults", &[Shared::Outages]),
     ("webapp", "cluster_alone", &[Shared::Alone]),

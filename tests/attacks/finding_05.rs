@@ -73,6 +73,19 @@ async fn a_binding_of_another_class_does_not_touch_a_claim() {
         .await
         .unwrap();
     eventually("the claim is made", || claims.get("q1")).await;
+    // Its tenant may patch it, to say that the data may go, and change nothing else of it.
+    let larger = Patch::Merge(json!({ "spec": { "parameters": { "storageGB": 9999 } } }));
+    let refused_patch = tenant
+        .objects(POSTGRES)
+        .patch("q1", &PatchParams::default(), &larger)
+        .await
+        .unwrap_err();
+    assert!(
+        refused_patch
+            .to_string()
+            .contains("the claim broker writes the spec of this claim"),
+        "{refused_patch}"
+    );
     release(&tenant, "q1", true).await;
     let kept = eventually("the claim is kept", || async {
         let claim = claims.get("q1").await?;

@@ -54,8 +54,11 @@ async fn a_tenant_writes_applications_and_reads_what_becomes_of_them() {
     for (group, resource) in read {
         assert!(may(&tenant, "list", group, resource, &own).await, "{resource}");
         for verb in ["create", "update", "patch", "delete"] {
-            assert!(
-                !may(&tenant, verb, group, resource, &own).await,
+            // A tenant says by an annotation that data may go; admission lets nothing else of a claim be changed.
+            let marks_data = (group, verb) == ("platform.idp.dev", "patch");
+            assert_eq!(
+                may(&tenant, verb, group, resource, &own).await,
+                marks_data,
                 "{verb} {resource}"
             );
         }

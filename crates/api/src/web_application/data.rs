@@ -36,7 +36,8 @@ pub struct SecretUse {
     /// Directory in the container where each property becomes a file. Default: environment variables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 255))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^/[A-Za-z0-9._/-]*[A-Za-z0-9._-]$')").message("write an absolute path of letters, digits, '.', '_', '-' and '/', not ending with '/'"))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^/[A-Za-z0-9._/-]*[A-Za-z0-9._-]$')").message("write an absolute path of letters, digits, '.', '_', '-' and '/', not ending with '/'"),
+        validation = Rule::new("!self.substring(1).split('/').exists(part, part == '' || part == '.' || part == '..')").message("write the directory itself, without '//', '.' and '..'"))]
     pub mount_path: Option<String>,
     /// How often the store is asked, such as `1h`, and not more often than the Environment allows. Default: the
     /// Environment's.

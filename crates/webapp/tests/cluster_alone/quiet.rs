@@ -3,8 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use idp_core::Kind;
-use idp_testkit::fixtures::typical;
-use kube::ResourceExt;
+use idp_testkit::{Controller, fixtures::typical};
+use k8s_openapi::api::core::v1::Service;
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams, PostParams},
+};
+use serde_json::json;
 
 use crate::support::{LONG, Lab, work};
 
@@ -73,6 +78,36 @@ async fn still(lab: &Lab, namespace: &str) -> BTreeMap<(Kind, String), String> {
     }
 }
 
+/// How often the controller has reconciled anything, as it counts itself.
+async fn reconciles(controller: &Controller) -> f64 {
+    let (_, text) = controller.get("/metrics").await.expect("metrics");
+    text.lines()
+        .filter(|line| line.starts_with("controller_runtime_reconcile_total{"))
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
+}
+
+/// A Service that claims to be a capability, made and changed again and again by somebody in a namespace of their own.
+async fn pose_as_capability(lab: &Lab, namespace: &str) {
+    let services: Api<Service> = Api::namespaced(lab.client(), namespace);
+    let service = json!({
+        "metadata": { "name": "poser", "labels": { "idp.dev/capability": "claims" } },
+        "spec": { "selector": { "app": "poser" }, "ports": [{ "port": 443 }] },
+    });
+    let service = serde_json::from_value(service).expect("a Service");
+    services
+        .create(&PostParams::default(), &service)
+        .await
+        .expect("created");
+    for port in 0..20 {
+        let patch = json!({ "spec": { "ports": [{ "port": 8000 + port }] } });
+        services
+            .patch("poser", &PatchParams::default(), &Patch::Merge(&patch))
+            .await
+            .expect("changed");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn quiet_when_nothing_changes_and_after_a_restart() {
     let lab = Lab::enter().await;
@@ -132,6 +167,16 @@ async fn quiet_when_nothing_changes_and_after_a_restart() {
         "after a restart: {changed:?}"
     );
     eprintln!("restart: {} requests, none a write", requests.len());
+
+    let before = reconciles(&controller).await;
+    assert!(before > 0.5, "it counts");
+    pose_as_capability(&lab, &namespace).await;
+    tokio::time::sleep(SETTLING).await;
+    let woken = reconciles(&controller).await - before;
+    assert!(
+        woken.abs() < 0.5,
+        "a Service of a tenant woke {woken} applications of {COUNT}"
+    );
 
     lab.clean(&namespace).await;
     settled(&lab).await;

@@ -199,7 +199,10 @@ async fn a_deep_application_stops_and_delays_nobody() {
     other.create("after", json!({})).await.unwrap();
     other
         .lab
-        .change("before", json!({ "env": { "CHANGED": "yes" } }))
+        .change(
+            "before",
+            json!({ "env": [{ "name": "CHANGED", "value": "yes" }] }),
+        )
         .await;
     other.lab.ready_within(Duration::from_secs(90), "after").await;
     other.lab.ready_within(Duration::from_secs(90), "before").await;

@@ -1,8 +1,9 @@
-//! The charts of our controllers, as Helm renders them. No cluster is needed.
+//! The charts of our controllers, and those of peers with our values, as Helm renders them. No cluster is needed.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 
 mod identity;
+mod peers;
 mod pods;
 mod rules;
 mod values;

@@ -1,7 +1,7 @@
 //! The resource definitions of the platform's peers, taken from the Go modules that publish them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -67,6 +67,15 @@ impl Peer {
             ),
         }
     }
+}
+
+/// The folder of a peer's published module, downloaded where it is not there yet: it holds the peer's charts too.
+///
+/// # Errors
+/// When it cannot be downloaded.
+pub async fn published(peer: Peer) -> Result<PathBuf> {
+    let (module, version, _) = peer.published();
+    download_module(module, version).await
 }
 
 /// Names a set of definitions: what a cluster records once it holds them.

@@ -52,7 +52,7 @@ pub use cache::Cache;
 pub use cluster::{Cluster, ComponentStatus, addons, list, status};
 pub use companion::{Controller, controller_certificates, start_controllers};
 pub use component::{start_component, stop_component};
-pub use crds::Peer;
+pub use crds::{Peer, published};
 pub use down::{Purge, down};
 pub use helm::helm;
 pub use identity::controller_kubeconfig;

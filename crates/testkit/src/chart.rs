@@ -1,5 +1,7 @@
 //! Charts: rendered by Helm, for which no cluster is needed, or installed.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use idp_cluster::Cluster;
 use serde_json::Value;
@@ -118,6 +120,19 @@ pub async fn lint(chart: &str) -> Result<()> {
     helm(&["lint", "--strict", KUBERNETES, &format!("charts/{chart}")])
         .await
         .map(|_| ())
+}
+
+/// The objects of a chart that is not ours, released as `release` with the values of a file.
+///
+/// # Errors
+/// When Helm refuses them.
+pub async fn rendered(chart: &Path, values: Option<&Path>) -> Result<Vec<Value>> {
+    let chart = chart.display().to_string();
+    let values = values.map(|file| format!("--values={}", file.display()));
+    let mut args = vec!["template", "release", &chart, KUBERNETES];
+    args.extend(values.as_deref());
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&helm(&args).await?)?;
+    Ok(objects.into_iter().filter(|object| !object.is_null()).collect())
 }
 
 /// Runs Helm in the repository; gives its output.

@@ -4,15 +4,10 @@ use std::{
     collections::BTreeMap,
     future::pending,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    sync::{Arc, OnceLock, mpsc},
+    sync::{OnceLock, mpsc},
 };
 
-use idp_claim_broker::{
-    capability::ClaimCapability,
-    classes::ClaimClassController,
-    controller::{ClaimBindingController, NAME as BROKER},
-    kinds::Kinds,
-};
+use idp_claim_broker::{controller::NAME as BROKER, kinds::Kinds};
 use idp_cluster::Cluster;
 use idp_runtime::{LeaseLost, Options, Process, grpc::GrpcArgs};
 use idp_testkit::{NAMESPACE, TestCluster};
@@ -193,16 +188,7 @@ async fn leave_hosts_to_controllers(client: &Client) {
 
 /// The claim broker, with the kinds that it has by default.
 fn broker() -> Process {
-    let kinds = Arc::new(Kinds::with(&[], &[], &[]));
-    let mut process = Process::new(BROKER);
-    process.controller(ClaimClassController { kinds: kinds.clone() });
-    let view = process.controller(ClaimBindingController { kinds: kinds.clone() });
-    process.serve(
-        idp_rpc::capability::service(ClaimCapability { view, kinds }),
-        idp_rpc::capability::CALLERS,
-        idp_rpc::DESCRIPTORS,
-    );
-    process
+    idp_claim_broker::process(Kinds::with(&[], &[], &[]))
 }
 
 /// Applies files, or all of folders, of the repository.

@@ -24,3 +24,17 @@ pub mod status;
 pub mod template;
 pub mod tombstone;
 pub mod validate;
+
+/// The process: its two controllers, for claims of these kinds, and the capability that it serves.
+pub fn process(kinds: kinds::Kinds) -> idp_runtime::Process {
+    let kinds = std::sync::Arc::new(kinds);
+    let mut process = idp_runtime::Process::new(controller::NAME);
+    process.controller(classes::ClaimClassController { kinds: kinds.clone() });
+    let view = process.controller(controller::ClaimBindingController { kinds: kinds.clone() });
+    process.serve(
+        idp_rpc::capability::service(capability::ClaimCapability { view, kinds }),
+        idp_rpc::capability::CALLERS,
+        idp_rpc::DESCRIPTORS,
+    );
+    process
+}

@@ -1,16 +1,13 @@
 //! `idp-claim-broker`: the claims capability.
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use idp_claim_broker::{
-    capability::ClaimCapability,
-    classes::ClaimClassController,
-    controller::{ClaimBindingController, NAME},
+    controller::NAME,
     kinds::{self, Kinds},
 };
 use idp_core::Kind;
-use idp_runtime::Process;
 
 /// Turns what applications want as databases, buckets and volumes into Crossplane claims.
 #[derive(Parser)]
@@ -50,14 +47,6 @@ fn cli() -> Cli {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
-    let kinds = Arc::new(Kinds::with(&cli.claims, &cli.composites, &cli.composed));
-    let mut process = Process::new(NAME);
-    process.controller(ClaimClassController { kinds: kinds.clone() });
-    let view = process.controller(ClaimBindingController { kinds: kinds.clone() });
-    process.serve(
-        idp_rpc::capability::service(ClaimCapability { view, kinds }),
-        idp_rpc::capability::CALLERS,
-        idp_rpc::DESCRIPTORS,
-    );
-    process.run(cli.runtime).await
+    let kinds = Kinds::with(&cli.claims, &cli.composites, &cli.composed);
+    idp_claim_broker::process(kinds).run(cli.runtime).await
 }

@@ -103,7 +103,9 @@ async fn live(lab: &Lab, value: &str) {
     let problem = lab.problem(MARKER, "RemoteSecretNotJson").await;
     assert!(!problem.to_string().contains("invalid character"), "{problem}");
     lab.put("canary-fail", "db", &json!({ "password": value })).await;
-    let failing = json!({ "secrets": [{ "name": "db", "template": { "X": "{{ fail .password }}" } }] });
+    // It fails after the value was read and changed.
+    let template = "{{ .password | upper }}{{ .nobody }}";
+    let failing = json!({ "secrets": [{ "name": "db", "template": { "X": template } }] });
     lab.create("canary-fail", failing).await;
     lab.problem("canary-fail", "TemplateInvalid").await;
 }

@@ -42,6 +42,7 @@ mod status;
 mod telemetry;
 mod unreadable;
 mod view;
+mod wakes;
 mod watching;
 mod write;
 

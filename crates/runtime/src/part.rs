@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
-use futures::{FutureExt, StreamExt, future::BoxFuture};
+use futures::{FutureExt, future::BoxFuture};
 use kube::{
     Client,
     runtime::events::{Recorder, Reporter},
@@ -27,7 +27,7 @@ use crate::{
     shutdown::Tasks,
     unreadable::Unreadables,
     view::View,
-    watching,
+    wakes, watching,
 };
 
 /// A controller that does not run yet.
@@ -189,11 +189,5 @@ fn start_watches<R: Reconcile>(
     tasks.spawn("watch of resources", task);
     let queue = driver.queue.clone();
     tasks.spawn("delays", async move { queue.run_delays().await });
-    let waking = driver.clone();
-    let mut wakes = driver.controller.wakes(&driver.view);
-    tasks.spawn("wakes", async move {
-        while let Some(keys) = wakes.next().await {
-            waking.wake(keys.into_iter().map(crate::cache::Wake::One).collect());
-        }
-    });
+    tasks.spawn("wakes", wakes::listen(driver.clone()));
 }

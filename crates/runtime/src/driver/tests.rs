@@ -1,3 +1,6 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::{StreamExt, stream::BoxStream};
 use idp_core::{Child, ConditionSet, Kind, Problem, StatusView, condition, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::events::{Recorder, Reporter};
@@ -36,6 +39,17 @@ impl Reconcile for Gadgets {
 
     fn watches(&self) -> Vec<Watch> {
         vec![Watch::children(MAPS)]
+    }
+
+    /// Panics the first time.
+    fn wakes(&self, _: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+        static BEGUN: AtomicUsize = AtomicUsize::new(0);
+        let number = BEGUN.fetch_add(1, Ordering::Relaxed);
+        let named = futures::stream::iter([number]).map(|number| {
+            assert!(number > 0, "on purpose");
+            vec![ObjectKey::new("shop", "web")]
+        });
+        named.boxed()
     }
 
     fn current_status(resource: &Gadget) -> Option<&GadgetStatus> {
@@ -366,4 +380,16 @@ async fn workers_outlive_panics() {
     assert!(!worker.is_finished());
     lab.driver.queue.close();
     worker.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_what_wakes_resources_ends_nothing() {
+    let (lab, key) = (Lab::new(), ObjectKey::new("shop", "web"));
+    lab.gadget(&json!({}));
+    assert_eq!(lab.driver.queue.next().await, Some(key.clone()), "it is new");
+    lab.driver.queue.done(&key);
+    // It returns, as the second stream ends.
+    crate::wakes::listen(lab.driver.clone()).await;
+    let woken = tokio::time::timeout(Duration::from_secs(1), lab.driver.queue.next()).await;
+    assert_eq!(woken, Ok(Some(key)));
 }

@@ -15,10 +15,8 @@ use idp_webapp::{
     capabilities::{Address, Capabilities},
     controller::{NAME as WEBAPP, WebApplicationController},
 };
-use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicyBinding;
 use kube::{
-    Api, Client, Config,
-    api::DeleteParams,
+    Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
 
@@ -83,8 +81,6 @@ impl Beside {
         secret_store(&test).await;
         if let Self::Platform = self {
             apply(&test, &PLATFORM).await;
-        } else {
-            leave_hosts_to_controllers(&test.client).await;
         }
         let addresses = self.addresses();
         let fixed = addresses
@@ -171,20 +167,6 @@ const PLATFORM: [&str; 4] = [
     "platform/claim-classes/crossplane-1/local.yaml",
     "platform/admission",
 ];
-
-/// Takes back what [`Beside::Platform`] of an earlier run has left: the other tests see what controllers say of a host
-/// that admission would not even let in.
-async fn leave_hosts_to_controllers(client: &Client) {
-    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(client.clone());
-    match bindings
-        .delete("idp-webapplication-hosts", &DeleteParams::default())
-        .await
-    {
-        Ok(_) => {}
-        Err(kube::Error::Api(status)) if status.code == 404 => {}
-        Err(error) => panic!("{error}"),
-    }
-}
 
 /// The claim broker, with the kinds that it has by default.
 fn broker() -> Process {

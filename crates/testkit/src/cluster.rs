@@ -8,11 +8,12 @@ use std::{
 
 use anyhow::{Context, Result};
 use idp_cluster::{Addon, Cluster, Event, Generation, Manifest, Nodes, Progress, UpOptions};
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::{admissionregistration::v1::ValidatingAdmissionPolicyBinding, core::v1::Namespace};
 use kube::{
     Api, Client,
-    api::{DeleteParams, ObjectMeta, PostParams},
+    api::{DeleteParams, ListParams, ObjectMeta, PostParams},
 };
+use tokio::sync::OnceCell;
 
 /// Name of the cluster that all tests share.
 pub const CLUSTER: &str = "test";
@@ -101,7 +102,26 @@ impl TestCluster {
                 generation: Generation::V1,
             },
         ];
-        Self::with_addons(PEERS, Nodes::Kwok(PEERS_NODES), &addons, progress).await
+        let test = Self::with_addons(PEERS, Nodes::Kwok(PEERS_NODES), &addons, progress).await?;
+        test.forget_admission().await?;
+        Ok(test)
+    }
+
+    /// Takes back the admission policies that other test programs have left, once in each: a test applies those that it
+    /// is about.
+    async fn forget_admission(&self) -> Result<()> {
+        static FORGOTTEN: OnceCell<()> = OnceCell::const_new();
+        let forget = || async {
+            let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(self.client.clone());
+            for binding in bindings.list(&ListParams::default()).await? {
+                let name = binding.metadata.name.unwrap_or_default();
+                if name.starts_with("idp-") {
+                    bindings.delete(&name, &DeleteParams::default()).await?;
+                }
+            }
+            Ok(())
+        };
+        FORGOTTEN.get_or_try_init(forget).await.copied()
     }
 
     /// The cluster with Crossplane 2 beside it, and fake nodes.

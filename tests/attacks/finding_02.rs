@@ -5,7 +5,7 @@ use std::time::Duration;
 use idp_core::Kind;
 use idp_testkit::{eventually, stays};
 use idp_tests::{app, why};
-use idp_webapp::kinds::{CLAIM_BINDING, JOB, SECRET_BINDING};
+use idp_webapp::kinds::{CAPABILITY_BINDING, CLAIM_BINDING, JOB, SECRET_BINDING};
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
@@ -144,15 +144,21 @@ async fn a_binding_of_another_namespace_is_nobodys() {
     };
     // Even where a platform team lets teams write bindings.
     let claim = json!({ "metadata": labels("victim"), "spec": {
-        "application": "victim", "class": "postgres", "path": "spec.databases[0]" } });
+        "application": "victim", "name": "orders", "path": "spec.databases[0]", "engine": "postgres",
+        "class": "local-postgres", "version": "16", "size": "small" } });
+    // Of a capability that nobody serves: one of the victim's own would keep the victim from being carried out.
+    let missing = json!({ "metadata": labels("victim"), "spec": {
+        "application": "victim", "capability": "nowhere", "section": {} } });
     let secret = json!({ "metadata": labels("victim"), "spec": {
         "application": "victim", "store": { "name": "x", "kind": "ClusterSecretStore" },
         "secrets": [{ "name": "a", "path": "spec.secrets[0]", "target": "a", "remoteKey": "x", "refreshInterval": "1h" }] } });
-    let made = [
-        attacker.granted(CLAIM_BINDING, claim).await,
-        attacker.granted(SECRET_BINDING, secret).await,
-    ];
-    assert!(made.iter().any(Result::is_ok), "{made:?}");
+    for (kind, object) in [
+        (CLAIM_BINDING, claim),
+        (SECRET_BINDING, secret),
+        (CAPABILITY_BINDING, missing),
+    ] {
+        attacker.granted(kind, object).await.unwrap();
+    }
     // Something that is planned anew, so that whatever is known of children is looked at.
     victim
         .lab

@@ -61,9 +61,9 @@ async fn refused(tenant: &Tenant, name: &str, reason: &str) -> idp_core::Problem
     .await
 }
 
-/// Waits until the request of a Certificate is denied, and returns reason and message.
-async fn denied(tenant: &Tenant, certificate: &str) -> (String, String) {
-    eventually(&format!("the request of {certificate} is denied"), || async {
+/// What becomes of a Certificate's request: the decision, its reason and its message.
+async fn decided(tenant: &Tenant, certificate: &str) -> [String; 3] {
+    eventually(&format!("the request of {certificate} is decided"), || async {
         let requests = tenant
             .lab
             .objects(CERTIFICATE_REQUEST)
@@ -79,11 +79,20 @@ async fn denied(tenant: &Tenant, certificate: &str) -> (String, String) {
         let conditions = request.data["status"]["conditions"]
             .as_array()
             .context("no conditions")?;
-        let denied = conditions.iter().find(|condition| condition["type"] == "Denied");
-        let denied = denied.with_context(|| format!("{conditions:?}"))?;
-        anyhow::Ok((text(&denied["reason"]), text(&denied["message"])))
+        let mut decisions = conditions
+            .iter()
+            .filter(|condition| condition["type"] == "Denied" || condition["type"] == "Approved");
+        let decision = decisions.next().with_context(|| format!("{conditions:?}"))?;
+        anyhow::Ok(["type", "reason", "message"].map(|field| text(&decision[field])))
     })
     .await
+}
+
+/// Reason and message of a request that must be denied.
+async fn denied(tenant: &Tenant, certificate: &str) -> (String, String) {
+    let [decision, reason, message] = decided(tenant, certificate).await;
+    assert_eq!(decision, "Denied", "{certificate}: {reason}: {message}");
+    (reason, message)
 }
 
 fn text(value: &Value) -> String {
@@ -196,7 +205,7 @@ async fn nobody_gets_the_certificate_of_a_host_that_another_namespace_holds() {
         attacker
             .granted(CERTIFICATE, certificate(&name, &grafana))
             .await?;
-        let (reason, message) = denied_or_issued(&attacker, &name).await?;
+        let [_, reason, message] = decided(&attacker, &name).await;
         ensure!(
             reason == "HostTaken" && message.contains("VirtualService istio-system/"),
             "{reason}: {message}"
@@ -226,34 +235,6 @@ async fn nobody_gets_the_certificate_of_a_host_that_another_namespace_holds() {
         .unwrap();
     attacker.end().await;
     victim.end().await;
-}
-
-/// What became of a Certificate's request, once it is decided.
-async fn denied_or_issued(tenant: &Tenant, certificate: &str) -> Result<(String, String)> {
-    let found = eventually("it is decided", || async {
-        let requests = tenant
-            .lab
-            .objects(CERTIFICATE_REQUEST)
-            .list(&Default::default())
-            .await?;
-        let own = |request: &&DynamicObject| {
-            request
-                .owner_references()
-                .iter()
-                .any(|owner| owner.name == certificate)
-        };
-        let request = requests.iter().find(own).context("there is none")?;
-        let conditions = request.data["status"]["conditions"]
-            .as_array()
-            .context("no conditions")?;
-        let mut decided = conditions
-            .iter()
-            .filter(|condition| condition["type"] == "Denied" || condition["type"] == "Approved");
-        let decided = decided.next().context("it is open")?;
-        anyhow::Ok((text(&decided["reason"]), text(&decided["message"])))
-    })
-    .await;
-    Ok(found)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! Whether the section is one that the API server would have let through: who asks need not have come that way.
 
 use idp_api::ClaimClassSpec;
-use idp_core::{Problem, quantity::thousandths};
+use idp_core::{Problem, names::is_label, quantity::thousandths};
 
 use super::items::Item;
 use crate::reason;
@@ -83,12 +83,7 @@ fn cut(text: &str) -> String {
 
 /// Whether this is a name within an application.
 pub(crate) fn is_name(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let inner = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
-    bytes.len() <= LONGEST_NAME
-        && bytes.first().is_some_and(u8::is_ascii_lowercase)
-        && bytes.iter().all(inner)
-        && bytes.last() != Some(&b'-')
+    text.len() <= LONGEST_NAME && text.starts_with(|c: char| c.is_ascii_lowercase()) && is_label(text)
 }
 
 fn is_directory(path: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Name and namespace of the application.
 
 use idp_api::WebApplication;
-use idp_core::Problem;
+use idp_core::{Problem, names::is_label};
 
 use super::{findings::Findings, reason::INVALID_NAME};
 
@@ -11,7 +11,7 @@ const LONGEST: usize = 40;
 /// Name and namespace. The API server checks the name too, but `render` has none to ask.
 pub(super) fn identity(app: &WebApplication, findings: &mut Findings) -> (String, String) {
     let name = app.metadata.name.clone().unwrap_or_default();
-    if !is_label(&name) {
+    if !is_service_name(&name) {
         let message = format!("{name:?} cannot be the name of an application");
         findings.add(Problem::error(INVALID_NAME, message).at("metadata.name").hint(
             "write at most 40 characters of a-z, 0-9 and '-', beginning with a letter and not ending with '-'",
@@ -27,11 +27,6 @@ pub(super) fn identity(app: &WebApplication, findings: &mut Findings) -> (String
 }
 
 /// RFC 1035: what a Service's name must be.
-fn is_label(name: &str) -> bool {
-    name.len() <= LONGEST
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && !name.ends_with('-')
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+fn is_service_name(name: &str) -> bool {
+    name.len() <= LONGEST && name.starts_with(|c: char| c.is_ascii_lowercase()) && is_label(name)
 }

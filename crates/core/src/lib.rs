@@ -16,6 +16,7 @@ pub mod names;
 pub mod plan;
 pub mod problem;
 pub mod quantity;
+pub mod reason;
 pub mod visible;
 
 pub use action::{Acted, Action, Deed, Effect};
@@ -24,6 +25,7 @@ pub use condition::{Condition, ConditionSet};
 pub use kind::Kind;
 pub use plan::{Applied, AppliedChild, Plan, Prepared};
 pub use problem::{Problem, Severity};
+pub use reason::Reason;
 
 /// The parts of a status that every resource of the platform has: the driver makes events and metrics of their changes.
 pub trait StatusView {

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Reason;
+
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Severity {
@@ -32,22 +34,33 @@ pub struct Problem {
 
 impl Problem {
     /// A problem that keeps the resource from working.
-    pub fn error(reason: &str, message: impl Into<String>) -> Self {
-        Self::new(Severity::Error, reason, message)
+    pub fn error(reason: impl Into<Reason>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, reason.into(), message)
     }
 
     /// A problem that the resource works in spite of.
-    pub fn warning(reason: &str, message: impl Into<String>) -> Self {
-        Self::new(Severity::Warning, reason, message)
+    pub fn warning(reason: impl Into<Reason>, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, reason.into(), message)
     }
 
-    fn new(severity: Severity, reason: &str, message: impl Into<String>) -> Self {
+    /// An error with the reason that Kubernetes or another component gave, such as `ImagePullBackOff` of a pod.
+    pub fn reported(reason: &str, message: impl Into<String>) -> Self {
         Self {
-            severity,
+            severity: Severity::Error,
             reason: reason.to_owned(),
             path: None,
             message: message.into(),
             hint: None,
+        }
+    }
+
+    fn new(severity: Severity, reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            reason: reason.name.to_owned(),
+            path: None,
+            message: message.into(),
+            hint: (!reason.hint.is_empty()).then(|| reason.hint.to_owned()),
         }
     }
 
@@ -58,7 +71,7 @@ impl Problem {
         self
     }
 
-    /// Says what to do next.
+    /// Says what to do next, instead of the reason's own hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

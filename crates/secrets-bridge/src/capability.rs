@@ -235,7 +235,7 @@ impl Section<'_> {
         });
     }
 
-    fn refuse(&mut self, reason: &str, message: String, path: String, hint: &str) {
+    fn refuse(&mut self, reason: &'static str, message: String, path: String, hint: &str) {
         self.plan
             .problems
             .push(Problem::error(reason, message).at(path).hint(hint));

@@ -254,7 +254,7 @@ fn pod_problem(failure: &PodFailure) -> Problem {
         "CreateContainerConfigError" => "something that the pod refers to is missing",
         _ => "kubectl describe pod says more",
     };
-    Problem::error(
+    Problem::reported(
         &failure.reason,
         format!("pod {}: {}", failure.pod, failure.message),
     )
@@ -271,7 +271,7 @@ fn rollout_problem(reason: &str, message: &str) -> Problem {
         }
         _ => "kubectl describe deployment says more",
     };
-    Problem::error(reason, message.to_owned()).hint(hint)
+    Problem::reported(reason, message).hint(hint)
 }
 
 /// A problem in one line of a condition; its hint stands in `problems[]`.

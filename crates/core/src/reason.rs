@@ -83,5 +83,14 @@ pub mod shared {
         INVALID_SPEC = "InvalidSpec",
             "A field has a value that the API does not accept.",
             "Correct the field that path names.";
+        HOST_TAKEN = "HostTaken",
+            "The host already belongs to another application, or to a VirtualService of another namespace.",
+            "Choose another host, or remove it from the object that the message names; it then moves automatically.";
+        HOST_NOT_ALLOWED = "HostNotAllowed",
+            "The Environment does not allow this namespace to use the host.",
+            "Use a host one label below the base domain, or ask the platform team to add it to hosts.allowed of the Environment.";
+        NO_ISSUER = "NoIssuer",
+            "The platform issues no certificate for the host: the Environment has no certificate issuer, or the cluster has no certificate policy controller.",
+            "Ask the platform team to set spec.certificates in the Environment, or set tls.mode of the route to Secret or None.";
     }
 }

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::addon::{self, Addon};
 use crate::cache::Cache;
-use crate::kubeconfig;
-use crate::state::{Folder, State, names};
+use crate::embedded::kubeconfig;
+use crate::embedded::state::{Folder, State, names};
+use crate::peers::addon::{self, Addon};
 
 /// A cluster, started here or found.
 #[derive(Debug, Clone)]
@@ -114,7 +114,7 @@ impl Cluster {
         Ok(self
             .state()?
             .filter(|state| state.real_node)
-            .map(|_| crate::node::name(self.name())))
+            .map(|_| crate::embedded::node::name(self.name())))
     }
 
     /// The address on which processes of this machine can be reached by the pods of the real node, and on which
@@ -179,7 +179,7 @@ pub(crate) fn kind_marker(folder: &Folder) -> PathBuf {
 pub fn status(name: &str) -> Result<Vec<ComponentStatus>> {
     let folder = Folder::new(&Cache::from_env()?, name)?;
     let processes = folder.load()?.map(|state| state.processes).unwrap_or_default();
-    let component = |recorded: crate::state::Recorded| ComponentStatus {
+    let component = |recorded: crate::embedded::state::Recorded| ComponentStatus {
         pid: recorded.process.pid,
         running: recorded.process.alive(),
         log: folder.log(&recorded.name),

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::Cluster;
 use crate::addons::{localstack, wait_well};
-use crate::process::stop;
+use crate::process::identity::stop;
 
 /// How long a component has to end by itself.
 const GRACE: Duration = Duration::from_secs(10);

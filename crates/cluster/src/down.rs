@@ -9,9 +9,10 @@ use anyhow::{Context, Result};
 
 use crate::cache::Cache;
 use crate::cluster::kind_marker;
-use crate::process::{Identity, stop};
-use crate::state::{Folder, State};
-use crate::{cgroup, leftovers, mounts, network, pods, provider, sysctl};
+use crate::embedded::node::{cgroup, cleanup, mounts, network, pods, sysctl};
+use crate::embedded::state::{Folder, State};
+use crate::kind;
+use crate::process::identity::{Identity, stop};
 
 /// Folders of a cluster that hold nothing worth keeping once its processes are gone.
 const VOLATILE: &[&str] = &["kubelet", "cni", "pod-logs", "config"];
@@ -38,7 +39,7 @@ pub async fn down(name: &str, purge: Purge) -> Result<()> {
     }
     let lock = folder.lock().await?;
     if kind_marker(&folder).exists() {
-        provider::kind_down(name).await?;
+        kind::kind_down(name).await?;
         return remove_dir(&folder.path);
     }
     if let Some(mut state) = folder.load()? {
@@ -102,7 +103,7 @@ async fn clean_machine(folder: &Folder, state: &State) -> Result<()> {
         return Ok(());
     }
     let index = state.index;
-    let sockets = leftovers::shim_sockets(index);
+    let sockets = cleanup::shim_sockets(index);
     mounts::remove_under(&folder.path)?;
     network::remove(index).await;
     mounts::remove_under(&index.run_dir())?;
@@ -117,7 +118,7 @@ async fn clean_machine(folder: &Folder, state: &State) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let last = sysctl::release(index).await?;
-    leftovers::remove(folder, index, &sockets, last);
+    cleanup::remove(folder, index, &sockets, last);
     Ok(())
 }
 

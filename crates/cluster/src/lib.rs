@@ -7,61 +7,38 @@
 //!
 //! Several clusters can run at the same time under different names.
 
-mod addon;
 mod addons;
-mod addresses;
-mod apply;
+mod build;
 mod cache;
-mod certs;
-mod cgroup;
 mod cluster;
-mod companion;
 mod component;
-mod control_plane;
-mod crds;
-mod daemon;
+mod controllers;
 mod down;
-mod gobuild;
-mod gomodules;
-mod helm;
-mod http;
-mod identity;
+mod embedded;
 mod image;
-mod kubeconfig;
-mod kwok;
-mod leftovers;
-mod load;
-mod mounts;
-mod network;
-mod node;
-mod packages;
-mod pods;
+mod kind;
+mod manifests;
+mod peers;
 mod process;
 mod progress;
-mod provider;
-mod python;
-mod secrets_manager;
-mod start;
-mod state;
-mod sysctl;
 mod up;
 
-pub use addon::{Addon, Generation};
-pub use apply::{FIELD_MANAGER, Manifest, apply_manifests};
+pub use addons::secrets_manager::SecretsManager;
+pub use build::helm::helm;
 pub use cache::Cache;
 pub use cluster::{Cluster, ComponentStatus, addons, list, status};
-pub use companion::{Controller, controller_certificates, start_controllers};
 pub use component::{start_component, stop_component};
-pub use crds::{Peer, published};
+pub use controllers::service_account::controller_kubeconfig;
+pub use controllers::start::{Controller, controller_certificates, start_controllers};
 pub use down::{Purge, down};
-pub use helm::helm;
-pub use identity::controller_kubeconfig;
-pub use image::{Image, ImageFile};
-pub use load::{load_archive, load_image};
-pub use packages::{can_run_real_node, install_packages, missing_packages};
+pub use embedded::node::packages::{can_run_real_node, install_packages, missing_packages};
+pub use image::archive::{Image, ImageFile};
+pub use image::load::{load_archive, load_image};
+pub use kind::Provider;
+pub use manifests::apply::{FIELD_MANAGER, Manifest, apply_manifests};
+pub use peers::addon::{Addon, Generation};
+pub use peers::definitions::{Peer, published};
 pub use progress::{Event, Progress};
-pub use provider::Provider;
-pub use secrets_manager::SecretsManager;
 pub use up::{Nodes, UpOptions, up};
 
 /// The name of the cluster that is meant when none is named.

@@ -2,18 +2,20 @@
 
 use anyhow::{Result, bail};
 
-use crate::addon::{self, Addon};
-use crate::apply::{Manifest, apply_manifests};
+use crate::build::modules::{EMBEDDED, KWOK, PAUSE};
 use crate::cache::Cache;
 use crate::cluster::{Access, Cluster, kind_marker};
-use crate::crds::{self, Peer};
-use crate::gomodules::{EMBEDDED, KWOK, PAUSE};
-use crate::packages::{can_run_real_node, missing_packages};
+use crate::embedded::kubeconfig;
+use crate::embedded::node::packages::{can_run_real_node, missing_packages};
+use crate::embedded::node::sysctl;
+use crate::embedded::start::{Programs, Start};
+use crate::embedded::state::Folder;
+use crate::kind::{self, Provider};
+use crate::manifests::apply::{Manifest, apply_manifests};
+use crate::peers::addon::{self, Addon};
+use crate::peers::definitions::{self, Peer};
 use crate::progress::{Progress, step};
-use crate::provider::{self, Provider};
-use crate::start::{Programs, Start};
-use crate::state::Folder;
-use crate::{DEFAULT_NAME, addons, kubeconfig, sysctl};
+use crate::{DEFAULT_NAME, addons};
 
 /// Which nodes an embedded cluster has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +103,7 @@ pub async fn up(options: &UpOptions, progress: &dyn Progress) -> Result<Cluster>
         Provider::Embedded => embedded(options, &cache, folder, progress).await,
         Provider::Kind => {
             let _lock = folder.lock().await?;
-            provider::kind_up(&options.name, &folder.kubeconfig(), progress).await?;
+            kind::kind_up(&options.name, &folder.kubeconfig(), progress).await?;
             std::fs::write(kind_marker(&folder), "")?;
             let client = kubeconfig::client(Some(&folder.kubeconfig()), None).await?;
             populate(options, &options.peers, &cache, &client, progress).await?;
@@ -143,7 +145,7 @@ async fn embedded(
     if options.nodes.real() {
         step(progress, "start the node", start.real_node()).await?;
     }
-    let wanted = crds::fingerprint(&peers);
+    let wanted = definitions::fingerprint(&peers);
     let missing = start.state.definitions.as_ref() != Some(&wanted);
     let new: &[Peer] = if missing { &peers } else { &[] };
     populate(options, new, cache, &client, progress).await?;
@@ -214,7 +216,7 @@ async fn populate(
     progress: &dyn Progress,
 ) -> Result<()> {
     if !peers.is_empty() {
-        crds::apply(cache, client, peers, progress).await?;
+        definitions::apply(cache, client, peers, progress).await?;
     }
     if !options.manifests.is_empty() {
         step(

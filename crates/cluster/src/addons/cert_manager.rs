@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::{Setup, ports};
-use crate::daemon::Daemon;
-use crate::gomodules::CERT_MANAGER;
+use crate::build::modules::CERT_MANAGER;
+use crate::process::daemon::Daemon;
 
 const NAME: &str = "cert-manager";
 /// Also where ClusterIssuers have their Secrets.

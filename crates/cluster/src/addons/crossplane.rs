@@ -5,10 +5,10 @@ use std::fs;
 use anyhow::Result;
 
 use super::{Setup, function, ports, var};
-use crate::addon::Generation;
-use crate::certs;
-use crate::daemon::Daemon;
-use crate::gomodules::{CROSSPLANE, CROSSPLANE2};
+use crate::build::modules::{CROSSPLANE, CROSSPLANE2};
+use crate::embedded::certs;
+use crate::peers::addon::Generation;
+use crate::process::daemon::Daemon;
 
 const NAME: &str = "crossplane";
 const NAMESPACE: &str = "crossplane-system";

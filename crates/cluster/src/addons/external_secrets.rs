@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::{Setup, localstack, ports, var};
-use crate::daemon::Daemon;
-use crate::gomodules::EXTERNAL_SECRETS;
+use crate::build::modules::EXTERNAL_SECRETS;
+use crate::process::daemon::Daemon;
 
 const NAME: &str = "external-secrets";
 pub(super) const NAMESPACE: &str = "external-secrets";
@@ -13,7 +13,7 @@ pub(super) async fn start(setup: &mut Setup<'_>) -> Result<()> {
     let localstack = setup.state.find(localstack::NAME);
     let aws = localstack.map(|recorded| recorded.endpoint.clone());
     // One that was started when LocalStack was not there yet, or listened elsewhere, asks the wrong AWS.
-    let asks = |recorded: &crate::state::Recorded| {
+    let asks = |recorded: &crate::embedded::state::Recorded| {
         let env = recorded.daemon.iter().flat_map(|daemon| &daemon.env);
         let mut endpoints = env.filter(|(name, _)| name == SECRETS_MANAGER);
         endpoints.next().map(|(_, endpoint)| endpoint.clone())

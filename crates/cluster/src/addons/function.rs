@@ -9,9 +9,9 @@ use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchP
 use serde_json::{Value, json};
 
 use super::{Setup, ports};
-use crate::apply::FIELD_MANAGER;
-use crate::daemon::Daemon;
-use crate::gomodules::FUNCTION;
+use crate::build::modules::FUNCTION;
+use crate::manifests::apply::FIELD_MANAGER;
+use crate::process::daemon::Daemon;
 
 /// Of the function, as compositions name it, and of the process.
 const NAME: &str = "function-patch-and-transform";

@@ -7,12 +7,12 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::{Setup, external_secrets, ports, var};
+use crate::addons::secrets_manager::SecretsManager;
+use crate::build::python::Environment;
 use crate::cache::Cache;
-use crate::daemon::Daemon;
+use crate::embedded::state::{Folder, State};
+use crate::process::daemon::Daemon;
 use crate::progress::Progress;
-use crate::python::Environment;
-use crate::secrets_manager::SecretsManager;
-use crate::state::{Folder, State};
 
 pub(crate) const NAME: &str = "localstack";
 

@@ -8,6 +8,7 @@ mod crossplane;
 mod external_secrets;
 mod function;
 pub(crate) mod localstack;
+pub(crate) mod secrets_manager;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,18 +18,18 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::Cluster;
-use crate::addon::Addon;
-use crate::addresses::Chooser;
-use crate::apply::{Sourced, apply_objects};
+use crate::build::go::GoModule;
 use crate::cache::Cache;
 use crate::cluster::Access;
-use crate::daemon::{Daemon, wait_ready};
-use crate::gobuild::GoModule;
-use crate::http;
-use crate::identity::controller_kubeconfig;
-use crate::process::{Identity, stop};
+use crate::controllers::service_account::controller_kubeconfig;
+use crate::embedded::addresses::Chooser;
+use crate::embedded::state::{Folder, State};
+use crate::manifests::apply::{Sourced, apply_objects};
+use crate::peers::addon::Addon;
+use crate::process::daemon::{Daemon, wait_ready};
+use crate::process::http;
+use crate::process::identity::{Identity, stop};
 use crate::progress::Progress;
-use crate::state::{Folder, State};
 
 /// How long a peer may take to become ready.
 const LIMIT: Duration = Duration::from_secs(120);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::process::Identity;
+use crate::process::identity::Identity;
 
 /// How many lines of its log a failed component shows.
 const TAIL_LINES: usize = 20;
@@ -28,7 +28,7 @@ pub(crate) struct Daemon {
     pub(crate) uses_proxy: bool,
     /// Where it can be reached, for people.
     pub(crate) endpoint: String,
-    /// What [`crate::http::is_well`] asks to see whether it is ready; absent where that is seen in another way.
+    /// What [`crate::process::http::is_well`] asks to see whether it is ready; absent where that is seen in another way.
     pub(crate) health: Option<String>,
 }
 
@@ -117,7 +117,7 @@ pub(crate) fn tail(log: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::process::stop;
+    use crate::process::identity::stop;
 
     fn shell(script: &str) -> Daemon {
         Daemon {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::addon::Addon;
-use crate::addresses::{Index, MAX_CLUSTERS, Ports};
 use crate::cache::{Cache, Lock, write_atomic};
-use crate::daemon::Daemon;
-use crate::process::Identity;
+use crate::embedded::addresses::{Index, MAX_CLUSTERS, Ports};
+use crate::peers::addon::Addon;
+use crate::process::daemon::Daemon;
+use crate::process::identity::Identity;
 
 /// The longest allowed name of a cluster: it becomes part of paths that have limits.
 const MAX_NAME: usize = 24;

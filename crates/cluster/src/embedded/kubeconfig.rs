@@ -8,7 +8,7 @@ use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 
 use crate::cache::write_atomic;
-use crate::state::Folder;
+use crate::embedded::state::Folder;
 
 /// Writes a kubeconfig that needs no other file, readable by its owner only. `who` is one of the certificates.
 pub(crate) fn write(folder: &Folder, path: &Path, server: &str, who: &str) -> Result<()> {

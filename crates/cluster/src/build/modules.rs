@@ -1,6 +1,6 @@
 //! The Go programs that clusters are made of. Their modules are carried inside this crate.
 
-use crate::gobuild::{GoModule, Upstream};
+use crate::build::go::{GoModule, Upstream};
 
 /// The Kubernetes release that `infrastructure/embedded/kubernetes/go.mod` requires.
 pub(crate) const KUBERNETES: &str = "1.36.3";
@@ -12,7 +12,12 @@ macro_rules! source {
     ($module:literal, $file:literal) => {
         (
             $file,
-            include_str!(concat!("../../../infrastructure/embedded/", $module, "/", $file)),
+            include_str!(concat!(
+                "../../../../infrastructure/embedded/",
+                $module,
+                "/",
+                $file
+            )),
         )
     };
 }

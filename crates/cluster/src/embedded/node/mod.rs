@@ -1,15 +1,22 @@
 //! The real node: containerd, kubelet and kube-proxy, their configuration and start.
 
+pub(crate) mod cgroup;
+pub(crate) mod cleanup;
+pub(crate) mod mounts;
+pub(crate) mod network;
+pub(crate) mod packages;
+pub(crate) mod pods;
+pub(crate) mod sysctl;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use crate::addresses::Index;
-use crate::control_plane::ControlPlane;
-use crate::daemon::Daemon;
-use crate::network;
+use crate::embedded::addresses::Index;
+use crate::embedded::control_plane::ControlPlane;
+use crate::process::daemon::Daemon;
 
 /// The sandbox image: made here, so that no pod needs a registry for its first container.
 pub(crate) const PAUSE_IMAGE: &str = "localhost/idp-pause:1";

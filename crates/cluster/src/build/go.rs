@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
+use crate::build::modules::KUBERNETES;
 use crate::cache::{Cache, Lock};
-use crate::gomodules::KUBERNETES;
 use crate::progress::{Event, Progress, step};
 
 /// A small Go module whose build gives one program.
@@ -266,7 +266,7 @@ pub(crate) async fn download_module(module: &str, version: &str) -> Result<PathB
 
 #[cfg(test)]
 mod tests {
-    use crate::gomodules::{EMBEDDED, EXTERNAL_SECRETS, KUBERNETES, KWOK, PAUSE};
+    use crate::build::modules::{EMBEDDED, EXTERNAL_SECRETS, KUBERNETES, KWOK, PAUSE};
 
     #[test]
     fn the_version_told_is_the_version_built() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::gomodules::HELM;
+use crate::build::modules::HELM;
 use crate::{Cache, Progress};
 
 /// The program `helm`, built into the cache where it is not there yet.

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::json;
 
-use crate::addresses::{Index, Ports};
-use crate::daemon::Daemon;
-use crate::kubeconfig;
-use crate::state::Folder;
+use crate::embedded::addresses::{Index, Ports};
+use crate::embedded::kubeconfig;
+use crate::embedded::state::Folder;
+use crate::process::daemon::Daemon;
 
 /// Who is recorded in the audit log: the platform's own controllers, and nobody else.
 const AUDITED_GROUP: &str = "system:serviceaccounts:idp-system";

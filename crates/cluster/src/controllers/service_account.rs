@@ -9,8 +9,8 @@ use kube::api::{Api, PostParams};
 use serde_json::{Value, json};
 
 use crate::Cluster;
-use crate::apply::{Sourced, apply_objects};
-use crate::kubeconfig;
+use crate::embedded::kubeconfig;
+use crate::manifests::apply::{Sourced, apply_objects};
 
 /// A year: longer than any cluster to develop against lives.
 const LIFETIME_SECONDS: i64 = 365 * 24 * 3600;

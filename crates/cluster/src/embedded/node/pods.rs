@@ -4,11 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::addresses::Index;
-use crate::cgroup;
-use crate::load::ctr;
-use crate::node::containerd_socket;
-use crate::process::{Identity, stop};
+use crate::embedded::addresses::Index;
+use crate::embedded::node::{cgroup, containerd_socket};
+use crate::image::load::ctr;
+use crate::process::identity::{Identity, stop};
 
 /// Ends every process of every pod. The kubelet must be gone already, or it would start them again.
 pub(crate) async fn stop_all(index: Index) {

@@ -6,9 +6,9 @@ use std::str::FromStr;
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::crds::Peer;
-use crate::gobuild::GoModule;
-use crate::gomodules::{CERT_MANAGER, CROSSPLANE, CROSSPLANE2, EXTERNAL_SECRETS, FUNCTION};
+use crate::build::go::GoModule;
+use crate::build::modules::{CERT_MANAGER, CROSSPLANE, CROSSPLANE2, EXTERNAL_SECRETS, FUNCTION};
+use crate::peers::definitions::Peer;
 
 /// Which Crossplane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

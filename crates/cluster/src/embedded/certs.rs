@@ -9,9 +9,9 @@ use rcgen::{
     KeyUsagePurpose, SanType,
 };
 
-use crate::addresses::Index;
 use crate::cache::write_atomic;
-use crate::state::Folder;
+use crate::embedded::addresses::Index;
+use crate::embedded::state::Folder;
 
 const CLIENT: &[ExtendedKeyUsagePurpose] = &[ExtendedKeyUsagePurpose::ClientAuth];
 const SERVER: &[ExtendedKeyUsagePurpose] = &[ExtendedKeyUsagePurpose::ServerAuth];

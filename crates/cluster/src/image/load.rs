@@ -8,8 +8,8 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::Cluster;
-use crate::image::Image;
-use crate::node::containerd_socket;
+use crate::embedded::node::containerd_socket;
+use crate::image::archive::Image;
 
 /// Loads an image into the cluster's real node, and gives its digest, `sha256:…`, as containerd reports it.
 /// Pods find it by its tag and by `name@digest`, with `imagePullPolicy: IfNotPresent` or `Never`.
@@ -29,7 +29,7 @@ pub async fn load_image(cluster: &Cluster, image: &Image) -> Result<String> {
 /// When the cluster has no real node, the file is no archive, or containerd refuses it.
 pub async fn load_archive(cluster: &Cluster, archive: &Path) -> Result<String> {
     if let Some(name) = cluster.kind_name() {
-        return crate::provider::kind_load(name, archive).await;
+        return crate::kind::kind_load(name, archive).await;
     }
     let state = cluster.state()?.filter(|state| state.real_node);
     let state = state.context("only a cluster with a real node holds images: fake nodes run nothing")?;

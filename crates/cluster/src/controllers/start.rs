@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::Cluster;
-use crate::daemon::Daemon;
-use crate::identity::controller_kubeconfig;
-use crate::process::{Identity, stop};
+use crate::controllers::service_account::controller_kubeconfig;
+use crate::process::daemon::Daemon;
+use crate::process::identity::{Identity, stop};
 
 /// How long a replaced process has to end by itself.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -109,7 +109,7 @@ async fn start(cluster: &Cluster, controller: &Controller, grpc: u16, more: &[St
 /// # Errors
 /// When it cannot be written.
 pub fn controller_certificates(cluster: &Cluster, name: &str) -> Result<PathBuf> {
-    crate::certs::controller(cluster.folder(), CONTROLLERS, name)
+    crate::embedded::certs::controller(cluster.folder(), CONTROLLERS, name)
 }
 
 fn free_port() -> Result<u16> {

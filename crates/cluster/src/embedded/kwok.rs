@@ -10,9 +10,9 @@ use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use crate::apply::FIELD_MANAGER;
-use crate::control_plane::ControlPlane;
-use crate::daemon::Daemon;
+use crate::embedded::control_plane::ControlPlane;
+use crate::manifests::apply::FIELD_MANAGER;
+use crate::process::daemon::Daemon;
 
 /// Which nodes are fake.
 pub(crate) const SELECTOR: &str = "type=kwok";

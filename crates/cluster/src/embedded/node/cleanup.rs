@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::addresses::Index;
-use crate::state::Folder;
+use crate::embedded::addresses::Index;
+use crate::embedded::state::Folder;
 
 /// The sockets of containerd's helpers, whose folder cannot be configured. To be read while containerd's state
 /// is still there, since only it says which of them are ours.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::gobuild::hex;
+use crate::build::go::hex;
 
 /// A file of an image.
 #[derive(Debug, Clone)]
@@ -195,7 +195,7 @@ mod tests {
         image.files.reverse();
         image.write_archive(&two).unwrap();
         assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
-        assert_eq!(crate::load::reference_of(&one).unwrap(), "localhost/a:1");
+        assert_eq!(crate::image::load::reference_of(&one).unwrap(), "localhost/a:1");
     }
 
     #[test]

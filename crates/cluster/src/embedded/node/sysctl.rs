@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::addresses::Index;
 use crate::cache::{Lock, write_atomic};
+use crate::embedded::addresses::Index;
 
 /// What we change: pods are routed.
 const FORWARDING: &str = "net/ipv4/ip_forward";

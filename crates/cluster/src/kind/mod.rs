@@ -59,7 +59,7 @@ pub(crate) async fn kind_load(name: &str, archive: &Path) -> Result<String> {
         &["exec", &node, "ctr", "-n", "k8s.io", "images", "list"],
     )
     .await?;
-    let reference = crate::load::reference_of(archive)?;
+    let reference = crate::image::load::reference_of(archive)?;
     let line = listed
         .lines()
         .find(|line| line.starts_with(&format!("{reference} ")));

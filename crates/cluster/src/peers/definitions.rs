@@ -7,9 +7,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::apply::{Manifest, Sourced, apply_objects, parse};
+use crate::build::go::{download_module, hex};
 use crate::cache::{Cache, write_atomic};
-use crate::gobuild::{download_module, hex};
+use crate::manifests::apply::{Manifest, Sourced, apply_objects, parse};
 use crate::progress::{Progress, step};
 
 /// A project whose resources the platform creates.

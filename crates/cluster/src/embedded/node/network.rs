@@ -12,7 +12,7 @@ use rustix::mount::{UnmountFlags, unmount};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::addresses::Index;
+use crate::embedded::addresses::Index;
 
 /// Where the namespace is held open: a file that it is mounted on.
 pub(crate) fn netns(index: Index) -> PathBuf {
@@ -163,7 +163,7 @@ async fn run(command: &mut Command, input: &str) -> Result<()> {
 }
 
 fn is_mount_point(path: &Path) -> bool {
-    crate::mounts::under(path).is_ok_and(|mounts| !mounts.is_empty())
+    crate::embedded::node::mounts::under(path).is_ok_and(|mounts| !mounts.is_empty())
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::gobuild::hex;
-use crate::http;
+use crate::build::go::hex;
+use crate::process::http;
 
 /// The region of every secret. LocalStack keeps a store for each region; the platform's local store reads this one.
 const REGION: &str = "us-east-1";

@@ -9,15 +9,15 @@ use k8s_openapi::api::core::v1::Node as KubeNode;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ListParams};
 
-use crate::addresses::Ports;
-use crate::control_plane::ControlPlane;
-use crate::daemon::{Daemon, wait_ready};
-use crate::image::Image;
-use crate::load::{digest_of, load_into};
-use crate::node::{self, Node, PAUSE_IMAGE, containerd_socket};
-use crate::process::{Identity, stop};
-use crate::state::{Folder, State};
-use crate::{certs, cgroup, kubeconfig, kwok, network, sysctl};
+use crate::embedded::addresses::Ports;
+use crate::embedded::control_plane::ControlPlane;
+use crate::embedded::node::{self, Node, PAUSE_IMAGE, cgroup, containerd_socket, network, sysctl};
+use crate::embedded::state::{Folder, State};
+use crate::embedded::{certs, kubeconfig, kwok};
+use crate::image::archive::Image;
+use crate::image::load::{digest_of, load_into};
+use crate::process::daemon::{Daemon, wait_ready};
+use crate::process::identity::{Identity, stop};
 
 /// How long a component may take to become ready: a cold disk and two busy cores are slow.
 const LIMIT: Duration = Duration::from_secs(90);

@@ -1,0 +1,6 @@
+//! Building and installing the programs that clusters consist of, once for each cache.
+
+pub(crate) mod go;
+pub(crate) mod helm;
+pub(crate) mod modules;
+pub(crate) mod python;

@@ -1,0 +1,3 @@
+//! Manifests: reading them, and applying them to a cluster.
+
+pub(crate) mod apply;

@@ -1,0 +1,5 @@
+//! Daemons: starting them, identifying them later, checking their health.
+
+pub(crate) mod daemon;
+pub(crate) mod http;
+pub(crate) mod identity;

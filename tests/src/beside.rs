@@ -116,7 +116,7 @@ impl Beside {
         let policy = async {
             if self.runs("certificates") {
                 apply(&test, &["secrets/cert-manager/local"]).await;
-                let name = idp_certificate_policy::binding::NAME;
+                let name = idp_certificate_policy::NAME;
                 forever(
                     &test,
                     name,
@@ -144,7 +144,7 @@ impl Beside {
 pub(crate) fn server_name(capability: &str) -> String {
     match capability {
         "secrets" => idp_secrets_bridge::controller::NAME.to_owned(),
-        "certificates" => idp_certificate_policy::binding::NAME.to_owned(),
+        "certificates" => idp_certificate_policy::NAME.to_owned(),
         "claims" => BROKER.to_owned(),
         other => format!("idp-{other}"),
     }

@@ -13,26 +13,20 @@ use idp_core::{
     names::overlap,
 };
 use idp_rpc::capability::Capability;
-use idp_runtime::{Callers, ObjectKey, View, grpc::ANYONE};
+use idp_runtime::{ObjectKey, View};
 use kube::ResourceExt;
 
 use crate::{
-    binding::{CertificateBindingController, Holder, Register},
+    binding::CertificateBindingController,
+    host_claim::{Holder, Register},
     kinds::NAMESPACE,
-    knowledge::{self, Shared},
     secret,
     section::{self, Known, KnownHost, Section},
+    shared_cache::{self, Shared},
 };
 
 /// Name of the capability.
 pub const CAPABILITY: &str = "certificates";
-
-/// Who may call what.
-pub const CALLERS: Callers = &[
-    ("Describe", ANYONE),
-    ("Plan", &["idp-webapp"]),
-    ("Watch", &["idp-webapp"]),
-];
 
 /// The capability, answering from the caches of the controllers.
 pub struct CertificateCapability {
@@ -89,11 +83,11 @@ impl Capability for CertificateCapability {
 
     fn plan(&self, request: &SectionRequest) -> SectionPlan {
         let known = Known {
-            policies: knowledge::policies(&self.shared),
-            labels: knowledge::labels(&request.namespace, &self.shared).unwrap_or_default(),
+            policies: shared_cache::policies(&self.shared),
+            labels: shared_cache::labels(&request.namespace, &self.shared).unwrap_or_default(),
         };
         let own = ObjectKey::new(request.namespace.clone(), request.application.clone());
-        let terms = knowledge::terms(&self.shared).ok();
+        let terms = shared_cache::terms(&self.shared).ok();
         let register = Register {
             terms: terms.as_ref(),
             policies: &known.policies,
@@ -143,7 +137,7 @@ impl CertificateCapability {
     /// Whether the application's binding has the certificate already: then it is kept, whatever policies say now.
     fn has_certificate(&self, own: &ObjectKey, gateway: &str, secret: &str) -> bool {
         let binding = self.bindings.resource(own);
-        let certificate = knowledge::certificate(gateway, secret, &self.shared);
+        let certificate = shared_cache::certificate(gateway, secret, &self.shared);
         binding.zip(certificate).is_some_and(|(binding, certificate)| {
             certificate.is_issued() && certificate.owner_uid == binding.uid()
         })

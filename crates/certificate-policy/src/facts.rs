@@ -10,10 +10,10 @@ use kube::{ResourceExt, core::DynamicObject};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{
-    ask,
-    content::{Content, Flaw, Issuer},
-    request::{APPROVED, CertificateRequestSpec, CertificateRequestStatus, DENIED},
+use crate::certificate_request::{
+    requirements::{Content, Flaw, Issuer},
+    requirements_from_spec,
+    types::{APPROVED, CertificateRequestSpec, CertificateRequestStatus, DENIED},
 };
 
 /// What is remembered of a Certificate.
@@ -79,7 +79,7 @@ pub struct RequestFacts {
 
 /// Facts of a Certificate.
 pub fn certificate(object: &DynamicObject) -> Value {
-    let spec = ask::CertificateSpec::deserialize(&object.data["spec"]);
+    let spec = requirements_from_spec::CertificateSpec::deserialize(&object.data["spec"]);
     let status = &object.data["status"];
     let condition = |type_: &str| {
         let conditions = status["conditions"].as_array();
@@ -137,7 +137,7 @@ fn owner(object: &DynamicObject) -> Option<(String, String)> {
         let name = format!("{}/{}", object.namespace().unwrap_or_default(), owner.name);
         return is_binding.then(|| (name, owner.uid.clone()));
     }
-    if object.labels().get(labels::MANAGED_BY).map(String::as_str) != Some(crate::binding::NAME) {
+    if object.labels().get(labels::MANAGED_BY).map(String::as_str) != Some(crate::controller_names::NAME) {
         return None;
     }
     let owner = object.annotations().get(labels::OWNER)?;
@@ -187,7 +187,7 @@ pub fn request(object: &DynamicObject) -> Value {
     match CertificateRequestSpec::deserialize(&object.data["spec"]) {
         Ok(spec) => {
             facts.issuer = spec.issuer_ref.clone().completed();
-            (facts.content, facts.flaw) = split(ask::request(&spec));
+            (facts.content, facts.flaw) = split(requirements_from_spec::request(&spec));
         }
         Err(error) => facts.flaw = Some(Flaw::new("RequestMalformed", error.to_string())),
     }

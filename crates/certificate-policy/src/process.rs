@@ -5,11 +5,8 @@ use std::sync::Arc;
 use idp_runtime::Process;
 
 use crate::{
-    admission::AdmissionController,
-    approver::ApproverController,
-    audit::PolicyController,
-    binding::{CertificateBindingController, NAME},
-    capability::{CALLERS, CertificateCapability},
+    admission::AdmissionController, approver::ApproverController, audit::PolicyController,
+    binding::CertificateBindingController, capability::CertificateCapability, controller_names::NAME,
 };
 
 /// The controllers, and the capability over gRPC.
@@ -17,7 +14,7 @@ pub fn process() -> Process {
     let (mut process, capability) = assembled();
     process.serve(
         idp_rpc::capability::service(capability),
-        CALLERS,
+        idp_rpc::capability::CALLERS,
         idp_rpc::DESCRIPTORS,
     );
     process

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use idp_certificate_policy::csr;
+use idp_certificate_policy::certificate_request::csr;
 
 #[path = "build/mod.rs"]
 mod build;

@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use idp_api::certificate_policy::{AllowedIssuer, CertificatePolicySpec, NamespaceSelector};
 use idp_certificate_policy::{
-    content::{Content, Issuer, Key, Names},
-    names::{DnsName, DnsPattern, UriPattern, normal_uri},
+    certificate_request::requirements::{Content, Issuer, Key, Names},
     rules::{Asker, Policy, violations},
+    uri::{UriPattern, normal_uri},
 };
+use idp_core::names::{DnsName, DnsPattern};
 use proptest::prelude::*;
 
 /// Labels from few letters, so that names and patterns often nearly match.

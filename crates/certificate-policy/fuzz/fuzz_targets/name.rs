@@ -1,7 +1,8 @@
 //! `cargo +nightly fuzz run name`: a pattern and a name, of which no wildcard is granted but by name.
 #![no_main]
 
-use idp_certificate_policy::names::{DnsName, DnsPattern, normal_uri};
+use idp_certificate_policy::uri::normal_uri;
+use idp_core::names::{DnsName, DnsPattern};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|texts: (&str, &str)| {

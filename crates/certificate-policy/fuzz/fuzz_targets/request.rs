@@ -1,7 +1,7 @@
 //! `cargo +nightly fuzz run request`: bytes as a request, and as the text around one.
 #![no_main]
 
-use idp_certificate_policy::csr;
+use idp_certificate_policy::certificate_request::csr;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -18,9 +18,10 @@ use serde_json::json;
 
 use super::{grants, hosts};
 use crate::{
-    content::Issuer,
-    knowledge::{self, Shared},
+    certificate_request::requirements::Issuer,
+    controller_names,
     rules::Policy,
+    shared_cache::{self, Shared},
 };
 
 /// The controller of `AllowedHosts`.
@@ -61,7 +62,7 @@ impl Reconcile for AdmissionController {
     type Validated = Option<(String, AllowedHostsSpec)>;
     type Status = NoStatus;
 
-    const NAME: &'static str = "idp-certificate-admission";
+    const NAME: &'static str = controller_names::ADMISSION;
     /// An Environment has no status.
     const EXPLAINS: bool = false;
 
@@ -74,7 +75,7 @@ impl Reconcile for AdmissionController {
     }
 
     async fn observe(&self, _: &Arc<Environment>, _: &View<Self>) -> Result<Vec<Policy>, ObserveError> {
-        Ok(knowledge::policies(&self.shared))
+        Ok(shared_cache::policies(&self.shared))
     }
 
     fn validate(

@@ -7,10 +7,10 @@ use idp_api::{
 };
 
 use crate::{
-    content::Issuer,
-    names::DnsPattern,
+    certificate_request::requirements::Issuer,
     rules::{Asker, Policy, violations},
 };
+use idp_core::names::DnsPattern;
 
 /// Most policies that are told of; the definition of `AllowedHosts` has the same bound.
 const MOST: usize = 64;

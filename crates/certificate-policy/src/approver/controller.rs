@@ -11,9 +11,10 @@ use jiff::Timestamp;
 use super::{Observed, Verdict, observe, status, validate};
 use crate::{
     binding::CertificateBindingController,
+    certificate_request::types::{CertificateRequest, CertificateRequestStatus},
+    controller_names,
     kinds::NAMESPACE,
-    knowledge::Shared,
-    request::{CertificateRequest, CertificateRequestStatus},
+    shared_cache::Shared,
 };
 
 /// The approver.
@@ -30,10 +31,10 @@ impl Reconcile for ApproverController {
     type Validated = Verdict;
     type Status = CertificateRequestStatus;
 
-    const NAME: &'static str = "idp-certificate-approver";
+    const NAME: &'static str = controller_names::APPROVER;
     const EXPLAINS: bool = false;
     /// Whatever the API server takes: a request that is too large is denied, not left to wait, and
-    /// [`Text`](crate::request::Text) keeps nothing of it.
+    /// [`Text`](crate::certificate_request::types::Text) keeps nothing of it.
     const LARGEST: usize = 4 << 20;
 
     fn watches(&self) -> Vec<Watch> {

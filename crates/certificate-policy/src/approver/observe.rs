@@ -5,16 +5,19 @@ use idp_runtime::{ObjectKey, ObserveError, View};
 use kube::ResourceExt;
 
 use crate::{
-    ask,
-    binding::{CertificateBindingController, Holder, Register},
-    bound,
-    content::{Content, Flaw, Names},
+    binding::CertificateBindingController,
+    certificate_request::{
+        ownership,
+        requirements::{Content, Flaw, Names},
+        requirements_from_spec,
+        types::CertificateRequest,
+    },
+    environment::Terms,
     facts::{self, CertificateFacts},
+    host_claim::{Holder, Register},
     kinds::CERTIFICATE,
-    knowledge::{self, Shared},
-    request::CertificateRequest,
     rules::{Asker, Policy},
-    terms::Terms,
+    shared_cache::{self, Shared},
 };
 
 /// What a decision depends on.
@@ -50,14 +53,14 @@ pub(super) fn observe(
     if request.status.as_ref().is_some_and(|status| status.is_decided()) {
         return Ok(Observed::NotOurs);
     }
-    let policies = knowledge::policies(shared);
+    let policies = shared_cache::policies(shared);
     let issuer = request.spec.issuer_ref.clone().completed();
-    if !knowledge::issuers(&policies, shared).contains(&issuer) {
+    if !shared_cache::issuers(&policies, shared).contains(&issuer) {
         return Ok(Observed::NotOurs);
     }
     let namespace = request.namespace().unwrap_or_default();
     let certificate = certificate(request, &namespace, shared)?;
-    let mut content = ask::request(&request.spec);
+    let mut content = requirements_from_spec::request(&request.spec);
     if let (Ok(content), Some((_, certificate))) = (&mut content, &certificate) {
         content.secret = Some(certificate.secret.clone());
         content.renew_before = certificate
@@ -65,7 +68,7 @@ pub(super) fn observe(
             .as_ref()
             .and_then(|content| content.renew_before);
     }
-    let terms = knowledge::terms(shared);
+    let terms = shared_cache::terms(shared);
     let wanted = match certificate.as_ref().zip(content.as_ref().ok()) {
         Some(((_, certificate), content)) => wanted_by(certificate, content, &namespace, &terms, bindings)?,
         None => None,
@@ -73,7 +76,7 @@ pub(super) fn observe(
     let asking = wanted
         .as_ref()
         .map_or_else(|| namespace.clone(), |binding| binding.namespace.clone());
-    let asker = knowledge::asker(&asking, shared).ok_or_else(|| ObserveError {
+    let asker = shared_cache::asker(&asking, shared).ok_or_else(|| ObserveError {
         source_name: "namespaces",
         message: format!("namespace {asking} is not known yet"),
     })?;
@@ -108,7 +111,7 @@ fn certificate(
         .iter()
         .find(|owner| owner.controller == Some(true) && owner.kind == CERTIFICATE.kind);
     let Some(owner) = owner else { return Ok(None) };
-    match knowledge::certificate(namespace, &owner.name, shared) {
+    match shared_cache::certificate(namespace, &owner.name, shared) {
         Some(certificate) if certificate.uid == owner.uid => Ok(Some((owner.name.clone(), certificate))),
         _ => Err(ObserveError {
             source_name: "certificates",
@@ -126,7 +129,7 @@ fn wanted_by(
     terms: &Result<Terms, Problem>,
     bindings: &View<CertificateBindingController>,
 ) -> Result<Option<ObjectKey>, ObserveError> {
-    let Some((owner_namespace, name)) = bound::owner(certificate) else {
+    let Some((owner_namespace, name)) = ownership::owner(certificate) else {
         return Ok(None);
     };
     let terms = terms.as_ref().map_err(|problem| ObserveError {
@@ -136,7 +139,7 @@ fn wanted_by(
     let key = ObjectKey::new(owner_namespace, name);
     let binding = bindings.resource(&key);
     let wanted = binding
-        .is_some_and(|binding| bound::is_wanted(&binding, certificate, namespace, &content.names, terms));
+        .is_some_and(|binding| ownership::is_wanted(&binding, certificate, namespace, &content.names, terms));
     Ok(wanted.then_some(key))
 }
 

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::Verdict;
-use crate::request::{APPROVED, CertificateRequest, CertificateRequestStatus, DENIED, RequestCondition};
+use crate::certificate_request::types::{
+    APPROVED, CertificateRequest, CertificateRequestStatus, DENIED, RequestCondition,
+};
 
 /// [`RequestCondition`]'s reason of what is approved.
 const ALLOWED: &str = "AllowedByPolicy";
@@ -55,7 +57,10 @@ mod tests {
     use super::*;
 
     fn request(conditions: &[(&str, &str)]) -> CertificateRequest {
-        let mut request = CertificateRequest::new("r", crate::request::CertificateRequestSpec::default());
+        let mut request = CertificateRequest::new(
+            "r",
+            crate::certificate_request::types::CertificateRequestSpec::default(),
+        );
         let conditions = conditions.iter().map(|(type_, status)| RequestCondition {
             type_: (*type_).to_owned(),
             status: (*status).to_owned(),

@@ -2,7 +2,7 @@
 
 use super::observe::Observed;
 use crate::{
-    binding::HOST_TAKEN,
+    problems::HOST_TAKEN,
     rules::{Decision, decide},
 };
 

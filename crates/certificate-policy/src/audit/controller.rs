@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::{findings::Findings, observe, status};
 use crate::{
-    facts,
+    controller_names, facts,
     kinds::{CERTIFICATE, CERTIFICATE_REQUEST, NAMESPACE, VIRTUAL_SERVICE},
     rules::Policy,
 };
@@ -35,7 +35,7 @@ impl Reconcile for PolicyController {
     type Validated = Policy;
     type Status = CertificatePolicyStatus;
 
-    const NAME: &'static str = "idp-certificate-audit";
+    const NAME: &'static str = controller_names::AUDIT;
 
     fn watches(&self) -> Vec<Watch> {
         // Nobody is woken by these one by one: see `wakes`.

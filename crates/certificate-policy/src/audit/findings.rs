@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use idp_api::certificate_policy::Violation;
 
 use crate::{
-    content::{Content, Flaw, Issuer},
+    certificate_request::requirements::{Content, Flaw, Issuer},
     rules::{Asker, Decision, Policy, decide},
 };
 

@@ -16,9 +16,9 @@ use super::{
     metrics,
 };
 use crate::{
-    bound, facts,
-    facts::{CertificateFacts, RequestFacts},
-    kinds, knowledge,
+    certificate_request::ownership,
+    facts::{self, CertificateFacts, RequestFacts},
+    kinds, shared_cache,
 };
 
 /// What a policy's status depends on.
@@ -57,8 +57,8 @@ pub(super) fn observe(
             findings: findings.clone(),
         };
     }
-    let policies = knowledge::policies(view);
-    let issuers = knowledge::issuers(&policies, view);
+    let policies = shared_cache::policies(view);
+    let issuers = shared_cache::issuers(&policies, view);
     let certificates = certificates(view);
     let mut subjects: Vec<Subject> = certificates.iter().map(|(subject, _)| subject.clone()).collect();
     subjects.extend(requests(view, &certificates));
@@ -81,14 +81,14 @@ fn certificates(view: &View<PolicyController>) -> Vec<(Subject, CertificateFacts
         .filter_map(|(key, facts)| {
             let facts: CertificateFacts = facts::parse(&facts)?;
             // Whether the binding names the host too is the approver's question; here it is about who asks.
-            let owner = bound::owner(&facts).filter(|(namespace, name)| {
+            let owner = ownership::owner(&facts).filter(|(namespace, name)| {
                 let binding = view.facts(CERTIFICATE_BINDING, namespace, name);
                 binding.as_deref() == Some(&json!([facts.owner_uid, key.namespace]))
             });
             let namespace = owner.map_or(key.namespace.as_str(), |(namespace, _)| namespace);
             let subject = Subject {
                 kind: CERTIFICATE,
-                asker: knowledge::asker(namespace, view),
+                asker: shared_cache::asker(namespace, view),
                 namespace: key.namespace.clone(),
                 name: key.name,
                 issuer: facts.issuer.clone(),
@@ -115,7 +115,7 @@ fn requests(view: &View<PolicyController>, certificates: &[(Subject, Certificate
                 .and_then(|uid| owners.get(uid.as_str()));
             let asker = match owner {
                 Some(subject) => subject.asker.clone(),
-                None => knowledge::asker(&key.namespace, view),
+                None => shared_cache::asker(&key.namespace, view),
             };
             facts.approved.then(|| Subject {
                 kind: REQUEST,

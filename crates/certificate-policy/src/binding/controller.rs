@@ -17,13 +17,11 @@ use kube::ResourceExt;
 
 use super::{Observed, Validated, observe, plan, status, validate};
 use crate::{
+    controller_names::NAME,
     facts,
     kinds::{CERTIFICATE, NAMESPACE},
-    knowledge::Shared,
+    shared_cache::Shared,
 };
-
-/// Name of the controller, and its field manager.
-pub const NAME: &str = "idp-certificate-policy";
 
 /// The controller of bindings.
 pub struct CertificateBindingController {

@@ -8,14 +8,15 @@ use idp_runtime::{ObjectKey, ObserveError, View};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-use super::{CertificateBindingController, Holder, Register};
+use super::CertificateBindingController;
 use crate::{
+    environment::Terms,
     facts::{self, CertificateFacts},
+    host_claim::{Holder, Register},
     kinds::{CERTIFICATE, CERTIFICATE_REQUEST},
-    knowledge::{self, Shared},
     rules::{Asker, Policy},
     secret,
-    terms::Terms,
+    shared_cache::{self, Shared},
 };
 
 /// What a binding's plan and status depend on.
@@ -54,12 +55,12 @@ pub(super) fn observe(
     now: Timestamp,
 ) -> Result<Observed, ObserveError> {
     let own = ObjectKey::of(binding.as_ref());
-    let asker = knowledge::asker(&own.namespace, shared).ok_or_else(|| ObserveError {
+    let asker = shared_cache::asker(&own.namespace, shared).ok_or_else(|| ObserveError {
         source_name: "namespaces",
         message: format!("namespace {} is not known yet", own.namespace),
     })?;
-    let policies = knowledge::policies(shared);
-    let terms = knowledge::terms(shared);
+    let policies = shared_cache::policies(shared);
+    let terms = shared_cache::terms(shared);
     let register = Register {
         terms: terms.as_ref().ok(),
         policies: &policies,
@@ -82,7 +83,7 @@ pub(super) fn observe(
                 .as_ref()
                 .is_some_and(|holder| same_application(binding, holder, view)),
             holder,
-            certificate: knowledge::certificate(gateway, &name, shared),
+            certificate: shared_cache::certificate(gateway, &name, shared),
         }
     });
     let hosts = hosts.collect();

@@ -5,8 +5,8 @@ use idp_core::{Child, Plan, Prepared, duration, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
-use super::{NAME, ValidHost, Validated};
-use crate::{content::Content, kinds::CERTIFICATE};
+use super::{ValidHost, Validated};
+use crate::{certificate_request::requirements::Content, controller_names::NAME, kinds::CERTIFICATE};
 
 /// One Certificate for each host.
 pub fn plan(validated: &Validated) -> Plan<Prepared> {

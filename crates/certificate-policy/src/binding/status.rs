@@ -13,11 +13,13 @@ use idp_core::{
 use idp_runtime::Outcome;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    Observed, Validated,
+use super::{Observed, Validated};
+use crate::{
+    facts::{self, CertificateFacts},
+    kinds::CERTIFICATE,
     problems::{EXPIRED, ISSUER_SILENT, NOT_ISSUED, NOT_RENEWED, NOT_YET_ISSUED, RENEWAL_OVERDUE},
+    secret,
 };
-use crate::{facts, facts::CertificateFacts, kinds::CERTIFICATE, secret};
 
 /// [`CertificateBindingStatus::version`]: there is only one, as pods do not read certificates.
 const ISSUED: &str = "issued";

@@ -10,12 +10,13 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    content::Flaw,
+    certificate_request::requirements::Flaw,
+    environment::Terms,
     facts::CertificateFacts,
+    host_claim::{Holder, issuer},
     kinds::CERTIFICATE,
     rules::{Asker, Policy},
     secret,
-    terms::Terms,
 };
 
 const HOST: &str = "shop.example.com";
@@ -137,7 +138,8 @@ fn a_host_becomes_a_certificate_beside_the_gateway() {
         json!({"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"})
     );
     // What is planned is what the approver allows.
-    let certificate: crate::ask::CertificateSpec = serde_json::from_value(spec.clone()).unwrap();
+    let certificate: crate::certificate_request::requirements_from_spec::CertificateSpec =
+        serde_json::from_value(spec.clone()).unwrap();
     let content = certificate.content().unwrap();
     assert_eq!(
         crate::rules::violations(&policy("example.com"), &Asker::default(), &content),
@@ -266,27 +268,6 @@ fn failures_are_told_in_the_issuers_words() {
             .iter()
             .all(|condition| condition.type_ != "Stalled")
     );
-}
-
-#[test]
-fn the_first_claim_counts() {
-    let claim = |waits: bool, since: &str, name: &str| Claim {
-        waits,
-        since: since.into(),
-        namespace: "a".into(),
-        name: name.into(),
-        kind: "CertificateBinding",
-    };
-    let old = claim(true, "2026-01-01T00:00:00Z", "old");
-    let holder = claim(false, "2026-03-01T00:00:00Z", "holder");
-    let young = claim(true, "2026-02-01T00:00:00Z", "young");
-    assert_eq!(first([old.clone(), holder.clone(), young.clone()]), Some(holder));
-    assert_eq!(first([young.clone(), old.clone()]), Some(old));
-    assert_eq!(
-        first([young.clone(), claim(true, &young.since, "zz")]),
-        Some(young)
-    );
-    assert_eq!(first([]), None);
 }
 
 #[test]

@@ -4,8 +4,13 @@ use idp_api::CertificateBinding;
 use idp_core::Problem;
 use kube::ResourceExt;
 
-use super::{Observed, host_taken, issuer, not_allowed_any_more};
-use crate::{content::Content, rules, secret};
+use super::Observed;
+use crate::{
+    certificate_request::requirements::Content,
+    host_claim::issuer,
+    problems::{host_taken, not_allowed_any_more},
+    rules, secret,
+};
 
 /// A binding whose hosts all may have a certificate.
 #[derive(Clone, Debug, Default)]

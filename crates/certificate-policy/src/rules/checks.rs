@@ -7,10 +7,8 @@ use idp_api::certificate_policy::KeyAlgorithm;
 use super::{Asker, NAMESPACE_NOT_SELECTED, Policy, Violation, policy::Bounds};
 use idp_core::duration;
 
-use crate::{
-    content::{Content, Key},
-    names::DnsName,
-};
+use crate::certificate_request::requirements::{Content, Key};
+use idp_core::names::DnsName;
 
 /// How many names a message lists.
 const LISTED: usize = 3;

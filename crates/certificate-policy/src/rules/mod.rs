@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use idp_core::Problem;
 
-use crate::content::{Content, Issuer};
+use crate::certificate_request::requirements::{Content, Issuer};
 
 pub(crate) use policy::usage;
 pub use policy::{Bounds, Policy, Template};

@@ -9,9 +9,10 @@ use idp_core::{Problem, duration};
 use ipnet::IpNet;
 
 use crate::{
-    content::{Content, DEFAULT_LIFETIME, Issuer, Key, Names},
-    names::{DnsPattern, Malformed, UriPattern},
+    certificate_request::requirements::{Content, DEFAULT_LIFETIME, Issuer, Key, Names},
+    uri::UriPattern,
 };
+use idp_core::names::{DnsPattern, Malformed};
 
 const USAGES: [&str; 3] = ["digital signature", "key encipherment", "server auth"];
 const SECRET_NAME: &str = "*-tls";

@@ -3,7 +3,7 @@ use idp_api::certificate_policy::{
 };
 
 use super::*;
-use crate::content::{Key, Names};
+use crate::certificate_request::requirements::{Key, Names};
 
 fn spec() -> CertificatePolicySpec {
     let mut spec = CertificatePolicySpec {

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, ensure};
-use idp_certificate_policy::binding::NAME;
+use idp_certificate_policy::NAME;
 use idp_cluster::apply_manifests;
 use idp_rpc::capability as rpc;
 use idp_testkit::eventually_within;

@@ -60,7 +60,7 @@ async fn what_happens_while_the_controller_is_away_is_decided_once_it_is_back() 
     lab.bind(&lab.ns, "shop", &[&host]).await;
     stays(Duration::from_secs(2), "nobody decides", || async {
         let requests = lab.requests(&lab.ns).list(&Default::default()).await?;
-        let decided = |request: &idp_certificate_policy::request::CertificateRequest| {
+        let decided = |request: &idp_certificate_policy::certificate_request::types::CertificateRequest| {
             request.status.as_ref().is_some_and(|status| status.is_decided())
         };
         anyhow::ensure!(!requests.iter().any(decided), "somebody did");

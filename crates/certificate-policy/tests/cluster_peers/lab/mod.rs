@@ -10,7 +10,7 @@ use idp_api::{
     CertificateBinding, CertificateBindingSpec, CertificatePolicy,
     certificate_binding::{BoundHost, IssuerRef},
 };
-use idp_certificate_policy::{kinds::CERTIFICATE, request::CertificateRequest};
+use idp_certificate_policy::{certificate_request::types::CertificateRequest, kinds::CERTIFICATE};
 use idp_core::{Kind, condition::READY, labels};
 use idp_testkit::{Controller, TestCluster, eventually_within};
 use k8s_openapi::api::core::v1::Secret;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::ensure;
-use idp_certificate_policy::binding::NAME;
+use idp_certificate_policy::NAME;
 use idp_cluster::{Manifest, apply_manifests};
 use idp_core::Kind;
 use idp_testkit::{

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use idp_api::CertificateBinding;
-use idp_certificate_policy::request::CertificateRequest;
+use idp_certificate_policy::certificate_request::types::CertificateRequest;
 use idp_testkit::eventually_within;
 use kube::{
     Api, ResourceExt,

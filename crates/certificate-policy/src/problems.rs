@@ -2,25 +2,24 @@
 
 use idp_core::Problem;
 
-use super::Holder;
-use crate::rules::Denial;
+use crate::{host_claim::Holder, rules::Denial};
 
 /// Reason: somebody else holds the host.
 pub(crate) const HOST_TAKEN: &str = "HostTaken";
 /// Reason: what is there would not be allowed today.
 pub(crate) const NOT_ALLOWED_ANY_MORE: &str = "NotAllowedAnyMore";
 /// Reason: cert-manager has not looked at a Certificate for a while.
-pub(super) const ISSUER_SILENT: &str = "IssuerSilent";
+pub(crate) const ISSUER_SILENT: &str = "IssuerSilent";
 /// Reason: cert-manager has looked at it long ago, and nothing has come of it.
-pub(super) const NOT_YET_ISSUED: &str = "NotYetIssued";
+pub(crate) const NOT_YET_ISSUED: &str = "NotYetIssued";
 /// Reason: an attempt to have the certificate issued failed.
-pub(super) const NOT_ISSUED: &str = "NotIssued";
+pub(crate) const NOT_ISSUED: &str = "NotIssued";
 /// Reason: an attempt to renew failed; the certificate is still valid.
-pub(super) const NOT_RENEWED: &str = "NotRenewed";
+pub(crate) const NOT_RENEWED: &str = "NotRenewed";
 /// Reason: the certificate should have been renewed by now.
-pub(super) const RENEWAL_OVERDUE: &str = "RenewalOverdue";
+pub(crate) const RENEWAL_OVERDUE: &str = "RenewalOverdue";
 /// Reason: the certificate has ended.
-pub(super) const EXPIRED: &str = "CertificateExpired";
+pub(crate) const EXPIRED: &str = "CertificateExpired";
 
 pub(crate) fn host_taken(host: &str, path: &str, holder: &Holder) -> Problem {
     Problem::error(

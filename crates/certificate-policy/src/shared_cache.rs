@@ -9,11 +9,11 @@ use idp_runtime::View;
 
 use crate::{
     audit::PolicyController,
-    content::{Content, Issuer},
+    certificate_request::requirements::Issuer,
+    environment::Terms,
     facts::{self, CertificateFacts},
     kinds::{CERTIFICATE, NAMESPACE},
-    rules::{Asker, Decision, Policy, decide},
-    terms::Terms,
+    rules::{Asker, Policy},
 };
 
 /// The caches.
@@ -62,16 +62,4 @@ pub fn terms(shared: &Shared) -> Result<Terms, Problem> {
 /// A Certificate.
 pub fn certificate(namespace: &str, name: &str, shared: &Shared) -> Option<CertificateFacts> {
     facts::parse(&*shared.facts(CERTIFICATE, namespace, name)?)
-}
-
-/// Decides on a Certificate or request, if its issuer is one of ours.
-pub fn judge(
-    policies: &[Policy],
-    issuers: &BTreeSet<Issuer>,
-    asker: &Asker,
-    content: &Content,
-) -> Option<Decision> {
-    issuers
-        .contains(&content.issuer)
-        .then(|| decide(policies, asker, content))
 }

@@ -3,7 +3,7 @@
 use idp_api::CertificateBinding;
 use kube::ResourceExt;
 
-use crate::{content::Names, facts::CertificateFacts, secret, terms::Terms};
+use crate::{certificate_request::requirements::Names, environment::Terms, facts::CertificateFacts, secret};
 
 /// Whether `certificate`, in `namespace`, is one that `binding` wants: then the binding's namespace is who asks for it,
 /// and not the gateway's.
@@ -48,7 +48,7 @@ mod tests {
     use idp_api::{CertificateBindingSpec, certificate_binding::BoundHost};
 
     use super::*;
-    use crate::content::Issuer;
+    use crate::certificate_request::requirements::Issuer;
 
     #[test]
     fn labels_alone_make_nobody_the_owner() {

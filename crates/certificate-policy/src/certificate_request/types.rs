@@ -5,7 +5,7 @@ use kube::CustomResource;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{content::Issuer, csr};
+use crate::certificate_request::{csr, requirements::Issuer};
 
 /// What somebody asks an issuer for.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]

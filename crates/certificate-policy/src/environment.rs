@@ -10,7 +10,7 @@ use idp_core::Problem;
 use idp_runtime::ObjectKey;
 use serde_json::Value;
 
-use crate::{content::Issuer, facts, rules::Asker};
+use crate::{certificate_request::requirements::Issuer, facts, rules::Asker};
 
 /// Reason: the cluster has no Environment.
 pub const ENVIRONMENT_MISSING: &str = "EnvironmentMissing";

@@ -19,7 +19,7 @@ use x509_parser::{
     prelude::FromDer,
 };
 
-use crate::content::{Flaw, Key, MOST_NAMES, Names, check_names};
+use crate::certificate_request::requirements::{Flaw, Key, MOST_NAMES, Names, check_names};
 
 /// Longest PEM text that is read.
 pub const LONGEST: usize = 64 * 1024;

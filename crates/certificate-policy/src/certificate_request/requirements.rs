@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, net::IpAddr};
 use idp_api::certificate_policy::KeyAlgorithm;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{DnsName, normal_uri};
+use crate::uri::normal_uri;
+use idp_core::names::DnsName;
 
 /// How long a certificate is valid that says nothing: cert-manager's default, 90 days.
 pub const DEFAULT_LIFETIME: u64 = 90 * 86_400;

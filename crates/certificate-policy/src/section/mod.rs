@@ -18,13 +18,14 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    binding::{Holder, host_taken, not_allowed_any_more},
-    content::Issuer,
-    names::DnsName,
+    certificate_request::requirements::Issuer,
+    environment::not_ordered,
+    host_claim::Holder,
+    problems::{host_taken, not_allowed_any_more},
     rules::{self, Asker, Policy},
     secret,
-    terms::not_ordered,
 };
+use idp_core::names::DnsName;
 
 /// The section: hosts whose certificates the platform orders.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

@@ -9,9 +9,11 @@ use serde::Deserialize;
 use idp_core::duration;
 
 use crate::{
-    content::{Content, DEFAULT_LIFETIME, Flaw, Issuer, Key, MOST_NAMES, Names, check_names},
-    csr,
-    request::{CertificateRequestSpec, Text},
+    certificate_request::{
+        csr,
+        requirements::{Content, DEFAULT_LIFETIME, Flaw, Issuer, Key, MOST_NAMES, Names, check_names},
+        types::{CertificateRequestSpec, Text},
+    },
     rules,
 };
 

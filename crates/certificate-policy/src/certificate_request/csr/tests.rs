@@ -3,7 +3,7 @@ use idp_api::certificate_policy::KeyAlgorithm;
 use super::*;
 use build::{Build, pem};
 
-#[path = "../../tests/build/mod.rs"]
+#[path = "../../../tests/build/mod.rs"]
 mod build;
 
 fn refused(build: &Build) -> (String, String) {

@@ -8,14 +8,14 @@ use idp_runtime::{ObjectKey, View};
 use kube::ResourceExt;
 use serde_json::Value;
 
-use super::CertificateBindingController;
 use crate::{
-    content::Issuer,
+    binding::CertificateBindingController,
+    certificate_request::requirements::Issuer,
+    environment::Terms,
     kinds::VIRTUAL_SERVICE,
-    knowledge::{self, Shared},
     rules::{self, Policy},
     secret,
-    terms::Terms,
+    shared_cache::{self, Shared},
 };
 
 /// A claim on a host.
@@ -133,13 +133,13 @@ impl Register<'_> {
         let namespace = binding.namespace().unwrap_or_default();
         let issuer = issuer(binding);
         let has = || {
-            let certificate = knowledge::certificate(&terms.gateway, &secret, self.shared)?;
+            let certificate = shared_cache::certificate(&terms.gateway, &secret, self.shared)?;
             (binding.uid().is_some() && certificate.owner_uid == binding.uid()).then_some(())
         };
         let holds = binding.spec.secret_namespace == terms.gateway && has().is_some();
         let allowed = || {
             let asker =
-                knowledge::asker(&namespace, self.shared).filter(|asker| terms.gives(named, asker))?;
+                shared_cache::asker(&namespace, self.shared).filter(|asker| terms.gives(named, asker))?;
             rules::plan(self.policies, &asker, &issuer, named, &secret).ok()
         };
         let counts = holds || (terms.allow(binding, &issuer) && allowed().is_some());
@@ -182,4 +182,30 @@ pub(crate) fn issuer(binding: &CertificateBinding) -> Issuer {
         group: String::new(),
     }
     .completed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_claim_counts() {
+        let claim = |waits: bool, since: &str, name: &str| Claim {
+            waits,
+            since: since.into(),
+            namespace: "a".into(),
+            name: name.into(),
+            kind: "CertificateBinding",
+        };
+        let old = claim(true, "2026-01-01T00:00:00Z", "old");
+        let holder = claim(false, "2026-03-01T00:00:00Z", "holder");
+        let young = claim(true, "2026-02-01T00:00:00Z", "young");
+        assert_eq!(first([old.clone(), holder.clone(), young.clone()]), Some(holder));
+        assert_eq!(first([young.clone(), old.clone()]), Some(old));
+        assert_eq!(
+            first([young.clone(), claim(true, &young.since, "zz")]),
+            Some(young)
+        );
+        assert_eq!(first([]), None);
+    }
 }

@@ -10,7 +10,7 @@ use x509_parser::{
     x509::SubjectPublicKeyInfo,
 };
 
-use crate::content::{Flaw, Key};
+use crate::certificate_request::requirements::{Flaw, Key};
 
 /// Most bits of an RSA key: verifying with larger ones is a way to keep somebody busy.
 const LARGEST_RSA: u32 = 8192;

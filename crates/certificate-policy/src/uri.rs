@@ -1,6 +1,6 @@
 //! URIs, as services name themselves by: `spiffe://idp.dev/ns/idp-system/sa/idp-webapp`.
 
-use super::Malformed;
+use idp_core::names::Malformed;
 
 /// Longest URI that is looked at.
 const LONGEST: usize = 512;

@@ -8,7 +8,7 @@ use std::{
 use idp_core::Kind;
 use idp_runtime::{Options, Process, grpc::GrpcArgs, reading::Seen};
 use idp_testkit::{NAMESPACE, cli::idp_cli, eventually, eventually_within};
-use idp_webapp::controller::{NAME, WebApplicationController};
+use idp_webapp::{NAME, controller::WebApplicationController};
 use kube::{
     Api,
     api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams},

@@ -50,7 +50,7 @@ async fn a_labelled_service_of_the_platform_is_a_capability_while_it_is_there() 
 
     // Nobody touches the application from here on.
     announce(&lab, NAMESPACE).await;
-    let silent = lab.problem("shop", "CapabilitySilent").await;
+    let silent = lab.problem("shop", "CapabilityUnreachable").await;
     assert_eq!(
         silent.path.as_deref(),
         Some("spec.capabilities.found"),

@@ -25,7 +25,7 @@ async fn what_runs_goes_on_beside_a_silent_capability() {
 
     drop(stub);
     lab.change("shop", json!({ "image": "shop:2.0" })).await;
-    let problem = lab.problem("shop", "CapabilitySilent").await;
+    let problem = lab.problem("shop", "CapabilityUnreachable").await;
     assert_eq!(
         problem.path.as_deref(),
         Some("spec.capabilities.silent"),
@@ -80,7 +80,7 @@ async fn a_slow_capability_holds_up_nobody_else() {
         )
         .await;
     }
-    let problem = lab.problem("slow-0", "CapabilitySilent").await;
+    let problem = lab.problem("slow-0", "CapabilityUnreachable").await;
     assert_eq!(problem.path.as_deref(), Some("spec.capabilities.slow"));
     // The silence goes on for longer than it takes until it is tried again, and others come and go meanwhile.
     for number in 0..5 {

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::ensure;
 use idp_testkit::{Controller, TestCluster, audit::Audit, eventually_within, program};
-use idp_webapp::controller::NAME as WEBAPP;
+use idp_webapp::NAME as WEBAPP;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{Lab, beside};

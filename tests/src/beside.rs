@@ -12,8 +12,9 @@ use idp_cluster::Cluster;
 use idp_runtime::{LeaseLost, Options, Process, grpc::GrpcArgs};
 use idp_testkit::{NAMESPACE, TestCluster};
 use idp_webapp::{
+    NAME as WEBAPP,
     capabilities::{Address, Capabilities},
-    controller::{NAME as WEBAPP, WebApplicationController},
+    controller::WebApplicationController,
 };
 use kube::{
     Client, Config,

@@ -16,8 +16,9 @@ use idp_runtime::{
 };
 use idp_webapp::{
     capabilities::binding,
-    facts, holders, kinds,
-    observed::{JobFacts, Observed, Routed},
+    facts::{self, JobFacts, VirtualServiceFacts},
+    hosts, kinds,
+    observe::Observed,
 };
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -38,7 +39,7 @@ pub(crate) struct Online {
     policies: Vec<Policy>,
     apps: Vec<WebApplication>,
     /// What each VirtualService answers for at a gateway.
-    routed: BTreeMap<ObjectKey, Routed>,
+    routed: BTreeMap<ObjectKey, VirtualServiceFacts>,
     /// Labels of each namespace.
     namespaces: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -59,7 +60,7 @@ impl Online {
         let policies: Vec<CertificatePolicy> = all(client, "CertificatePolicies").await?;
         let mut routed = BTreeMap::new();
         for object in list(client, kinds::VIRTUAL_SERVICE, None, "").await? {
-            let facts: Routed = parse(&facts::routed(&object)).unwrap_or_default();
+            let facts: VirtualServiceFacts = parse(&facts::routed(&object)).unwrap_or_default();
             routed.insert(ObjectKey::of(&object), facts);
         }
         let namespaces: Vec<Namespace> = all(client, "Namespaces").await?;
@@ -138,7 +139,7 @@ impl Online {
         let mut deployments = deployments.iter();
         let deployment = deployments.find(|deployment| deployment.name_any() == app.name_any());
         Ok(Observed {
-            taken_hosts: holders::taken(app, &self.around(app)),
+            taken_hosts: hosts::taken(app, &self.around(app)),
             namespace_labels: self.namespaces.get(&namespace).cloned(),
             migrations: jobs
                 .iter()
@@ -153,12 +154,12 @@ impl Online {
 
 impl Online {
     /// Whatever else names hosts.
-    fn around(&self, app: &WebApplication) -> holders::Around<'_> {
+    fn around(&self, app: &WebApplication) -> hosts::Around<'_> {
         let own = ObjectKey::of(app);
         let (mine, others): (Vec<_>, Vec<_>) = self.routed.iter().partition(|(key, routed)| {
             key.namespace == own.namespace && routed.application.as_ref() == Some(&own.name)
         });
-        holders::Around {
+        hosts::Around {
             environment: &self.environment.spec,
             own: mine
                 .into_iter()

@@ -7,7 +7,7 @@ use clap::Args;
 use idp_api::{WebApplication, kinds::WEB_APPLICATION, web_application::ChildStatus};
 use idp_core::{Child, Plan, Prepared, Step, visible};
 use idp_runtime::reading::Seen;
-use idp_webapp::{controller::NAME, render::render_in};
+use idp_webapp::{NAME, render::render_in};
 use kube::{
     Api, Client, ResourceExt,
     api::{Patch, PatchParams, PostParams},

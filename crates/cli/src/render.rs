@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use idp_api::{Environment, manifests};
-use idp_webapp::{observed::Observed, render::render_in};
+use idp_webapp::{observe::Observed, render::render_in};
 use kube::ResourceExt;
 use serde_json::Value;
 

@@ -10,21 +10,15 @@ use jiff::Timestamp;
 use futures::{StreamExt, stream::BoxStream};
 
 use crate::{
+    NAME,
     capabilities::{self, CAPABILITY, Capabilities},
     facts,
-    holders::application,
-    host_index,
-    hosts::may_overlap,
-    kinds, observe,
-    observed::Observed,
-    plan,
-    reservations::Reservations,
-    status, validate,
-    validated::Validated,
+    hosts::{self, Reservations, may_overlap},
+    kinds,
+    observe::{self, Observed},
+    plan, reasons, status,
+    validate::{self, Validated},
 };
-
-/// Name of the controller, and its field manager.
-pub const NAME: &str = "idp-webapp";
 
 /// How soon is looked again at what may have passed without an event.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -78,7 +72,7 @@ impl Reconcile for WebApplicationController {
     }
 
     fn terms(app: &WebApplication) -> Vec<String> {
-        host_index::terms(app)
+        hosts::index_terms(app)
     }
 
     fn current_status(app: &WebApplication) -> Option<&WebApplicationStatus> {
@@ -119,7 +113,9 @@ impl Reconcile for WebApplicationController {
         let taken = self.reservations.reserve(&ObjectKey::of(app), &hosts, names);
         let problems: Vec<Problem> = taken
             .into_iter()
-            .map(|(host, holder)| validate::host_taken(&validated.routes, &host, &application(&holder)))
+            .map(|(host, holder)| {
+                validate::host_taken(&validated.routes, &host, &hosts::application(&holder))
+            })
             .collect();
         if problems.is_empty() {
             Ok(())
@@ -147,14 +143,14 @@ impl Reconcile for WebApplicationController {
     /// application that was about to take a host and cannot.
     fn recheck(&self, status: &WebApplicationStatus, _: Timestamp) -> Option<Duration> {
         let passing = [
-            validate::reason::CAPABILITY_SILENT,
-            validate::reason::CAPABILITY_FAILED,
-            validate::reason::HOST_TAKEN,
+            reasons::CAPABILITY_UNREACHABLE,
+            reasons::CAPABILITY_FAILED,
+            reasons::HOST_TAKEN,
         ];
         let waits = status
             .problems
             .iter()
-            .any(|problem| passing.contains(&problem.reason.as_str()));
+            .any(|problem| passing.iter().any(|reason| problem.reason == *reason));
         waits.then_some(LOOK_AGAIN)
     }
 

@@ -1,21 +1,20 @@
 //! The WebApplication controller: one resource becomes a production application.
 //!
-//! `resource -> observe -> validate -> plan -> apply -> status`, one file a phase. `validate` and `plan` are
-//! pure, and are what `idp-cli render` calls too.
+//! `resource -> observe -> validate -> plan -> apply -> status`, one module a phase. `validate` and `plan` are
+//! pure; `idp-cli render` calls them too.
 
-mod addresses;
 pub mod capabilities;
 pub mod controller;
 pub mod facts;
-pub mod holders;
-mod host_index;
 pub mod hosts;
+mod ip_ranges;
 pub mod kinds;
 pub mod observe;
-pub mod observed;
 pub mod plan;
+pub mod reasons;
 pub mod render;
-pub mod reservations;
 pub mod status;
 pub mod validate;
-pub mod validated;
+
+/// Name of the controller: its field manager, its Lease and its label in metrics.
+pub const NAME: &str = "idp-webapp";

@@ -8,9 +8,8 @@ use idp_core::{
 use kube::ResourceExt;
 
 use crate::{
-    capabilities::{Answer, Section, sections},
-    observe::section_request,
-    observed::Observed,
+    capabilities::{Answer, Section, section_request, sections},
+    observe::Observed,
     plan::plan,
     validate::validate,
 };

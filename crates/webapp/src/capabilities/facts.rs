@@ -81,7 +81,7 @@ fn problems(problems: &Value) -> Vec<Problem> {
     Vec::deserialize(problems).unwrap_or_else(|error| {
         let message = format!("status.problems of the binding cannot be read: {error}");
         vec![
-            Problem::warning("StatusUnreadable", message)
+            Problem::warning(crate::reasons::STATUS_UNREADABLE, message)
                 .hint("ask the platform team to deploy all controllers of one version"),
         ]
     })

@@ -9,7 +9,7 @@ mod sections;
 
 pub use directory::{Address, CAPABILITY, Capabilities, service};
 pub use facts::{BindingFacts, binding};
-pub use sections::{Section, sections};
+pub use sections::{Section, section_request, sections};
 
 use idp_core::{Kind, capability::SectionPlan};
 

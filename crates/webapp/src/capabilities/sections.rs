@@ -7,6 +7,8 @@ use idp_api::{
     environment::GatewayMode,
     web_application::{Route, TlsMode},
 };
+use idp_core::capability::SectionRequest;
+use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use super::{CERTIFICATES, CLAIMS, SECRETS, is_built_in};
@@ -64,6 +66,23 @@ pub fn sections(app: &WebApplication, environment: &EnvironmentSpec, has_claims:
         sections.push(section(name, &format!("spec.capabilities.{name}"), value.clone()));
     }
     sections
+}
+
+/// What a capability is asked of a section.
+pub fn section_request(
+    app: &WebApplication,
+    environment: &str,
+    spec: &EnvironmentSpec,
+    section: &Section,
+) -> SectionRequest {
+    SectionRequest {
+        namespace: app.namespace().unwrap_or_default(),
+        application: app.name_any(),
+        environment: environment.to_owned(),
+        environment_spec: serde_json::to_value(spec).unwrap_or_default(),
+        section: section.value.clone(),
+        path: section.path.clone(),
+    }
 }
 
 /// Hosts of the application's own Gateway that want a certificate, each with the first field that names it.

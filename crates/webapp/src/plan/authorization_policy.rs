@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::traffic::{self, Scrape};
 use crate::{
     kinds,
-    validated::{ValidInbound, Validated},
+    validate::{ValidInbound, Validated},
 };
 
 /// One policy that allows what it names. The NetworkPolicy says the same by address; this one says it by

@@ -14,7 +14,7 @@ use k8s_openapi::{
 use super::pod;
 use crate::{
     kinds,
-    validated::{Scale, Validated},
+    validate::{Scale, Validated},
 };
 
 /// Name under which the metrics adapter serves the mesh's count of requests.

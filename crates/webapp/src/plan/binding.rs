@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::{
 };
 use serde_json::json;
 
-use crate::validated::{ValidBinding, Validated};
+use crate::validate::{ValidBinding, Validated};
 
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     app.supplies

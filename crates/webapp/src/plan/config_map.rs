@@ -11,7 +11,7 @@ use idp_core::{Child, hash};
 use k8s_openapi::api::core::v1::{ConfigMap, ConfigMapVolumeSource, Volume, VolumeMount};
 use serde_json::json;
 
-use crate::{kinds, validated::Validated};
+use crate::{kinds, validate::Validated};
 
 /// Name of the volume in the pod.
 const VOLUME: &str = "config";

@@ -11,7 +11,10 @@ use k8s_openapi::{
 };
 
 use super::{binding, migration::run, pod};
-use crate::{kinds, validate::RUN_SECONDS, validated::Validated};
+use crate::{
+    kinds,
+    validate::{RUN_SECONDS, Validated},
+};
 
 /// Longest name: the controller adds eleven characters for each run.
 const LONGEST: usize = 52;

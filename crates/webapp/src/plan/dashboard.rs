@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{prometheus_rule, telemetry};
 use crate::{
     kinds,
-    validated::{ValidObjective, Validated},
+    validate::{ValidObjective, Validated},
 };
 
 /// Rate interval that Grafana fits to the panel's width and the scrape interval.

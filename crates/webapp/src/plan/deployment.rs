@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     kinds,
-    validated::{Scale, ValidMigration, Validated},
+    validate::{Scale, ValidMigration, Validated},
 };
 
 /// Seconds that a pod has to stop, where nothing is said: Kubernetes' own default, written down because the pause
@@ -109,7 +109,7 @@ fn template(app: &Validated) -> PodTemplateSpec {
     template
 }
 
-fn port(port: &crate::validated::ValidPort) -> ContainerPort {
+fn port(port: &crate::validate::ValidPort) -> ContainerPort {
     ContainerPort {
         name: Some(port.name.clone()),
         container_port: port.port,

@@ -5,7 +5,7 @@ use idp_core::Child;
 use serde_json::json;
 
 use super::traffic;
-use crate::{kinds, validated::Validated};
+use crate::{kinds, validate::Validated};
 
 /// Bounds on what one client proxy may have open, and pods that fail taken out for a while.
 ///

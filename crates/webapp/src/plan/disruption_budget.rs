@@ -8,7 +8,7 @@ use k8s_openapi::{
 
 use crate::{
     kinds,
-    validated::{Scale, Validated},
+    validate::{Scale, Validated},
 };
 
 /// A number that may be missing, and not one that must be there: that would keep the node of a single pod from ever

@@ -12,7 +12,7 @@ use idp_core::{Child, labels};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use serde_json::Value;
 
-use crate::validated::{
+use crate::validate::{
     Scale, ValidInbound, ValidObjective, ValidPlacement, ValidPort, ValidResources, ValidRoute, Validated,
 };
 

@@ -6,7 +6,7 @@ use idp_core::Child;
 use serde_json::{Value, json};
 
 use super::traffic;
-use crate::{kinds, validated::Validated};
+use crate::{kinds, validate::Validated};
 
 /// One Gateway for the hosts whose routes name no other.
 ///
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
     use crate::{
         plan::fixture::{app, only_spec, route},
-        validated::ValidRoute,
+        validate::ValidRoute,
     };
 
     fn encrypted(host: &str, path: &str) -> ValidRoute {

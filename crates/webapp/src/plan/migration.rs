@@ -7,7 +7,7 @@ use k8s_openapi::api::{
 };
 
 use super::{binding, pod};
-use crate::{kinds, validated::Validated};
+use crate::{kinds, validate::Validated};
 
 /// The Job for the present image. Once it is there it is kept as it is: its pod template cannot be changed, and so a
 /// later change of, say, a variable must not reach it. It is not cleaned up by itself either, because it is the proof
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
     use crate::{
         plan::fixture::{app, only_spec},
-        validated::ValidMigration,
+        validate::ValidMigration,
     };
 
     #[test]

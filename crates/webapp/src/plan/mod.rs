@@ -29,7 +29,7 @@ mod virtual_service;
 
 use idp_core::{Child, Plan, Prepared, Problem};
 
-use crate::validated::Validated;
+use crate::validate::Validated;
 
 /// What the pods of an application still wait for, if anything.
 pub(crate) fn awaited(app: &Validated) -> Option<String> {

@@ -4,7 +4,7 @@ use idp_core::Child;
 use serde_json::{Map, Value, json};
 
 use super::traffic::{self, Scrape};
-use crate::{kinds, validated::Validated};
+use crate::{kinds, validate::Validated};
 
 /// `STRICT` for every pod of the application, but for a metrics port that is scraped without a certificate (see
 /// [`traffic::scrape`]).

@@ -20,7 +20,7 @@ use k8s_openapi::{
 };
 
 use super::{binding, config_map};
-use crate::validated::Validated;
+use crate::validate::Validated;
 
 /// Name of the application's container: the same in every application, so that patches and dashboards can name it.
 pub(super) const CONTAINER: &str = "app";

@@ -6,7 +6,7 @@ use k8s_openapi::{
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
-use crate::validated::Validated;
+use crate::validate::Validated;
 
 /// A probe in Kubernetes' words. What is not written is left to Kubernetes' defaults, which are the ones that the
 /// schema promises.

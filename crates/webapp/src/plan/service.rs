@@ -9,7 +9,7 @@ use k8s_openapi::{
 
 use crate::{
     kinds,
-    validated::{ValidPort, Validated},
+    validate::{ValidPort, Validated},
 };
 
 pub(super) fn children(app: &Validated) -> Vec<Child> {

@@ -3,7 +3,7 @@
 use idp_core::Child;
 use k8s_openapi::api::core::v1::ServiceAccount;
 
-use crate::{kinds, validated::Validated};
+use crate::{kinds, validate::Validated};
 
 /// An account of the application's own, because identities in the mesh are accounts. It has no rights, and no token
 /// of it is mounted.

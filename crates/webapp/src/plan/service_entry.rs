@@ -6,7 +6,7 @@ use idp_core::Child;
 use serde_json::{Value, json};
 
 use super::traffic;
-use crate::{kinds, validated::Validated};
+use crate::{kinds, validate::Validated};
 
 /// One entry a host, with all its ports. It is what makes the host known, and so allowed, where the mesh refuses
 /// unknown ones (`outboundTrafficPolicy: REGISTRY_ONLY`); where it does not, it only adds metrics.

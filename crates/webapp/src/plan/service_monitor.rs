@@ -3,7 +3,7 @@
 use idp_core::{Child, labels};
 use serde_json::json;
 
-use crate::{kinds, validated::Validated};
+use crate::{kinds, validate::Validated};
 
 /// One endpoint, by the name of the Service's port. What the mesh measures is not asked for here: that is the same
 /// for every application, and so a matter of the platform (one PodMonitor for all sidecars). How the scrape gets

@@ -2,7 +2,7 @@
 
 use idp_api::{environment::MeshMode, web_application::AppProtocol};
 
-use crate::validated::Validated;
+use crate::validate::Validated;
 
 /// gRPC statuses that are the server's fault: unknown, deadline exceeded, internal, unavailable, data loss. Their
 /// HTTP status is 200.

@@ -6,7 +6,7 @@ use idp_api::{environment::MeshMode, web_application::AppProtocol};
 use idp_core::{hash, labels};
 use serde_json::{Value, json};
 
-use crate::validated::{ValidPort, Validated};
+use crate::validate::{ValidPort, Validated};
 
 /// Every pod of the application, those of migrations and jobs too: what guards the application's traffic in either
 /// direction guards theirs.

@@ -10,11 +10,10 @@ use ipnet::IpNet;
 use super::{
     findings::{Findings, list},
     ports,
-    reason::{CIDR_NOT_ALLOWED, HOST_NOT_OUTSIDE, INVALID_CIDR, INVALID_SPEC, NEEDS_MESH, PORT_NOT_HTTP},
 };
 use crate::{
-    addresses,
-    validated::{ValidInbound, ValidPort},
+    ip_ranges, reasons,
+    validate::{ValidInbound, ValidPort},
 };
 
 /// Domains whose names mean the cluster, its nodes, or the cloud's metadata service.
@@ -36,7 +35,7 @@ pub(super) fn inbound(
             let path = format!("spec.access.inbound[{index}]");
             if caller.application.is_none() && caller.namespace.is_none() {
                 findings.add(
-                    Problem::error(INVALID_SPEC, "the caller is not named")
+                    Problem::error(reasons::INVALID_SPEC, "the caller is not named")
                         .at(&path)
                         .hint("write application, or namespace, or both; '*' as namespace means the whole cluster"),
                 );
@@ -92,7 +91,7 @@ fn by_request(caller: &Inbound, path: &str, ports: &[ValidPort], mesh: MeshMode,
         };
         findings.add(
             Problem::error(
-                NEEDS_MESH,
+                reasons::NEEDS_MESH,
                 format!("this cluster has {what}: nothing could check {field}"),
             )
             .at(format!("{path}.{field}"))
@@ -108,7 +107,7 @@ fn by_request(caller: &Inbound, path: &str, ports: &[ValidPort], mesh: MeshMode,
     if tcp != list([]) {
         findings.add(
             Problem::error(
-                PORT_NOT_HTTP,
+                reasons::PORT_NOT_HTTP,
                 format!("{field} cannot be checked on ports that speak Tcp: {tcp}"),
             )
             .at(format!("{path}.ports"))
@@ -139,7 +138,7 @@ pub(super) fn outbound(access: Option<&Access>, reach: &Reach<'_>, findings: &mu
         ];
         if kinds.iter().filter(|&&given| given).count() != 1 {
             findings.add(
-                Problem::error(INVALID_SPEC, "an allowed call has exactly one target")
+                Problem::error(reasons::INVALID_SPEC, "an allowed call has exactly one target")
                     .at(&path)
                     .hint("write exactly one of application, external and cidr"),
             );
@@ -177,18 +176,18 @@ fn range(text: &str) -> Result<IpNet, Problem> {
             "write a range such as 10.1.0.0/16 or 2001:db8::/32".into(),
         ),
     };
-    Err(Problem::error(INVALID_CIDR, message).hint(hint))
+    Err(Problem::error(reasons::INVALID_CIDR, message).hint(hint))
 }
 
 /// A range is open where the Environment lists it, or one around it. What nobody opens is left out of a wider one by the
 /// plan; a range that is nothing else is refused.
 fn allowed(range: IpNet, reach: &Reach<'_>) -> Result<(), Problem> {
     let (environment, namespace) = (reach.environment, reach.namespace);
-    let never = addresses::never(&reach.bounds.cluster_ranges);
-    if addresses::parts(range, &never).is_none() {
-        let what = addresses::covering(range, &never).unwrap_or(range);
+    let never = ip_ranges::never(&reach.bounds.cluster_ranges);
+    if ip_ranges::parts(range, &never).is_none() {
+        let what = ip_ranges::covering(range, &never).unwrap_or(range);
         return Err(Problem::error(
-            CIDR_NOT_ALLOWED,
+            reasons::CIDR_NOT_ALLOWED,
             format!(
                 "{range} is within {what}: no application opens addresses of the cluster itself, of this host, of the \
                  cloud's metadata service or of groups, nor IPv6 addresses that hide an IPv4 one"
@@ -201,12 +200,12 @@ fn allowed(range: IpNet, reach: &Reach<'_>) -> Result<(), Problem> {
             entry.namespaces.is_empty() || entry.namespaces.iter().any(|one| one == namespace)
         });
     let ranges: Vec<IpNet> = listed.filter_map(|entry| entry.range.parse().ok()).collect();
-    if addresses::covering(range, &ranges).is_some() {
+    if ip_ranges::covering(range, &ranges).is_some() {
         return Ok(());
     }
     let ranges: Vec<String> = ranges.iter().map(IpNet::to_string).collect();
     Err(Problem::error(
-        CIDR_NOT_ALLOWED,
+        reasons::CIDR_NOT_ALLOWED,
         format!("Environment {environment} does not let namespace {namespace} open {range}"),
     )
     .hint(format!(
@@ -220,7 +219,7 @@ fn allowed(range: IpNet, reach: &Reach<'_>) -> Result<(), Problem> {
 fn ports_named(ports: &[i32]) -> Result<(), Problem> {
     if ports.is_empty() {
         return Err(Problem::error(
-            INVALID_SPEC,
+            reasons::INVALID_SPEC,
             "the range names no port, and so would open all of them",
         )
         .hint("write the TCP ports that you call, such as ports: [5432]"));
@@ -239,7 +238,7 @@ fn outside(host: &str) -> Result<(), Problem> {
             .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_hexdigit()));
     if is_number || host.contains(':') {
         return Err(Problem::error(
-            HOST_NOT_OUTSIDE,
+            reasons::HOST_NOT_OUTSIDE,
             format!("{host} is an address, and not a host name"),
         )
         .hint("write the name of the host; for a range of addresses, write cidr"));
@@ -255,7 +254,7 @@ fn outside(host: &str) -> Result<(), Problem> {
     match ours {
         None => Ok(()),
         Some(domain) => Err(Problem::error(
-            HOST_NOT_OUTSIDE,
+            reasons::HOST_NOT_OUTSIDE,
             format!("{host} is a name inside: {domain} is not a domain of the public DNS"),
         )
         .hint("for an application of this cluster, write application: its name and namespace")),

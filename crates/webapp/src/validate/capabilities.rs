@@ -13,19 +13,13 @@ use idp_core::{
 };
 use ipnet::IpNet;
 
-use super::{
-    config_files::RESERVED,
-    findings::Findings,
-    reason::{
-        CAPABILITY_BUILT_IN, CAPABILITY_FAILED, CAPABILITY_MISSING, CAPABILITY_SILENT, MOUNT_CONFLICT,
-        VARIABLE_CONFLICT,
-    },
-};
+use super::{config_files::RESERVED, findings::Findings};
 use crate::{
     capabilities::{Answer, CERTIFICATES, CLAIMS, SECRETS, Section, binding_kind, is_built_in, sections},
     hosts::is_complete_host,
-    observed::Observed,
-    validated::{Supplies, ValidBinding},
+    observe::Observed,
+    reasons,
+    validate::{Supplies, ValidBinding},
 };
 
 /// What capabilities supply. Adds a problem for each section that cannot be carried out. An application is made whole or
@@ -51,7 +45,7 @@ pub(super) fn capabilities(
             Some((_, Answer::Silence { since })) => silent(app, &section, since, findings),
             Some((_, Answer::Failure(message))) => findings.add(
                 Problem::error(
-                    CAPABILITY_FAILED,
+                    reasons::CAPABILITY_FAILED,
                     format!("the capability {} failed: {message}", section.capability),
                 )
                 .at(&section.path)
@@ -81,7 +75,7 @@ fn built_in(app: &WebApplication, findings: &mut Findings) {
         };
         findings.add(
             Problem::error(
-                CAPABILITY_BUILT_IN,
+                reasons::CAPABILITY_BUILT_IN,
                 format!("the platform serves {name} itself, and takes nothing for it in spec.capabilities"),
             )
             .at(format!("spec.capabilities.{name}"))
@@ -113,7 +107,7 @@ fn missing(app: &WebApplication, section: &Section, findings: &mut Findings) {
     for field in fields(app, section) {
         findings.add(
             Problem::error(
-                CAPABILITY_MISSING,
+                reasons::CAPABILITY_MISSING,
                 format!(
                     "the capability {} is not deployed in this cluster",
                     section.capability
@@ -133,11 +127,13 @@ fn silent(app: &WebApplication, section: &Section, since: &str, findings: &mut F
     let path = fields(app, section).remove(0);
     let known = app.status.iter().flat_map(|status| &status.problems);
     let known = known
-        .filter(|problem| problem.reason == CAPABILITY_SILENT && problem.path.as_deref() == Some(&path))
+        .filter(|problem| {
+            problem.reason == reasons::CAPABILITY_UNREACHABLE && problem.path.as_deref() == Some(&path)
+        })
         .find(|problem| problem.message.contains(&section.capability));
     findings.add(known.cloned().unwrap_or_else(|| {
         Problem::error(
-            CAPABILITY_SILENT,
+            reasons::CAPABILITY_UNREACHABLE,
             format!(
                 "the capability {} has not answered since {since}",
                 section.capability
@@ -179,7 +175,7 @@ impl Names {
             if let Some(other) = self.variables.insert(variable.name.clone(), section.path.clone()) {
                 findings.add(
                     Problem::error(
-                        VARIABLE_CONFLICT,
+                        reasons::VARIABLE_CONFLICT,
                         format!(
                             "variable {} is set by {other} and by {}",
                             variable.name, section.path
@@ -220,7 +216,7 @@ impl Names {
         if let Some(conflict) = conflict {
             findings.add(
                 Problem::error(
-                    MOUNT_CONFLICT,
+                    reasons::MOUNT_CONFLICT,
                     format!("{} cannot be mounted: {conflict}", mount.path),
                 )
                 .at(&section.path)
@@ -293,7 +289,7 @@ fn unusable(to: &EgressPeer) -> Option<String> {
 
 fn wrong_answer(section: &Section, what: &str) -> Problem {
     Problem::error(
-        CAPABILITY_FAILED,
+        reasons::CAPABILITY_FAILED,
         format!("the capability {} answers with {what}", section.capability),
     )
     .at(&section.path)

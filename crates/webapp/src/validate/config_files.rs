@@ -3,10 +3,8 @@
 use idp_api::web_application::ConfigFile;
 use idp_core::Problem;
 
-use super::{
-    findings::Findings,
-    reason::{CONFIG_PATH_NOT_ALLOWED, CONFIG_TOO_LARGE, INVALID_SPEC},
-};
+use super::findings::Findings;
+use crate::reasons;
 
 /// Most bytes of all files together. The schema has the same bound in characters; a controller keeps every application
 /// in memory, so that one of 1.5 MB, which an API server takes, would be a burden to all.
@@ -21,7 +19,7 @@ pub(super) fn config_files(written: &[ConfigFile], findings: &mut Findings) -> V
     if total > MOST_BYTES {
         findings.add(
             Problem::error(
-                CONFIG_TOO_LARGE,
+                reasons::CONFIG_TOO_LARGE,
                 format!("the files have {total} bytes together, {MOST_BYTES} at most fit"),
             )
             .at("spec.configFiles")
@@ -44,7 +42,9 @@ fn path_problem(path: &str, all: &[ConfigFile]) -> Option<Problem> {
     let mut segments = path.split('/').skip(1);
     if !path.starts_with('/') || segments.any(|segment| matches!(segment, "" | "." | "..")) {
         let message = format!("{path} is not a plain absolute path");
-        return Some(Problem::error(INVALID_SPEC, message).hint("write it like /etc/app/config.yaml"));
+        return Some(
+            Problem::error(reasons::INVALID_SPEC, message).hint("write it like /etc/app/config.yaml"),
+        );
     }
     if let Some(reserved) = RESERVED
         .iter()
@@ -52,7 +52,7 @@ fn path_problem(path: &str, all: &[ConfigFile]) -> Option<Problem> {
     {
         let message = format!("{path} cannot be a file: {reserved} is not the application's to fill");
         return Some(
-            Problem::error(CONFIG_PATH_NOT_ALLOWED, message)
+            Problem::error(reasons::CONFIG_PATH_NOT_ALLOWED, message)
                 .hint("write a path such as /etc/app/config.yaml"),
         );
     }
@@ -61,7 +61,7 @@ fn path_problem(path: &str, all: &[ConfigFile]) -> Option<Problem> {
         "{path} cannot be a file and the directory of {} at once",
         child.path
     );
-    Some(Problem::error(CONFIG_PATH_NOT_ALLOWED, message).hint("move one of the two"))
+    Some(Problem::error(reasons::CONFIG_PATH_NOT_ALLOWED, message).hint("move one of the two"))
 }
 
 fn is_below(path: &str, directory: &str) -> bool {

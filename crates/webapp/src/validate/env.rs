@@ -3,7 +3,8 @@
 use idp_api::web_application::EnvVar;
 use idp_core::Problem;
 
-use super::{findings::Findings, reason::INVALID_SPEC};
+use super::findings::Findings;
+use crate::reasons;
 
 /// The variables, in the order in which they are written: `$(OTHER)` refers to earlier ones.
 pub(super) fn env(written: &[EnvVar], findings: &mut Findings) -> Vec<EnvVar> {
@@ -16,7 +17,7 @@ pub(super) fn env(written: &[EnvVar], findings: &mut Findings) -> Vec<EnvVar> {
         if var.value.is_some() == var.from_field.is_some() {
             findings.add(
                 Problem::error(
-                    INVALID_SPEC,
+                    reasons::INVALID_SPEC,
                     format!("variable {} has not exactly one source", var.name),
                 )
                 .at(format!("spec.env[{index}]"))

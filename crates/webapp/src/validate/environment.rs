@@ -3,11 +3,8 @@
 use idp_api::EnvironmentSpec;
 use idp_core::Problem;
 
-use super::{
-    findings::list,
-    reason::{ENVIRONMENT_AMBIGUOUS, ENVIRONMENT_MISSING, ENVIRONMENT_UNREADABLE},
-};
-use crate::observed::Observed;
+use super::findings::list;
+use crate::{observe::Observed, reasons};
 
 /// Name and content of the cluster's Environment.
 pub(super) fn environment(observed: &Observed) -> Result<(&String, &EnvironmentSpec), Problem> {
@@ -15,7 +12,7 @@ pub(super) fn environment(observed: &Observed) -> Result<(&String, &EnvironmentS
     if let Some((name, flaw)) = observed.unreadable.first_key_value() {
         // It is there, and may be the one that counts: what ran before keeps running.
         return Err(Problem::error(
-            ENVIRONMENT_UNREADABLE,
+            reasons::ENVIRONMENT_UNREADABLE,
             format!("Environment {name} cannot be read: {flaw}"),
         )
         .hint(
@@ -27,13 +24,13 @@ pub(super) fn environment(observed: &Observed) -> Result<(&String, &EnvironmentS
     match (all.next(), all.next()) {
         (Some(only), None) => Ok(only),
         (None, _) => Err(
-            Problem::error(ENVIRONMENT_MISSING, "the cluster has no Environment")
+            Problem::error(reasons::ENVIRONMENT_MISSING, "the cluster has no Environment")
                 .hint("the platform team makes one: kubectl apply -f environment.yaml"),
         ),
         (Some(_), Some(_)) => {
             let names = list(environments.keys().map(String::as_str));
             Err(Problem::error(
-                ENVIRONMENT_AMBIGUOUS,
+                reasons::ENVIRONMENT_AMBIGUOUS,
                 format!("the cluster has several Environments: {names}"),
             )
             .hint("the platform team deletes all but one"))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use idp_core::Problem;
 
-use super::reason::DUPLICATE;
+use crate::reasons;
 
 /// Problems found so far. Checks add to it and go on with the best value that they have, so that one pass finds all.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ impl Findings {
             if seen.contains(&key) {
                 let message = format!("{what} {key} is there twice");
                 self.add(
-                    Problem::error(DUPLICATE, message)
+                    Problem::error(reasons::DUPLICATE, message)
                         .at(path(index))
                         .hint("take one of them out, or change it"),
                 );

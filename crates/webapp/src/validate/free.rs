@@ -5,10 +5,8 @@ use idp_api::WebApplicationSpec;
 use idp_core::Problem;
 use serde_json::Value;
 
-use super::{
-    findings::Findings,
-    reason::{TOO_DEEP, TOO_LARGE},
-};
+use super::findings::Findings;
+use crate::reasons;
 
 /// Most levels of nesting. A pod's most deeply nested field has 12.
 const LEVELS: usize = 32;
@@ -30,7 +28,7 @@ fn bounded(value: &Value, path: &str, found: &mut Findings) {
     if is_deeper(value, LEVELS) {
         let message = format!("this is nested deeper than {LEVELS} levels");
         found.add(
-            Problem::error(TOO_DEEP, message)
+            Problem::error(reasons::TOO_DEEP, message)
                 .at(path)
                 .hint("flatten it: objects in objects count, and lists too"),
         );
@@ -39,7 +37,7 @@ fn bounded(value: &Value, path: &str, found: &mut Findings) {
     if bytes > BYTES {
         let message = format!("this has {bytes} bytes; {BYTES} are allowed");
         found.add(
-            Problem::error(TOO_LARGE, message)
+            Problem::error(reasons::TOO_LARGE, message)
                 .at(path)
                 .hint("keep large texts in spec.configFiles or in the image"),
         );

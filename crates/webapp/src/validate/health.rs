@@ -3,8 +3,8 @@
 use idp_api::web_application::{Health, Probe};
 use idp_core::Problem;
 
-use super::{findings::Findings, ports, reason::INVALID_SPEC};
-use crate::validated::ValidPort;
+use super::{findings::Findings, ports};
+use crate::{reasons, validate::ValidPort};
 
 /// The probes, with the port of each filled in.
 pub(super) fn health(written: Option<&Health>, valid_ports: &[ValidPort], findings: &mut Findings) -> Health {
@@ -31,7 +31,7 @@ fn check(probe: &mut Probe, path: &str, valid_ports: &[ValidPort], findings: &mu
     ];
     if ways.iter().filter(|&&given| given).count() != 1 {
         findings.add(
-            Problem::error(INVALID_SPEC, "a probe does exactly one thing")
+            Problem::error(reasons::INVALID_SPEC, "a probe does exactly one thing")
                 .at(path)
                 .hint("write exactly one of http, grpc, tcp and exec"),
         );

@@ -3,7 +3,8 @@
 use idp_api::WebApplication;
 use idp_core::{Problem, names::is_label};
 
-use super::{findings::Findings, reason::INVALID_NAME};
+use super::findings::Findings;
+use crate::reasons;
 
 /// Longest name: what is made from it has room for a suffix.
 const LONGEST: usize = 40;
@@ -13,7 +14,7 @@ pub(super) fn identity(app: &WebApplication, findings: &mut Findings) -> (String
     let name = app.metadata.name.clone().unwrap_or_default();
     if !is_service_name(&name) {
         let message = format!("{name:?} cannot be the name of an application");
-        findings.add(Problem::error(INVALID_NAME, message).at("metadata.name").hint(
+        findings.add(Problem::error(reasons::INVALID_NAME, message).at("metadata.name").hint(
             "write at most 40 characters of a-z, 0-9 and '-', beginning with a letter and not ending with '-'",
         ));
     }

@@ -3,10 +3,8 @@
 use idp_api::{WebApplicationSpec, environment::Registry};
 use idp_core::Problem;
 
-use super::{
-    findings::{Findings, list},
-    reason::{IMAGE_NEEDS_DIGEST, IMAGE_NOT_ALLOWED},
-};
+use super::findings::{Findings, list};
+use crate::reasons;
 
 /// The image after rewriting.
 pub(super) fn image(
@@ -43,7 +41,7 @@ fn from_nowhere(image: &str, origin: &str, registry: &Registry, environment: &st
     }
     let allowed = list(registry.allowed.iter().map(String::as_str));
     let message = format!("image {image}{origin} is from no registry that this cluster allows");
-    Some(Problem::error(IMAGE_NOT_ALLOWED, message).hint(format!(
+    Some(Problem::error(reasons::IMAGE_NOT_ALLOWED, message).hint(format!(
         "write an image that begins with one of: {allowed}; the platform team says which, in registry.allowed of Environment {environment}"
     )))
 }
@@ -51,7 +49,7 @@ fn from_nowhere(image: &str, origin: &str, registry: &Registry, environment: &st
 fn by_tag(image: &str, origin: &str, registry: &Registry) -> Option<Problem> {
     (registry.require_digest && !has_digest(image)).then(|| {
         Problem::error(
-            IMAGE_NEEDS_DIGEST,
+            reasons::IMAGE_NEEDS_DIGEST,
             format!("image {image}{origin} is named without a digest"),
         )
         .hint("write name@sha256:... : the digest that `docker push` or the build printed")

@@ -4,11 +4,8 @@ use idp_api::web_application::Job;
 use idp_core::Problem;
 use jiff::tz::TimeZoneDatabase;
 
-use super::{
-    cron,
-    findings::Findings,
-    reason::{INVALID_SCHEDULE, UNKNOWN_TIME_ZONE},
-};
+use super::{cron, findings::Findings};
+use crate::reasons;
 
 /// The jobs, as written.
 pub(super) fn jobs(written: &[Job], findings: &mut Findings) -> Vec<Job> {
@@ -23,7 +20,7 @@ pub(super) fn jobs(written: &[Job], findings: &mut Findings) -> Vec<Job> {
         {
             findings.add(
                 Problem::error(
-                    INVALID_SCHEDULE,
+                    reasons::INVALID_SCHEDULE,
                     format!("{schedule:?} is not a cron expression: {why}"),
                 )
                 .at(format!("spec.jobs[{index}].schedule"))
@@ -32,9 +29,12 @@ pub(super) fn jobs(written: &[Job], findings: &mut Findings) -> Vec<Job> {
         }
         if let Some(zone) = job.time_zone.as_ref().filter(|zone| !is_time_zone(zone)) {
             findings.add(
-                Problem::error(UNKNOWN_TIME_ZONE, format!("there is no time zone {zone}"))
-                    .at(format!("spec.jobs[{index}].timeZone"))
-                    .hint("write a name of the tz database, such as Europe/Berlin or UTC"),
+                Problem::error(
+                    reasons::UNKNOWN_TIME_ZONE,
+                    format!("there is no time zone {zone}"),
+                )
+                .at(format!("spec.jobs[{index}].timeZone"))
+                .hint("write a name of the tz database, such as Europe/Berlin or UTC"),
             );
         }
     }

@@ -11,14 +11,8 @@ use idp_api::{
 use idp_core::Problem;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{
-    cron,
-    duration::duration,
-    findings::Findings,
-    reason::{INVALID_SPEC, LIMIT_EXCEEDED},
-    thousandths,
-};
-use crate::validated::ValidResources;
+use super::{cron, duration::duration, findings::Findings, thousandths};
+use crate::{reasons, validate::ValidResources};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -77,7 +71,7 @@ fn at_least(written: &str, least: &str, environment: &str, path: &str, findings:
     if duration(least).is_some_and(|least| time < least) {
         findings.add(
             Problem::error(
-                LIMIT_EXCEEDED,
+                reasons::LIMIT_EXCEEDED,
                 format!("{written} is less than {least}, the least interval in this cluster"),
             )
             .at(path)
@@ -100,7 +94,7 @@ fn within(written: &str, path: &str, least: Duration, most: Duration, findings: 
     if time < least && !time.is_zero() {
         let message = format!("{written} is less than a millisecond");
         findings.add(
-            Problem::error(LIMIT_EXCEEDED, message)
+            Problem::error(reasons::LIMIT_EXCEEDED, message)
                 .at(path)
                 .hint("write 1ms or more"),
         );
@@ -111,7 +105,7 @@ fn parsed(written: &str, path: &str, findings: &mut Findings) -> Option<Duration
     let time = duration(written);
     if time.is_none() {
         findings.add(
-            Problem::error(INVALID_SPEC, format!("{written:?} is not a duration"))
+            Problem::error(reasons::INVALID_SPEC, format!("{written:?} is not a duration"))
                 .at(path)
                 .hint("write a duration such as 500ms, 15s, 5m or 1h"),
         );
@@ -121,7 +115,7 @@ fn parsed(written: &str, path: &str, findings: &mut Findings) -> Option<Duration
 
 fn too_long(written: &str, most: &str) -> Problem {
     Problem::error(
-        LIMIT_EXCEEDED,
+        reasons::LIMIT_EXCEEDED,
         format!("{written} is more than {most}, the longest that is taken"),
     )
     .hint(format!("write {most} or less; nobody can allow more"))
@@ -153,7 +147,7 @@ pub(super) fn pod(resources: &ValidResources, most: &ValidResources, name: &str,
         if thousandths(&wanted.0) > thousandths(&most.0) {
             findings.add(
                 Problem::error(
-                    LIMIT_EXCEEDED,
+                    reasons::LIMIT_EXCEEDED,
                     format!(
                         "{} is more than {}, the most of one pod in this cluster",
                         wanted.0, most.0
@@ -188,7 +182,7 @@ pub(super) fn jobs(written: &[Job], limits: &JobLimits, environment: &str, findi
             let written = &limits.least_interval;
             findings.add(
                 Problem::error(
-                    LIMIT_EXCEEDED,
+                    reasons::LIMIT_EXCEEDED,
                     format!("job {} runs more often than every {written}, the least interval in this cluster", job.name),
                 )
                 .at(format!("spec.jobs[{index}].schedule"))
@@ -202,7 +196,7 @@ pub(super) fn jobs(written: &[Job], limits: &JobLimits, environment: &str, findi
     if pods > i64::from(most) {
         findings.add(
             Problem::error(
-                LIMIT_EXCEEDED,
+                reasons::LIMIT_EXCEEDED,
                 format!("{pods} pods of jobs could run at the same time; {most} are the most in this cluster"),
             )
             .at("spec.jobs")

@@ -3,11 +3,7 @@
 use idp_api::web_application::Migration;
 use idp_core::{Problem, hash};
 
-use super::reason::MIGRATION_FAILED;
-use crate::{
-    observed::{MigrationState, Observed},
-    validated::ValidMigration,
-};
+use crate::{facts::MigrationState, observe::Observed, reasons, validate::ValidMigration};
 
 /// The migration for `image`. Its Job is named after the image: another image is another run.
 pub(super) fn migration(
@@ -37,7 +33,7 @@ pub(super) fn failure(migration: &ValidMigration, image: &str) -> Option<Problem
     let why = migration.failure.as_ref()?;
     let job = &migration.job;
     let message = format!("the migration of image {image} failed, so its pods are not started: {why}");
-    Some(Problem::error(MIGRATION_FAILED, message).at("spec.migration").hint(format!(
+    Some(Problem::error(reasons::MIGRATION_FAILED, message).at("spec.migration").hint(format!(
         "read kubectl logs job/{job}; then write an image with the fix, or kubectl delete job {job} to run it again"
     )))
 }

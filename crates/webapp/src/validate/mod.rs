@@ -20,28 +20,23 @@ mod migration;
 mod observability;
 mod placement;
 mod ports;
-pub(crate) mod reason;
 mod resources;
 mod rollout;
 mod routes;
 mod scale;
-#[cfg(test)]
-mod tests;
+mod validated;
 
 pub(crate) use findings::list;
 pub(crate) use idp_core::quantity::thousandths;
 pub(crate) use image::image_problem;
 pub(crate) use limits::RUN_SECONDS;
+pub use validated::*;
 
 use idp_api::{WebApplication, environment::Tenant};
 use idp_core::{Problem, labels};
 
 use self::findings::Findings;
-use crate::{
-    controller::NAME,
-    observed::Observed,
-    validated::{ValidRoute, Validated},
-};
+use crate::{NAME, observe::Observed};
 
 /// Somebody else has taken the host of one of these routes.
 pub(crate) fn host_taken(routes: &[ValidRoute], host: &str, holder: &str) -> Problem {
@@ -164,3 +159,6 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
         namespace,
     })
 }
+
+#[cfg(test)]
+mod tests;

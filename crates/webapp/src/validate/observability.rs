@@ -7,12 +7,11 @@ use idp_api::{
 };
 use idp_core::Problem;
 
-use super::{
-    findings::Findings,
-    ports,
-    reason::{INVALID_SPEC, OBJECTIVES_NOT_MEASURED},
+use super::{findings::Findings, ports};
+use crate::{
+    reasons,
+    validate::{ValidObjective, ValidPort},
 };
-use crate::validated::{ValidObjective, ValidPort};
 
 /// Bounds of Istio's histogram, in milliseconds: between them nothing is measured.
 const LATENCIES: [i32; 14] = [
@@ -52,9 +51,12 @@ pub(super) fn objectives(
         // It stands in PromQL and on a dashboard: nothing of either's syntax may be in it, whoever let it in.
         if !is_plain(&objective.name) {
             findings.add(
-                Problem::error(INVALID_SPEC, format!("{:?} is not a name", objective.name))
-                    .at(format!("{path}[{index}].name"))
-                    .hint("write a-z, 0-9 and '-', beginning with a letter and not ending with '-'"),
+                Problem::error(
+                    reasons::INVALID_SPEC,
+                    format!("{:?} is not a name", objective.name),
+                )
+                .at(format!("{path}[{index}].name"))
+                .hint("write a-z, 0-9 and '-', beginning with a letter and not ending with '-'"),
             );
         }
     }
@@ -72,7 +74,7 @@ pub(super) fn objectives(
     if !written.is_empty() {
         findings.add(
             Problem::warning(
-                OBJECTIVES_NOT_MEASURED,
+                reasons::OBJECTIVES_NOT_MEASURED,
                 format!(
                     "this cluster has no {missing}: the objectives are not measured, and nobody is alerted"
                 ),
@@ -107,7 +109,7 @@ fn parse(objective: &Objective, path: &str, findings: &mut Findings) -> Option<V
             if !LATENCIES.contains(&latency.milliseconds) {
                 findings.add(
                     Problem::error(
-                        INVALID_SPEC,
+                        reasons::INVALID_SPEC,
                         format!("{} ms is not measured by the mesh", latency.milliseconds),
                     )
                     .at(format!("{path}.latency.milliseconds"))
@@ -122,7 +124,7 @@ fn parse(objective: &Objective, path: &str, findings: &mut Findings) -> Option<V
         _ => {
             findings.add(
                 Problem::error(
-                    INVALID_SPEC,
+                    reasons::INVALID_SPEC,
                     format!("objective {} does not promise exactly one thing", objective.name),
                 )
                 .at(path)
@@ -140,7 +142,7 @@ fn parse(objective: &Objective, path: &str, findings: &mut Findings) -> Option<V
     if target.is_none() {
         findings.add(
             Problem::error(
-                INVALID_SPEC,
+                reasons::INVALID_SPEC,
                 format!("{percent:?} is not a percentage from 10 to below 100"),
             )
             .at(format!("{path}.{field}.percent"))

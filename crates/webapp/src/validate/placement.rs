@@ -7,11 +7,8 @@ use idp_api::{
 };
 use idp_core::Problem;
 
-use super::{
-    findings::{Findings, list},
-    reason::PLACEMENT_NOT_ALLOWED,
-};
-use crate::validated::ValidPlacement;
+use super::findings::{Findings, list};
+use crate::{reasons, validate::ValidPlacement};
 
 /// The cluster's own priority classes begin with this: a pod of theirs evicts everybody's.
 const SYSTEM: &str = "system-";
@@ -64,7 +61,7 @@ fn node_selector(own: &Placement, fence: &Fence<'_>, findings: &mut Findings) {
             let environment = fence.environment;
             findings.add(
                 Problem::error(
-                    PLACEMENT_NOT_ALLOWED,
+                    reasons::PLACEMENT_NOT_ALLOWED,
                     format!("Environment {environment} runs applications on nodes with {label}={value}; {label}={theirs} is not allowed"),
                 )
                 .at(format!("spec.placement.nodeSelector[{label}]"))
@@ -85,7 +82,7 @@ fn tolerations(own: &Placement, fence: &Fence<'_>, findings: &mut Findings) {
         let all: Vec<String> = policy.allowed_tolerations.iter().map(text).collect();
         findings.add(
             Problem::error(
-                PLACEMENT_NOT_ALLOWED,
+                reasons::PLACEMENT_NOT_ALLOWED,
                 format!("Environment {environment} does not let applications tolerate the taint {}", text(wanted)),
             )
             .at(format!("spec.placement.tolerations[{index}]"))
@@ -130,7 +127,7 @@ fn priority(own: &Placement, fence: &Fence<'_>, findings: &mut Findings) {
     if wanted.starts_with(SYSTEM) {
         findings.add(
             Problem::error(
-                PLACEMENT_NOT_ALLOWED,
+                reasons::PLACEMENT_NOT_ALLOWED,
                 format!(
                     "priority class {wanted} is for the cluster's own pods: it evicts those of everybody"
                 ),
@@ -152,7 +149,7 @@ fn priority(own: &Placement, fence: &Fence<'_>, findings: &mut Findings) {
     if !allowed.contains(&wanted.as_str()) {
         findings.add(
             Problem::error(
-                PLACEMENT_NOT_ALLOWED,
+                reasons::PLACEMENT_NOT_ALLOWED,
                 format!("Environment {environment} does not let namespace {} use priority class {wanted}", fence.namespace),
             )
             .at("spec.placement.priorityClass")

@@ -3,11 +3,8 @@
 use idp_api::{WebApplicationSpec, web_application::AppProtocol};
 use idp_core::Problem;
 
-use super::{
-    findings::{Findings, list},
-    reason::{INVALID_SPEC, UNKNOWN_PORT},
-};
-use crate::validated::ValidPort;
+use super::findings::{Findings, list};
+use crate::{reasons, validate::ValidPort};
 
 /// The ports with their defaults; never empty.
 pub(super) fn ports(spec: &WebApplicationSpec, findings: &mut Findings) -> Vec<ValidPort> {
@@ -36,7 +33,7 @@ pub(super) fn ports(spec: &WebApplicationSpec, findings: &mut Findings) -> Vec<V
         if !(1024..=65535).contains(&port.port) {
             findings.add(
                 Problem::error(
-                    INVALID_SPEC,
+                    reasons::INVALID_SPEC,
                     format!("port {} is not between 1024 and 65535", port.port),
                 )
                 .at(format!("spec.ports[{index}].port"))
@@ -75,7 +72,7 @@ pub(super) fn named(
     let found = ports.iter().find(|port| port.name == name).cloned();
     if found.is_none() {
         findings.add(
-            Problem::error(UNKNOWN_PORT, format!("there is no port named {name}"))
+            Problem::error(reasons::UNKNOWN_PORT, format!("there is no port named {name}"))
                 .at(path)
                 .hint(format!(
                     "write the name of one of spec.ports: {}",

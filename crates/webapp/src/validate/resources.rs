@@ -4,11 +4,8 @@ use idp_api::{EnvironmentSpec, WebApplicationSpec};
 use idp_core::{Problem, quantity::thousandths};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{
-    findings::{Findings, list},
-    reason::{INVALID_QUANTITY, INVALID_SPEC, UNKNOWN_SIZE},
-};
-use crate::validated::ValidResources;
+use super::findings::{Findings, list};
+use crate::{reasons, validate::ValidResources};
 
 /// The quantities: those written, or those of the size.
 pub(super) fn resources(
@@ -35,9 +32,12 @@ pub(super) fn resources(
         }
         _ => {
             findings.add(
-                Problem::error(INVALID_SPEC, "resources are neither one size nor two quantities")
-                    .at(path)
-                    .hint("write either size, or cpu and memory"),
+                Problem::error(
+                    reasons::INVALID_SPEC,
+                    "resources are neither one size nor two quantities",
+                )
+                .at(path)
+                .hint("write either size, or cpu and memory"),
             );
             return empty();
         }
@@ -58,7 +58,7 @@ pub(super) fn resources(
         let given = found.cpu_limit.as_ref().map_or("", |limit| &limit.0);
         let message = format!("the CPU limit {given} is below the request {}", found.cpu.0);
         findings.add(
-            Problem::error(INVALID_QUANTITY, message)
+            Problem::error(reasons::INVALID_QUANTITY, message)
                 .at(format!("{path}.cpuLimit"))
                 .hint("raise cpuLimit to the request or above, or take it out"),
         );
@@ -70,7 +70,7 @@ fn of_size(name: &str, environment: &EnvironmentSpec, findings: &mut Findings) -
     let Some(size) = environment.sizes.get(name) else {
         let sizes = list(environment.sizes.keys().map(String::as_str));
         findings.add(
-            Problem::error(UNKNOWN_SIZE, format!("this cluster has no size {name}"))
+            Problem::error(reasons::UNKNOWN_SIZE, format!("this cluster has no size {name}"))
                 .at("spec.resources.size")
                 .hint(format!("write one of: {sizes}")),
         );
@@ -91,7 +91,7 @@ pub(super) fn positive(quantity: &Quantity, path: &str, findings: &mut Findings)
         None => format!("{:?} is not a quantity", quantity.0),
     };
     findings.add(
-        Problem::error(INVALID_QUANTITY, message)
+        Problem::error(reasons::INVALID_QUANTITY, message)
             .at(path)
             .hint("write a number with a unit, such as 250m for CPU or 256Mi for memory"),
     );

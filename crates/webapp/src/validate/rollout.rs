@@ -4,10 +4,8 @@ use idp_api::web_application::{Rollout, RolloutStrategy};
 use idp_core::Problem;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::{
-    findings::Findings,
-    reason::{INVALID_ROLLOUT, NOT_SUPPORTED},
-};
+use super::findings::Findings;
+use crate::reasons;
 
 /// No application has more pods.
 const MOST_PODS: i32 = 1000;
@@ -17,9 +15,12 @@ pub(super) fn rollout(written: Option<&Rollout>, findings: &mut Findings) -> Rol
     let written = written.cloned().unwrap_or_default();
     if written.strategy != RolloutStrategy::Rolling {
         findings.add(
-            Problem::error(NOT_SUPPORTED, format!("{:?} is not built yet", written.strategy))
-                .at("spec.rollout.strategy")
-                .hint("write Rolling, or take rollout.strategy out"),
+            Problem::error(
+                reasons::NOT_SUPPORTED,
+                format!("{:?} is not built yet", written.strategy),
+            )
+            .at("spec.rollout.strategy")
+            .hint("write Rolling, or take rollout.strategy out"),
         );
     }
     let max_surge = written
@@ -31,7 +32,7 @@ pub(super) fn rollout(written: Option<&Rollout>, findings: &mut Findings) -> Rol
     if surge == Some(0) && unavailable == Some(0) {
         findings.add(
             Problem::error(
-                INVALID_ROLLOUT,
+                reasons::INVALID_ROLLOUT,
                 "with maxSurge 0 and maxUnavailable 0 no pod can ever be replaced",
             )
             .at("spec.rollout.maxSurge")
@@ -66,7 +67,7 @@ fn amount(value: &IntOrString, path: &str, findings: &mut Findings) -> Option<i3
         };
         findings.add(
             Problem::error(
-                INVALID_ROLLOUT,
+                reasons::INVALID_ROLLOUT,
                 format!("{written:?} is neither a number of pods up to {MOST_PODS} nor a percentage"),
             )
             .at(path)

@@ -7,12 +7,8 @@ use idp_api::{
 };
 use idp_core::Problem;
 
-use super::{
-    findings::Findings,
-    reason::{INVALID_SPEC, NEEDS_MESH, REPLICAS_BOUNDED, REPLICAS_RAISED},
-    resources::positive,
-};
-use crate::validated::Scale;
+use super::{findings::Findings, resources::positive};
+use crate::{reasons, validate::Scale};
 
 /// The number of pods within the Environment's bounds.
 pub(super) fn scale(
@@ -25,7 +21,7 @@ pub(super) fn scale(
         (written, Some(autoscaling)) => {
             if written.is_some() {
                 findings.add(
-                    Problem::error(INVALID_SPEC, "both replicas and autoscaling are written")
+                    Problem::error(reasons::INVALID_SPEC, "both replicas and autoscaling are written")
                         .at("spec.replicas")
                         .hint("take replicas out: autoscaling.minReplicas is the number to start with"),
                 );
@@ -56,7 +52,7 @@ fn automatic(autoscaling: &Autoscaling, environment: &EnvironmentSpec, findings:
     if min > max {
         findings.add(
             Problem::error(
-                INVALID_SPEC,
+                reasons::INVALID_SPEC,
                 format!("minReplicas {min} is greater than maxReplicas {max}"),
             )
             .at(format!("{path}.minReplicas"))
@@ -70,7 +66,7 @@ fn automatic(autoscaling: &Autoscaling, environment: &EnvironmentSpec, findings:
     ];
     if metrics.iter().all(Option::is_none) && autoscaling.custom.is_empty() {
         findings.add(
-            Problem::error(INVALID_SPEC, "autoscaling has no metric")
+            Problem::error(reasons::INVALID_SPEC, "autoscaling has no metric")
                 .at(path)
                 .hint("write at least one of cpuPercent, memoryPercent, requestsPerSecond and custom"),
         );
@@ -78,7 +74,7 @@ fn automatic(autoscaling: &Autoscaling, environment: &EnvironmentSpec, findings:
     if autoscaling.requests_per_second.is_some() && environment.mesh.mode == MeshMode::None {
         findings.add(
             Problem::error(
-                NEEDS_MESH,
+                reasons::NEEDS_MESH,
                 "requests are counted by the mesh, and this cluster has none",
             )
             .at(format!("{path}.requestsPerSecond"))
@@ -110,13 +106,13 @@ fn bounded(wanted: i32, bounds: &ReplicaBounds, path: &str, findings: &mut Findi
     let (got, reason, message) = if wanted < floor {
         (
             floor,
-            REPLICAS_RAISED,
+            reasons::REPLICAS_RAISED,
             format!("{wanted} is raised to {floor}, the fewest pods of an application in this cluster"),
         )
     } else if wanted > ceiling {
         (
             ceiling,
-            REPLICAS_BOUNDED,
+            reasons::REPLICAS_BOUNDED,
             format!("{wanted} is bounded to {ceiling}, the most pods of an application in this cluster"),
         )
     } else {

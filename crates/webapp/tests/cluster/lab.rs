@@ -13,11 +13,7 @@ use idp_cluster::Cluster;
 use idp_core::{Kind, labels};
 use idp_runtime::{LeaseLost, Options};
 use idp_testkit::{NAMESPACE, TestCluster, compare::covers, eventually, eventually_within};
-use idp_webapp::{
-    controller::{self, WebApplicationController},
-    kinds,
-    render::render,
-};
+use idp_webapp::{controller::WebApplicationController, kinds, render::render};
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 use kube::{
     Api, Client, Config, ResourceExt,
@@ -57,7 +53,7 @@ fn cluster() -> Cluster {
 /// Runs the controller with its own, restricted identity.
 async fn control(started: mpsc::Sender<Cluster>) {
     let test = TestCluster::shared().await.unwrap();
-    let file = test.controller_kubeconfig(controller::NAME).await.unwrap();
+    let file = test.controller_kubeconfig(idp_webapp::NAME).await.unwrap();
     let kubeconfig = Kubeconfig::read_from(file).unwrap();
     let options = KubeConfigOptions::default();
     let config = Config::from_custom_kubeconfig(kubeconfig, &options)

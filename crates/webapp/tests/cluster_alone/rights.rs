@@ -12,7 +12,7 @@ use idp_testkit::{
     rights,
     stub::Stub,
 };
-use idp_webapp::{controller::NAME, kinds};
+use idp_webapp::{NAME, kinds};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{
     Api,

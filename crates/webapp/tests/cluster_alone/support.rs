@@ -16,7 +16,7 @@ use idp_testkit::{
     eventually_within,
     stub::Stub,
 };
-use idp_webapp::{controller::NAME, kinds};
+use idp_webapp::{NAME, kinds};
 use kube::{
     Api, Client, ResourceExt,
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, PostParams},

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt, stream};
 use idp_core::{Child, labels};
-use idp_webapp::controller::NAME;
+use idp_webapp::NAME;
 use kube::Client;
 use serde_json::Value;
 

@@ -13,7 +13,7 @@ use idp_api::{Environment, WebApplication};
 use idp_cluster::{Nodes, Purge};
 use idp_core::{Child, Kind, condition::READY};
 use idp_testkit::{Controller, TestCluster, audit::Audit, fixtures::typical};
-use idp_webapp::controller::NAME;
+use idp_webapp::NAME;
 use kube::{
     Api, Client, Config, ResourceExt,
     api::{ListParams, PostParams},

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 use k8s_openapi::api::networking::v1::{NetworkPolicyEgressRule, NetworkPolicyPeer};
 
 use super::{HBONE, block, once, pods, port, tcp};
-use crate::{addresses, validated::Validated};
+use crate::{ip_ranges, validate::Validated};
 
 /// Port of istiod: configuration and certificates of sidecars.
 const ISTIOD: i32 = 15012;
@@ -77,7 +77,7 @@ fn called(app: &Validated, peer: &Peer) -> NetworkPolicyEgressRule {
 /// A range less what nobody opens. `None` where nothing is left: a rule without it, not one without exceptions.
 fn reachable(app: &Validated, range: &str) -> Option<NetworkPolicyPeer> {
     let range: IpNet = range.parse().ok()?;
-    let except = addresses::parts(range, &addresses::never(&app.cluster_ranges))?;
+    let except = ip_ranges::parts(range, &ip_ranges::never(&app.cluster_ranges))?;
     Some(block(range, &except))
 }
 
@@ -108,10 +108,10 @@ fn supplied(app: &Validated, egress: &Egress) -> Option<NetworkPolicyEgressRule>
 /// private address is not "outside": `cidr` is for those.
 fn outside(app: &Validated) -> Option<NetworkPolicyEgressRule> {
     let ports: BTreeSet<i32> = app.external_hosts().map(|(_, port)| port).collect();
-    let inside = addresses::inside(&app.cluster_ranges);
+    let inside = ip_ranges::inside(&app.cluster_ranges);
     let everywhere = ["0.0.0.0/0", "::/0"].into_iter().filter_map(|all| {
         let all: IpNet = all.parse().ok()?;
-        Some(block(all, &addresses::parts(all, &inside)?))
+        Some(block(all, &ip_ranges::parts(all, &inside)?))
     });
     (!ports.is_empty()).then(|| rule(everywhere.collect(), ports))
 }

@@ -9,7 +9,7 @@ use k8s_openapi::api::networking::v1::{NetworkPolicyIngressRule, NetworkPolicyPe
 use super::{HBONE, addresses, once, pods, tcp};
 use crate::{
     plan::traffic,
-    validated::{ValidInbound, Validated},
+    validate::{ValidInbound, Validated},
 };
 
 /// Ports of a sidecar's metrics: merged with the application's own, and Envoy's alone. Both bypass the proxy, so

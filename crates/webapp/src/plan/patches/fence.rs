@@ -10,12 +10,8 @@ use k8s_openapi::{
 };
 
 use crate::{
-    validate::{
-        image_problem,
-        reason::{LIMIT_EXCEEDED, PATCH_NOT_ALLOWED},
-        thousandths,
-    },
-    validated::Validated,
+    reasons,
+    validate::{Validated, image_problem, thousandths},
 };
 
 /// Says what the pod must not have, if it has it.
@@ -67,7 +63,7 @@ fn too_large(app: &Validated, pod: &PodSpec, name: &str) -> Option<Problem> {
     let environment = &app.environment;
     (asked > thousandths(&most.0)?).then(|| {
         Problem::error(
-            LIMIT_EXCEEDED,
+            reasons::LIMIT_EXCEEDED,
             format!(
                 "with the patch, a pod asks for more {name} than {}, the most of one pod in this cluster",
                 most.0
@@ -80,8 +76,11 @@ fn too_large(app: &Validated, pod: &PodSpec, name: &str) -> Option<Problem> {
 }
 
 fn refused(what: &str) -> Problem {
-    Problem::error(PATCH_NOT_ALLOWED, format!("pods of applications have no {what}"))
-        .hint("take it out of the patch: no policy allows it")
+    Problem::error(
+        reasons::PATCH_NOT_ALLOWED,
+        format!("pods of applications have no {what}"),
+    )
+    .hint("take it out of the patch: no policy allows it")
 }
 
 /// Sources of volumes that hold tokens, or that make what has a field and bounds of its own.

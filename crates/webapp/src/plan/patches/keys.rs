@@ -1,7 +1,7 @@
 //! Labels and annotations in patches. Many programs act on them, each with its own rights: they take hosts in DNS, order
 //! certificates, give a pod an identity in a cloud, or take it out of the mesh.
 
-use crate::validated::Validated;
+use crate::validate::Validated;
 
 /// Domains (of keys `domain/name`) that no policy opens: the platform's own, the mesh's, and Kubernetes'.
 const CLOSED_DOMAINS: [&str; 6] = [

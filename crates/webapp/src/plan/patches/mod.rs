@@ -19,11 +19,8 @@ use idp_core::{Child, Problem};
 
 use self::types::Checked;
 use crate::{
-    validate::{
-        list,
-        reason::{PATCH_BREAKS_POD_SECURITY, PATCH_INVALID, PATCH_TARGET_MISSING, PATCH_UNKNOWN_FIELD},
-    },
-    validated::Validated,
+    reasons,
+    validate::{Validated, list},
 };
 
 /// Changes the children as the application's patches say. Returns all problems at once.
@@ -63,7 +60,7 @@ fn missing(patch: &Patch, children: &[Child], path: &str) -> Problem {
         .collect();
     if let (Some(name), false) = (&patch.name, of_kind.is_empty()) {
         return Problem::error(
-            PATCH_TARGET_MISSING,
+            reasons::PATCH_TARGET_MISSING,
             format!("the application has no {} named {name}", patch.kind),
         )
         .at(format!("{path}.name"))
@@ -71,7 +68,7 @@ fn missing(patch: &Patch, children: &[Child], path: &str) -> Problem {
     }
     let kinds: BTreeSet<&str> = children.iter().map(|child| child.kind.kind).collect();
     Problem::error(
-        PATCH_TARGET_MISSING,
+        reasons::PATCH_TARGET_MISSING,
         format!("the application has no {}", patch.kind),
     )
     .at(format!("{path}.kind"))
@@ -83,16 +80,17 @@ fn patched(app: &Validated, patch: &Patch, child: &Child) -> Result<serde_json::
     let kind = child.kind;
     let lists = types::is_typed(kind);
     if let Some(field) = merge::removal(&patch.merge) {
-        return Err(
-            Problem::error(PATCH_INVALID, format!("the patch of {kind} removes {field}"))
-                .hint("write the value that it shall have: patches set fields, and remove none"),
-        );
+        return Err(Problem::error(
+            reasons::PATCH_INVALID,
+            format!("the patch of {kind} removes {field}"),
+        )
+        .hint("write the value that it shall have: patches set fields, and remove none"));
     }
     policy::check(app, kind, &merge::touched(&child.object, &patch.merge, lists))?;
     let mut object = child.object.clone();
     merge::merge(&mut object, &patch.merge, lists).map_err(|field| {
         Problem::error(
-            PATCH_INVALID,
+            reasons::PATCH_INVALID,
             format!("{field} of {kind} has fields of its own, and cannot be one value"),
         )
         .hint("write the fields below it")
@@ -100,23 +98,25 @@ fn patched(app: &Validated, patch: &Patch, child: &Child) -> Result<serde_json::
     match types::check(kind, &object) {
         Checked::Fits => {}
         Checked::Unknown(field) => {
-            return Err(
-                Problem::error(PATCH_UNKNOWN_FIELD, format!("{kind} has no field {field}"))
-                    .hint(format!("see kubectl explain {} --recursive", kind.plural)),
-            );
+            return Err(Problem::error(
+                reasons::PATCH_UNKNOWN_FIELD,
+                format!("{kind} has no field {field}"),
+            )
+            .hint(format!("see kubectl explain {} --recursive", kind.plural)));
         }
         Checked::Wrong(error) => {
-            return Err(
-                Problem::error(PATCH_INVALID, format!("the patch does not fit {kind}: {error}"))
-                    .hint(format!("see kubectl explain {} --recursive", kind.plural)),
-            );
+            return Err(Problem::error(
+                reasons::PATCH_INVALID,
+                format!("the patch does not fit {kind}: {error}"),
+            )
+            .hint(format!("see kubectl explain {} --recursive", kind.plural)));
         }
     }
     if let Some(pod) = types::pod(kind, &object)
         && let Err(what) = pod_security::check(&pod)
     {
         return Err(Problem::error(
-            PATCH_BREAKS_POD_SECURITY,
+            reasons::PATCH_BREAKS_POD_SECURITY,
             format!(
                 "with the patch, pods of {kind} {} break the restricted Pod Security Standard: {what}",
                 child.name

@@ -7,8 +7,8 @@ use super::{
     kinds::{self, is_within},
 };
 use crate::{
-    validate::{list, reason::PATCH_NOT_ALLOWED},
-    validated::Validated,
+    reasons,
+    validate::{Validated, list},
 };
 
 /// Fields that say what an object is, whose it is and whom it selects. A change would break the application, or reach
@@ -27,7 +27,7 @@ const MAPS: [&str; 2] = ["annotations", "labels"];
 pub(super) fn check(app: &Validated, kind: Kind, fields: &[String]) -> Result<(), Problem> {
     if let Some(field) = fields.iter().find(|field| is_never_allowed(app, kind, field)) {
         return Err(Problem::error(
-            PATCH_NOT_ALLOWED,
+            reasons::PATCH_NOT_ALLOWED,
             format!("{field} of {kind} is the platform's own"),
         )
         .hint("take it out of the patch: no policy allows it; most of it has a field in spec, see kubectl explain webapplication.spec"));
@@ -58,7 +58,7 @@ pub(super) fn check(app: &Validated, kind: Kind, fields: &[String]) -> Result<()
     };
     let environment = &app.environment;
     Err(Problem::error(
-        PATCH_NOT_ALLOWED,
+        reasons::PATCH_NOT_ALLOWED,
         format!("Environment {environment} does not allow to patch {field} of {kind}"),
     )
     .hint(hint))

@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 
 use crate::{
     plan::{fixture::app, plan},
-    validate::reason::PATCH_NOT_ALLOWED,
-    validated::Validated,
+    reasons,
+    validate::Validated,
 };
 
 /// `shop`, which may patch these fields of the kind, with the patch.
@@ -71,7 +71,7 @@ fn required_fields_that_a_patch_leaves_out_stay() {
         &["spec.behavior"],
         json!({"spec": {"behavior": {"scaleUp": {"stabilizationWindowSeconds": 60}}}}),
     );
-    app.scale = crate::validated::Scale::Auto {
+    app.scale = crate::validate::Scale::Auto {
         min: 2,
         max: 7,
         metrics: Default::default(),
@@ -95,7 +95,7 @@ fn what_the_policy_does_not_name_is_refused() {
     let (reason, path, message) = refusal(&app);
     assert_eq!(
         (reason.as_str(), path.as_str()),
-        (PATCH_NOT_ALLOWED, "spec.patches[0].merge")
+        (reasons::PATCH_NOT_ALLOWED.name, "spec.patches[0].merge")
     );
     assert!(
         message.contains("spec.template.spec.terminationGracePeriodSeconds of Deployment"),
@@ -103,11 +103,11 @@ fn what_the_policy_does_not_name_is_refused() {
     );
     // A name is no prefix of a longer one.
     let app = patched("Deployment", &["spec.template.spec.termination"], grace());
-    assert_eq!(refusal(&app).0, PATCH_NOT_ALLOWED);
+    assert_eq!(refusal(&app).0, reasons::PATCH_NOT_ALLOWED);
     let mut app = patched("Deployment", &["spec.template.spec"], grace());
     assert!(plan(&app).is_ok());
     app.allowed_patches[0].namespaces = vec!["team-b".into()];
-    assert_eq!(refusal(&app).0, PATCH_NOT_ALLOWED);
+    assert_eq!(refusal(&app).0, reasons::PATCH_NOT_ALLOWED);
     // One more container is more than a changed one.
     let merge = pod(&json!({"containers": [{"name": "other", "image": "x"}]}));
     assert_eq!(
@@ -117,7 +117,7 @@ fn what_the_policy_does_not_name_is_refused() {
             merge
         ))
         .0,
-        PATCH_NOT_ALLOWED
+        reasons::PATCH_NOT_ALLOWED
     );
 }
 
@@ -139,7 +139,7 @@ fn some_fields_are_never_patched() {
         json!({"status": {"replicas": 1}}),
     ] {
         let (reason, _, message) = refusal(&patched("Deployment", &everything, merge.clone()));
-        assert_eq!(reason, PATCH_NOT_ALLOWED, "{merge}");
+        assert_eq!(reason, reasons::PATCH_NOT_ALLOWED, "{merge}");
         assert!(message.contains("platform's own"), "{merge}: {message}");
     }
     let label = json!({"metadata": {"labels": {"team": "a"}}, "spec": {"template": {"metadata": {"labels": {"team": "a"}}}}});
@@ -175,7 +175,7 @@ fn pods_stay_what_the_environment_lets_them_be() {
             {"weight": 1, "podAffinityTerm": {"topologyKey": "a", "namespaces": ["team-b"]}}]}}}),
     ] {
         let (reason, _, message) = refusal(&patched("Deployment", &everything, pod(&spec)));
-        assert_eq!(reason, PATCH_NOT_ALLOWED, "{spec}: {message}");
+        assert_eq!(reason, reasons::PATCH_NOT_ALLOWED, "{spec}: {message}");
     }
     let own = json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
         {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"a": "b"}}}]}}});
@@ -241,7 +241,7 @@ fn keys_that_other_programs_act_on_are_closed() {
     ] {
         for merge in on(key) {
             let (reason, ..) = refusal(&patched("Deployment", &wide, merge.clone()));
-            assert_eq!(reason, PATCH_NOT_ALLOWED, "{merge}");
+            assert_eq!(reason, reasons::PATCH_NOT_ALLOWED, "{merge}");
         }
     }
     for field in ["finalizers", "ownerReferences", "name", "namespace"] {
@@ -253,7 +253,7 @@ fn keys_that_other_programs_act_on_are_closed() {
         let merge = json!({"spec": {"template": {"metadata": {field: value}}}});
         assert_eq!(
             refusal(&patched("Deployment", &wide, merge)).0,
-            PATCH_NOT_ALLOWED,
+            reasons::PATCH_NOT_ALLOWED,
             "{field}"
         );
     }
@@ -291,7 +291,7 @@ fn whole(kind: &str, merge: Value) -> Validated {
         ],
         merge,
     );
-    app.scale = crate::validated::Scale::Auto {
+    app.scale = crate::validate::Scale::Auto {
         min: 2,
         max: 7,
         metrics: Default::default(),
@@ -401,7 +401,7 @@ fn no_kind_is_a_way_out() {
         ),
     ] {
         let (reason, _, message) = refusal(&whole(kind, merge.clone()));
-        assert_eq!(reason, PATCH_NOT_ALLOWED, "{kind} {merge}: {message}");
+        assert_eq!(reason, reasons::PATCH_NOT_ALLOWED, "{kind} {merge}: {message}");
     }
     for (kind, merge) in [
         ("Service", json!({"spec": {"trafficDistribution": "PreferClose"}})),

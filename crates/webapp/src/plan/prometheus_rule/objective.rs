@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{first_step, recorded};
 use crate::{
     plan::telemetry,
-    validated::{ValidObjective, Validated},
+    validate::{ValidObjective, Validated},
 };
 
 /// A time over which errors are counted, in Prometheus's notation and in hours.

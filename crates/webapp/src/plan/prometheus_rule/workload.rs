@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::first_step;
-use crate::{plan::telemetry, validated::Validated};
+use crate::{plan::telemetry, validate::Validated};
 
 pub(super) fn group(app: &Validated) -> Value {
     let (name, namespace) = (&app.name, &app.namespace);

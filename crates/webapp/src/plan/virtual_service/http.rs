@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use idp_api::web_application::{Cors, PathMatch, Redirect, Retries};
 use serde_json::{Map, Value, json};
 
-use crate::validated::{ValidRoute, Validated};
+use crate::validate::{ValidRoute, Validated};
 
 /// Failures that are safe to repeat for every method: the request has not reached the application.
 const SAFE_TO_REPEAT: &str = "connect-failure,refused-stream,unavailable";

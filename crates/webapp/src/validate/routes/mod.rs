@@ -15,14 +15,11 @@ use idp_core::Problem;
 use super::{
     findings::{Findings, list},
     ports,
-    reason::{
-        CONFLICTING_GATEWAY, DUPLICATE, GATEWAY_NOT_ALLOWED, HOST_RESERVED, HOST_TAKEN, INVALID_SPEC,
-        NO_GATEWAY, PORT_NOT_HTTP,
-    },
 };
 use crate::{
     hosts::{complete_host, is_everybodys},
-    validated::{ValidPort, ValidRoute},
+    reasons,
+    validate::{ValidPort, ValidRoute},
 };
 
 /// What routes are checked against.
@@ -46,7 +43,7 @@ pub(super) fn routes(written: &[Route], context: &Context<'_>, findings: &mut Fi
     if context.environment.gateway.mode == GatewayMode::None {
         findings.add(
             Problem::error(
-                NO_GATEWAY,
+                reasons::NO_GATEWAY,
                 "this cluster has no gateway: nothing reaches an application from outside",
             )
             .at("spec.routes")
@@ -77,7 +74,7 @@ fn valid(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findin
     if is_everybodys(&host, base) {
         findings.add(
             Problem::error(
-                HOST_RESERVED,
+                reasons::HOST_RESERVED,
                 format!("host {host} is for all applications below {base}, and can be no single one's"),
             )
             .at(format!("{path}.host"))
@@ -94,7 +91,7 @@ fn valid(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findin
     {
         findings.add(
             Problem::error(
-                INVALID_SPEC,
+                reasons::INVALID_SPEC,
                 "allowCredentials cannot go with the origin '*': browsers refuse it",
             )
             .at(format!("{path}.cors"))
@@ -110,7 +107,7 @@ fn valid(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findin
     if port.protocol == AppProtocol::Tcp && route.redirect.is_none() {
         findings.add(
             Problem::error(
-                PORT_NOT_HTTP,
+                reasons::PORT_NOT_HTTP,
                 format!("port {} speaks Tcp: routes cannot lead to it", port.name),
             )
             .at(format!("{path}.port"))
@@ -134,7 +131,7 @@ fn valid(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findin
 
 /// Somebody else holds the host of the route at `path`.
 pub(super) fn host_taken(host: &str, path: &str, holder: &str) -> Problem {
-    Problem::error(HOST_TAKEN, format!("host {host} belongs to {holder}"))
+    Problem::error(reasons::HOST_TAKEN, format!("host {host} belongs to {holder}"))
         .at(format!("{path}.host"))
         .hint(format!("write another host, or take it out of {holder} first"))
 }
@@ -155,14 +152,14 @@ fn redirect(route: &Route, path: &str, findings: &mut Findings) {
     );
     if useless != list([]) {
         findings.add(
-            Problem::error(INVALID_SPEC, "a route with redirect reaches no pod")
+            Problem::error(reasons::INVALID_SPEC, "a route with redirect reaches no pod")
                 .at(path)
                 .hint(format!("take out {useless}, or the redirect")),
         );
     }
     if redirect.host.is_none() && redirect.path.is_none() {
         findings.add(
-            Problem::error(INVALID_SPEC, "the redirect leads nowhere")
+            Problem::error(reasons::INVALID_SPEC, "the redirect leads nowhere")
                 .at(format!("{path}.redirect"))
                 .hint("write host or path, or both"),
         );
@@ -170,7 +167,7 @@ fn redirect(route: &Route, path: &str, findings: &mut Findings) {
     if ![301, 302, 303, 307, 308].contains(&redirect.code) {
         findings.add(
             Problem::error(
-                INVALID_SPEC,
+                reasons::INVALID_SPEC,
                 format!("{} is not the code of a redirect", redirect.code),
             )
             .at(format!("{path}.redirect.code"))
@@ -209,7 +206,7 @@ fn gateway(route: &Route, path: &str, context: &Context<'_>, findings: &mut Find
         };
         findings.add(
             Problem::error(
-                GATEWAY_NOT_ALLOWED,
+                reasons::GATEWAY_NOT_ALLOWED,
                 format!(
                     "Gateway {wanted} is not for applications of namespace {} to use",
                     context.tenant.namespace
@@ -237,7 +234,7 @@ fn consistent(routes: &[ValidRoute], findings: &mut Findings) {
                 named(other)
             );
             findings.add(
-                Problem::error(CONFLICTING_GATEWAY, message)
+                Problem::error(reasons::CONFLICTING_GATEWAY, message)
                     .at(format!("spec.routes[{index}].gateway"))
                     .hint("write the same gateway in all routes of a host"),
             );
@@ -249,7 +246,7 @@ fn consistent(routes: &[ValidRoute], findings: &mut Findings) {
         {
             findings.add(
                 Problem::error(
-                    DUPLICATE,
+                    reasons::DUPLICATE,
                     format!("{}{} is in routes[{first}] already", route.host, route.path),
                 )
                 .at(format!("spec.routes[{index}]"))

@@ -4,10 +4,7 @@ use idp_api::{environment::HostDenial, web_application::Route};
 use idp_core::Problem;
 
 use super::Context;
-use crate::validate::{
-    findings::Findings,
-    reason::{HOST_NOT_ALLOWED, SECRET_NOT_ALLOWED},
-};
+use crate::{reasons, validate::findings::Findings};
 
 /// Whether the namespace may have the host.
 pub(super) fn host(route: &Route, host: &str, path: &str, context: &Context<'_>, findings: &mut Findings) {
@@ -50,7 +47,7 @@ pub(super) fn host(route: &Route, host: &str, path: &str, context: &Context<'_>,
         ),
     };
     findings.add(
-        Problem::error(HOST_NOT_ALLOWED, message)
+        Problem::error(reasons::HOST_NOT_ALLOWED, message)
             .at(format!("{path}.host"))
             .hint(hint),
     );
@@ -64,7 +61,7 @@ pub(super) fn secret(name: &str, path: &str, context: &Context<'_>, findings: &m
     let namespace = context.tenant.namespace;
     findings.add(
         Problem::error(
-            SECRET_NOT_ALLOWED,
+            reasons::SECRET_NOT_ALLOWED,
             format!("namespace {namespace} may not use Secret {name} of the gateway"),
         )
         .at(format!("{path}.tls.secretName"))

@@ -7,11 +7,8 @@ use idp_core::{Problem, hash};
 
 use super::{Context, policy};
 use crate::{
-    validate::{
-        findings::Findings,
-        reason::{CONFLICTING_TLS, INVALID_SPEC, NO_ISSUER, PLAINTEXT_NOT_ALLOWED, TLS_BY_GATEWAY},
-    },
-    validated::ValidRoute,
+    reasons,
+    validate::{ValidRoute, findings::Findings},
 };
 
 /// Name of the Secret of the route's certificate; `None` for a route without encryption.
@@ -26,7 +23,7 @@ pub(super) fn secret(
     if (mode == TlsMode::Secret) != secret_name.is_some() {
         findings.add(
             Problem::error(
-                INVALID_SPEC,
+                reasons::INVALID_SPEC,
                 "secretName goes with mode Secret, and mode Secret needs it",
             )
             .at(format!("{path}.tls"))
@@ -44,7 +41,7 @@ pub(super) fn secret(
             if !context.environment.gateway.allow_plaintext {
                 findings.add(
                     Problem::error(
-                        PLAINTEXT_NOT_ALLOWED,
+                        reasons::PLAINTEXT_NOT_ALLOWED,
                         format!("this cluster encrypts all routes, {host} too"),
                     )
                     .at(format!("{path}.tls.mode"))
@@ -57,7 +54,7 @@ pub(super) fn secret(
             if host.starts_with("*.") && context.certificates.is_none() {
                 findings.add(
                     Problem::error(
-                        INVALID_SPEC,
+                        reasons::INVALID_SPEC,
                         format!("no certificate is made for the wildcard host {host} by itself"),
                     )
                     .at(format!("{path}.tls"))
@@ -97,7 +94,7 @@ pub(super) fn check(
         if let Some(first) = first.filter(|first| routes[*first].tls_secret != route.tls_secret) {
             let message = format!("host {} has other tls settings in routes[{first}]", route.host);
             findings.add(
-                Problem::error(CONFLICTING_TLS, message)
+                Problem::error(reasons::CONFLICTING_TLS, message)
                     .at(format!("{path}.tls"))
                     .hint("write the same tls in all routes of a host: it is encrypted before the path is known"),
             );
@@ -109,7 +106,7 @@ pub(super) fn check(
                 let message =
                     format!("Gateway {gateway} brings its own certificates: secret {secret} is not used");
                 findings.add(
-                    Problem::warning(TLS_BY_GATEWAY, message)
+                    Problem::warning(reasons::TLS_BY_GATEWAY, message)
                         .at(format!("{path}.tls"))
                         .hint("take tls out"),
                 );
@@ -123,7 +120,7 @@ pub(super) fn check(
                 route.host
             );
             findings.add(
-                Problem::warning(NO_ISSUER, message)
+                Problem::warning(reasons::NO_ISSUER, message)
                     .at(format!("{path}.tls"))
                     .hint("the capability certificates is not deployed in this cluster: the platform team makes the secret"),
             );

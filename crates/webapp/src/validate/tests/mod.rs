@@ -11,7 +11,7 @@ use idp_core::Problem;
 use serde_json::{Value, json};
 
 use super::validate;
-use crate::{observed::Observed, validated::Validated};
+use crate::{observe::Observed, validate::Validated};
 
 /// `shop` in `team-a`, with these fields of the spec.
 fn app(fields: &Value) -> WebApplication {

@@ -3,10 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{app, check_errors, check_warnings, cluster, extend, valid};
-use crate::{
-    observed::{MigrationState, Observed},
-    validate::validate,
-};
+use crate::{facts::MigrationState, observe::Observed, validate::validate};
 
 #[test]
 fn jobs_and_objectives() {

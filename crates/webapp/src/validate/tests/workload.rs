@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{app, check_errors, check_warnings, cluster, extend, valid};
-use crate::{validate::validate, validated::Scale};
+use crate::validate::{Scale, validate};
 
 #[test]
 fn names_are_labels() {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::traffic;
 use crate::{
     kinds,
-    validated::{ValidRoute, Validated},
+    validate::{ValidRoute, Validated},
 };
 
 /// One VirtualService a host, named after it, because hosts may be at different gateways. It is bound to gateways

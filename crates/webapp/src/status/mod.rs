@@ -14,9 +14,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
+    facts::{DeploymentFacts, PodFailure},
     kinds::{DEPLOYMENT, GATEWAY, VIRTUAL_SERVICE},
-    observed::{DeploymentFacts, Observed, PodFailure},
-    validated::{ValidRoute, Validated},
+    observe::Observed,
+    validate::{ValidRoute, Validated},
 };
 
 /// Condition: the pods are there and take requests.

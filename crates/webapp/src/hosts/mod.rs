@@ -1,7 +1,17 @@
-//! Host names.
+//! Host names, and who may have which.
+
+mod host_claim;
+mod index;
+mod reservations;
 
 use idp_api::WebApplication;
 pub use idp_core::names::{is_everybodys, overlap};
+
+pub(crate) use self::index::{index_terms, lookups};
+pub use self::{
+    host_claim::{Around, LabelsOf, application, taken},
+    reservations::Reservations,
+};
 
 /// A host as it is known to clients: a name without dots (a wildcard's own does not count) is completed with the base
 /// domain.

@@ -6,7 +6,7 @@ mod workload;
 use idp_core::Child;
 use serde_json::{Value, json};
 
-use crate::{kinds, validated::Validated};
+use crate::{kinds, validate::Validated};
 
 /// Where the Environment has Prometheus: alerts about the workload, and for each objective its measurement and the
 /// alerts when its budget burns too fast.

@@ -10,7 +10,7 @@ use idp_api::WebApplication;
 use crate::hosts::is_everybodys;
 
 /// The terms that an application is looked up by: its hosts, and the domains that they are below.
-pub(crate) fn terms(app: &WebApplication) -> Vec<String> {
+pub(crate) fn index_terms(app: &WebApplication) -> Vec<String> {
     let hosts = app.spec.routes.iter().map(|route| route.host.as_str());
     let mut terms = BTreeSet::new();
     for host in hosts {
@@ -79,7 +79,7 @@ mod tests {
     }
 
     fn finds(host: &str, other: &str) -> bool {
-        let terms = terms(&app(other));
+        let terms = index_terms(&app(other));
         lookups(host, BASE).iter().any(|term| terms.contains(term))
     }
 

@@ -7,9 +7,9 @@ use idp_runtime::ObjectKey;
 use kube::ResourceExt;
 
 use crate::{
+    facts::VirtualServiceFacts,
     hosts::{complete_host, is_everybodys, of, overlap},
-    observed::Routed,
-    validate::reason::HOST_TAKEN,
+    reasons,
 };
 
 /// The labels of the namespace of this name.
@@ -22,7 +22,7 @@ pub struct Around<'a> {
     /// Hosts for which the application itself has a VirtualService.
     pub own: BTreeSet<String>,
     /// Hosts of all other VirtualServices at a gateway, whoever made them: applications, or somebody by hand.
-    pub routed: BTreeMap<ObjectKey, Routed>,
+    pub routed: BTreeMap<ObjectKey, VirtualServiceFacts>,
     /// The applications of the cluster.
     pub applications: Vec<&'a WebApplication>,
     /// Labels of a namespace.
@@ -120,7 +120,8 @@ fn could_take(other: &WebApplication, host: &str, base_domain: &str) -> bool {
         .collect();
     let mut errors = status.problems.iter().filter(|problem| problem.is_error());
     errors.all(|problem| {
-        problem.reason == HOST_TAKEN && problem.path.as_ref().is_some_and(|path| waits.contains(path))
+        problem.reason == reasons::HOST_TAKEN
+            && problem.path.as_ref().is_some_and(|path| waits.contains(path))
     })
 }
 
@@ -179,7 +180,7 @@ mod tests {
     ) -> BTreeMap<String, String> {
         let environment = environment();
         let routed = routed.iter().map(|(namespace, name, host)| {
-            let routed = Routed {
+            let routed = VirtualServiceFacts {
                 hosts: vec![(*host).to_owned()],
                 application: (*namespace != "istio-system").then(|| (*name).to_owned()),
             };

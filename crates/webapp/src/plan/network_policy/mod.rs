@@ -12,7 +12,7 @@ use k8s_openapi::{
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
 
-use crate::{kinds, validated::Validated};
+use crate::{kinds, validate::Validated};
 
 /// Port on which ambient mode tunnels all traffic between pods (HBONE).
 const HBONE: i32 = 15008;

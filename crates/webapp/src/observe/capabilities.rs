@@ -1,0 +1,52 @@
+//! What capabilities say of the application's sections.
+
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
+use idp_api::{EnvironmentSpec, WebApplication};
+use idp_runtime::{Misread, ObjectKey};
+
+use super::{Caches, the_one};
+use crate::{
+    capabilities::{Address, Answer, BindingFacts, Capabilities, Section, section_request, sections},
+    kinds::{CLAIM_BINDING, SERVICE},
+};
+
+/// The Services that may be capabilities. One that is none, such as one without ports, tells nothing.
+pub(super) fn services(view: &Caches) -> Result<Vec<(String, Address)>, Misread> {
+    let services: Vec<(ObjectKey, Option<Address>)> = view.read_related(SERVICE)?;
+    let services = services.into_iter();
+    Ok(services
+        .filter_map(|(key, address)| Some((key.namespace, address?)))
+        .collect())
+}
+
+/// The sections of `app`.
+pub(super) fn wanted(
+    app: &WebApplication,
+    environment: &EnvironmentSpec,
+    bindings: &[BindingFacts],
+) -> Vec<Section> {
+    let has_claims = bindings.iter().any(|binding| binding.kind == CLAIM_BINDING.kind);
+    sections(app, environment, has_claims)
+}
+
+/// Asks every capability that the application names, all at once.
+pub(super) async fn answers(
+    app: &WebApplication,
+    environments: &BTreeMap<String, EnvironmentSpec>,
+    bindings: &[BindingFacts],
+    capabilities: &Capabilities,
+) -> BTreeMap<String, (Section, Answer)> {
+    let Some((name, environment)) = the_one(environments) else {
+        return BTreeMap::new();
+    };
+    let asked = wanted(app, environment, bindings)
+        .into_iter()
+        .map(|section| async move {
+            let request = section_request(app, name, environment, &section);
+            let answer = capabilities.ask(&section.capability, &request).await?;
+            Some((section.path.clone(), (section, answer)))
+        });
+    join_all(asked).await.into_iter().flatten().collect()
+}

@@ -6,7 +6,7 @@ use std::{
 };
 
 use idp_core::Kind;
-use idp_runtime::{Options, Process, grpc::GrpcArgs, reading::Seen};
+use idp_runtime::{Options, Process, grpc::GrpcArgs, reading::RawObject};
 use idp_testkit::{NAMESPACE, cli::idp_cli, eventually, eventually_within};
 use idp_webapp::{NAME, controller::WebApplicationController};
 use kube::{
@@ -57,7 +57,7 @@ async fn deep_application(tenant: &Tenant, name: &str, spec: &str) {
     post(&tenant.client, APPLICATION, tenant.namespace(), body).await;
 }
 
-fn seen(tenant: &Tenant, kind: Kind) -> Api<Seen> {
+fn seen(tenant: &Tenant, kind: Kind) -> Api<RawObject> {
     Api::namespaced_with(
         tenant.lab.client.clone(),
         tenant.namespace(),
@@ -187,7 +187,7 @@ async fn a_deep_application_stops_and_delays_nobody() {
     let began = Instant::now();
     for turn in 0..20 {
         let note = json!({ "metadata": { "annotations": { "turn": turn.to_string() } } });
-        let api = Api::<Seen>::namespaced_with(
+        let api = Api::<RawObject>::namespaced_with(
             attacker.client.clone(),
             attacker.namespace(),
             &APPLICATION.api_resource(),

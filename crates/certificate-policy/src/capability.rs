@@ -6,7 +6,10 @@ use std::{
 };
 
 use futures::{StreamExt, stream::BoxStream};
-use idp_api::kinds::{CERTIFICATE_BINDING, CERTIFICATE_POLICY};
+use idp_api::{
+    CertificateBinding,
+    kinds::{CERTIFICATE_BINDING, CERTIFICATE_POLICY},
+};
 
 use idp_core::{
     capability::{Description, SectionPlan, SectionRequest},
@@ -17,7 +20,6 @@ use idp_runtime::{ObjectKey, View};
 use kube::ResourceExt;
 
 use crate::{
-    binding::CertificateBindingController,
     host_claim::{Holder, Register},
     kinds::NAMESPACE,
     secret,
@@ -33,7 +35,7 @@ pub struct CertificateCapability {
     /// Policies, namespaces and Certificates.
     pub shared: Shared,
     /// Bindings.
-    pub bindings: View<CertificateBindingController>,
+    pub bindings: View<CertificateBinding>,
     /// Who has been told that somebody else holds a host.
     pub waiting: Arc<Waiting>,
 }
@@ -147,12 +149,12 @@ impl CertificateCapability {
 /// The hosts that each binding named last: when one is let go, others may have it. That a binding's status changes
 /// concerns no plan.
 struct Hosts {
-    view: View<CertificateBindingController>,
+    view: View<CertificateBinding>,
     known: Arc<Mutex<BTreeMap<ObjectKey, BTreeSet<String>>>>,
 }
 
 impl Hosts {
-    fn new(view: View<CertificateBindingController>) -> Self {
+    fn new(view: View<CertificateBinding>) -> Self {
         let known = view.resources().into_iter();
         let known = known.map(|binding| (ObjectKey::of(binding.as_ref()), hosts(&binding)));
         Self {
@@ -174,7 +176,7 @@ impl Hosts {
     }
 }
 
-fn hosts(binding: &idp_api::CertificateBinding) -> BTreeSet<String> {
+fn hosts(binding: &CertificateBinding) -> BTreeSet<String> {
     binding
         .spec
         .hosts

@@ -9,7 +9,6 @@ use kube::ResourceExt;
 use serde_json::Value;
 
 use crate::{
-    binding::CertificateBindingController,
     certificate_request::requirements::Issuer,
     environment::Terms,
     kinds::VIRTUAL_SERVICE,
@@ -83,7 +82,7 @@ pub(crate) struct Register<'a> {
     /// All policies.
     pub(crate) policies: &'a [Policy],
     /// All bindings.
-    pub(crate) bindings: &'a View<CertificateBindingController>,
+    pub(crate) bindings: &'a View<CertificateBinding>,
     /// Namespaces, Certificates and VirtualServices.
     pub(crate) shared: &'a Shared,
 }

@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use idp_api::kinds::ENVIRONMENT;
+use idp_api::{CertificatePolicy, kinds::ENVIRONMENT};
 use idp_core::Problem;
 use idp_runtime::View;
 
 use crate::{
-    audit::PolicyController,
     certificate_request::requirements::Issuer,
     environment::Terms,
     facts::{self, CertificateFacts},
@@ -17,7 +16,7 @@ use crate::{
 };
 
 /// The caches.
-pub type Shared = View<PolicyController>;
+pub type Shared = View<CertificatePolicy>;
 
 /// All policies, by name.
 pub fn policies(shared: &Shared) -> Vec<Policy> {

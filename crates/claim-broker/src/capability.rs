@@ -10,7 +10,10 @@ use futures::{
     FutureExt, StreamExt,
     stream::{BoxStream, select_all, unfold},
 };
-use idp_api::kinds::{CLAIM_BINDING, CLAIM_CLASS};
+use idp_api::{
+    ClaimBinding,
+    kinds::{CLAIM_BINDING, CLAIM_CLASS},
+};
 use idp_core::{
     capability::{Description, SectionPlan, SectionRequest},
     hash,
@@ -21,7 +24,6 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use crate::{
-    controller::ClaimBindingController,
     kinds::{Kinds, NAMESPACE},
     observe, section,
 };
@@ -36,7 +38,7 @@ const MOST: usize = 48;
 /// The claims capability.
 pub struct ClaimCapability {
     /// The caches of the controller of bindings.
-    pub view: View<ClaimBindingController>,
+    pub view: View<ClaimBinding>,
     /// What it works with.
     pub kinds: Arc<Kinds>,
 }
@@ -73,7 +75,7 @@ enum Changed {
 }
 
 /// Namespaces whose plans may have changed.
-fn stale(view: View<ClaimBindingController>, kinds: Arc<Kinds>) -> BoxStream<'static, Vec<String>> {
+fn stale(view: View<ClaimBinding>, kinds: Arc<Kinds>) -> BoxStream<'static, Vec<String>> {
     let object = |key: ObjectKey| Changed::Object(key.namespace);
     let mut changes = vec![
         view.changes(CLAIM_CLASS).map(|_| Changed::Class).boxed(),
@@ -118,7 +120,7 @@ fn told(
     changes: Vec<Changed>,
     digests: &mut BTreeMap<String, String>,
     kinds: &Kinds,
-    view: &View<ClaimBindingController>,
+    view: &View<ClaimBinding>,
 ) -> Option<Vec<String>> {
     let (mut stale, mut looked_at) = (BTreeSet::new(), BTreeSet::new());
     for change in changes {
@@ -151,7 +153,7 @@ fn everybody(digests: &mut BTreeMap<String, String>) -> Vec<String> {
 }
 
 /// What plans depend on in a namespace besides what they themselves make: the room in quotas, and what is kept.
-fn digest(namespace: &str, kinds: &Kinds, view: &View<ClaimBindingController>) -> String {
+fn digest(namespace: &str, kinds: &Kinds, view: &View<ClaimBinding>) -> String {
     let known = observe::known(namespace, kinds, view);
     let room = known.classes.iter().map(|(name, class)| {
         let quota = class.per_namespace() as usize;

@@ -66,7 +66,11 @@ impl Reconcile for ClaimClassController {
         class.status.as_ref()
     }
 
-    async fn observe(&self, class: &Arc<ClaimClass>, view: &View<Self>) -> Result<Observed, ObserveError> {
+    async fn observe(
+        &self,
+        class: &Arc<ClaimClass>,
+        view: &View<Self::Resource>,
+    ) -> Result<Observed, ObserveError> {
         let now = Timestamp::now();
         let resource = &class.spec.resource;
         let kind = self.kinds.claim(&resource.api_version, &resource.kind);
@@ -147,7 +151,7 @@ impl Reconcile for ClaimClassController {
         }
     }
 
-    fn recheck(&self, status: &ClaimClassStatus, now: Timestamp) -> Option<Duration> {
+    fn requeue_after(&self, status: &ClaimClassStatus, now: Timestamp) -> Option<Duration> {
         let next: Timestamp = status.next_deletion.as_ref()?.parse().ok()?;
         // Never at once: what is due is being done, and its end is an event.
         Some(
@@ -160,7 +164,7 @@ impl Reconcile for ClaimClassController {
 
 impl ClaimClassController {
     /// The claims of a class that nobody wants.
-    fn kept(&self, class: &str, view: &View<Self>) -> Vec<Held> {
+    fn kept(&self, class: &str, view: &View<ClaimClass>) -> Vec<Held> {
         let target = ObjectKey::new("", class);
         let of_kind = |kind: &Kind| {
             let kind = *kind;

@@ -8,7 +8,7 @@ use futures::{
 };
 use idp_api::{ClaimBinding, ClaimBindingStatus, kinds::CLAIM_CLASS};
 use idp_core::{Kind, Plan, Prepared, Problem};
-use idp_runtime::{Farewell, ObjectKey, ObserveError, Outcome, Reconcile, Targets, View, Watch};
+use idp_runtime::{Finalize, ObjectKey, ObserveError, Outcome, Reconcile, Targets, View, Watch};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -73,7 +73,7 @@ impl Reconcile for ClaimBindingController {
     async fn observe(
         &self,
         binding: &Arc<ClaimBinding>,
-        view: &View<Self>,
+        view: &View<Self::Resource>,
     ) -> Result<Observed, ObserveError> {
         Ok(observe::observe(binding, &self.kinds, view, Timestamp::now()))
     }
@@ -98,13 +98,13 @@ impl Reconcile for ClaimBindingController {
     }
 
     /// A binding that goes, or frees its place, lets another into the class's quota.
-    fn affected_by(&self, changed: &ClaimBinding, view: &View<Self>) -> Vec<ObjectKey> {
+    fn affected_by(&self, changed: &ClaimBinding, view: &View<Self::Resource>) -> Vec<ObjectKey> {
         observe::bindings_without_claim(&changed.namespace().unwrap_or_default(), &self.kinds, view)
     }
 
     /// A claim that goes does so too, and a namespace that gets other labels may be allowed what it was not. (Events of
     /// this cluster, but of objects that concern bindings by rules, not by name.)
-    fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+    fn triggers(&self, view: &View<Self::Resource>) -> BoxStream<'static, Vec<ObjectKey>> {
         let claims = select_all(self.kinds.claims.iter().map(|kind| view.changes(*kind)));
         let (kinds, caches) = (self.kinds.clone(), view.clone());
         let claims =
@@ -115,7 +115,7 @@ impl Reconcile for ClaimBindingController {
         select(claims, namespaces).boxed()
     }
 
-    fn recheck(&self, status: &ClaimBindingStatus, now: Timestamp) -> Option<Duration> {
+    fn requeue_after(&self, status: &ClaimBindingStatus, now: Timestamp) -> Option<Duration> {
         status::recheck(status, now)
     }
 
@@ -123,10 +123,10 @@ impl Reconcile for ClaimBindingController {
     async fn finalize(
         &self,
         binding: &Arc<ClaimBinding>,
-        view: &View<Self>,
-    ) -> Result<Farewell<ClaimBindingStatus>, ObserveError> {
+        view: &View<Self::Resource>,
+    ) -> Result<Finalize<ClaimBindingStatus>, ObserveError> {
         let observed = observe::observe(binding, &self.kinds, view, Timestamp::now());
-        Ok(Farewell::Go(validate::farewell(binding, &observed)))
+        Ok(Finalize::Release(validate::farewell(binding, &observed)))
     }
 }
 

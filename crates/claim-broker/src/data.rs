@@ -119,7 +119,7 @@ pub async fn list(client: &Client, kinds: &[Kind], namespace: Option<&str>) -> R
     let params = ListParams::default().labels(&format!("{}={NAME}", labels::MANAGED_BY));
     let mut all = Vec::new();
     for kind in kinds {
-        let found = match reading::list_seen(client, &kind.api_resource(), namespace, &params).await {
+        let found = match reading::list_raw(client, &kind.api_resource(), namespace, &params).await {
             Ok(found) => found,
             Err(kube::Error::Api(status)) if status.code == 404 => continue,
             Err(error) => return Err(error.into()),

@@ -3,20 +3,19 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use idp_api::{ClaimBinding, ClaimClassSpec, claim_binding::ClaimPhase, kinds::CLAIM_CLASS};
-use idp_runtime::{Misread, ObjectKey, View};
+use idp_runtime::{FactsError, ObjectKey, View};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::Value;
 
 use crate::{
-    controller::ClaimBindingController,
     facts::{ClaimFacts, ResourceFacts, parse},
     kinds::{Kinds, NAMESPACE},
     marks,
     observed::{Annotations, Observed},
 };
 
-type Caches = View<ClaimBindingController>;
+type Caches = View<ClaimBinding>;
 
 /// Collects what the plan of `binding` depends on.
 pub fn observe(binding: &ClaimBinding, kinds: &Kinds, view: &Caches, now: Timestamp) -> Observed {
@@ -24,7 +23,7 @@ pub fn observe(binding: &ClaimBinding, kinds: &Kinds, view: &Caches, now: Timest
     let (class, class_flaw) = match class(&binding.spec.class, view) {
         None => (None, None),
         Some(Ok(class)) => (Some(class), None),
-        Some(Err(misread)) => (None, Some(misread.flaw("spec"))),
+        Some(Err(misread)) => (None, Some(misread.message_at("spec"))),
     };
     let kind = class
         .as_ref()
@@ -54,7 +53,7 @@ pub fn observe(binding: &ClaimBinding, kinds: &Kinds, view: &Caches, now: Timest
 }
 
 /// The class of this name.
-pub fn class(name: &str, view: &Caches) -> Option<Result<ClaimClassSpec, Misread>> {
+pub fn class(name: &str, view: &Caches) -> Option<Result<ClaimClassSpec, FactsError>> {
     view.read(CLAIM_CLASS, "", name)
 }
 
@@ -139,7 +138,7 @@ pub fn known(namespace: &str, kinds: &Kinds, view: &Caches) -> crate::section::K
     for (key, class) in view.read_all(CLAIM_CLASS) {
         match class {
             Ok(class) => drop(classes.insert(key.name, class)),
-            Err(misread) => drop(unreadable.insert(key.name, misread.flaw("spec"))),
+            Err(misread) => drop(unreadable.insert(key.name, misread.message_at("spec"))),
         }
     }
     let bindings = view.resources_in(namespace).into_iter();

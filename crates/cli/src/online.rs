@@ -12,7 +12,7 @@ use idp_claim_broker::{data, section as claims};
 use idp_core::{Kind, labels};
 use idp_runtime::{
     ObjectKey,
-    reading::{self, Listed, Seen, Unreadable},
+    reading::{self, Listed, RawObject, Unreadable},
 };
 use idp_webapp::{
     capabilities::binding,
@@ -225,12 +225,12 @@ pub(crate) fn left_out<K>(kind: &str, object: &Unreadable<K>) {
     note(&format!(
         "warning: {kind} {} cannot be read and is left out: {}",
         object.key(),
-        object.flaw
+        object.error
     ));
 }
 
 /// Objects of a kind, of whatever depth.
-pub(crate) fn seen(client: &Client, kind: Kind, namespace: Option<&str>) -> Api<Seen> {
+pub(crate) fn seen(client: &Client, kind: Kind, namespace: Option<&str>) -> Api<RawObject> {
     let resource = kind.api_resource();
     match namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
@@ -246,8 +246,8 @@ async fn list(
     selector: &str,
 ) -> Result<Vec<DynamicObject>> {
     let selected = ListParams::default().labels(selector);
-    match reading::list_seen(client, &kind.api_resource(), namespace, &selected).await {
-        Ok(found) => Ok(found.into_iter().map(Seen::dynamic).collect()),
+    match reading::list_raw(client, &kind.api_resource(), namespace, &selected).await {
+        Ok(found) => Ok(found.into_iter().map(RawObject::dynamic).collect()),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
         Err(error) => Err(error).context(kind.to_string()),
     }

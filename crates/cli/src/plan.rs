@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use idp_api::{WebApplication, kinds::WEB_APPLICATION, web_application::ChildStatus};
 use idp_core::{Child, Plan, Prepared, Step, visible};
-use idp_runtime::reading::Seen;
+use idp_runtime::reading::RawObject;
 use idp_webapp::{NAME, render::render_in};
 use kube::{
     Api, Client, ResourceExt,
@@ -174,7 +174,7 @@ async fn outcome(client: &Client, child: &Child) -> Result<Outcome> {
     let api = seen(client, child.kind, child.namespace.as_deref());
     let what = || format!("{} {}", child.kind, child.name);
     let live = api.get_opt(&child.name).await.with_context(what)?;
-    let Some(live) = live.map(Seen::dynamic) else {
+    let Some(live) = live.map(RawObject::dynamic) else {
         return Ok(Outcome::Create);
     };
     if matches!(child.step, Step::Hold { .. }) {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use idp_api::{WebApplication, WebApplicationStatus};
 use idp_core::{Condition, Severity, condition, visible};
-use idp_runtime::reading::{Seen, api_resource};
+use idp_runtime::reading::{RawObject, api_resource};
 use kube::{Api, Client, ResourceExt};
 
 use crate::{online::left_out, terminal::emit};
@@ -77,9 +77,10 @@ pub(crate) async fn get(client: &Client, args: &ApplicationArgs) -> Result<WebAp
         .namespace
         .as_deref()
         .unwrap_or_else(|| client.default_namespace());
-    let found = Api::<Seen>::namespaced_with(client.clone(), namespace, &api_resource::<WebApplication>())
-        .get_opt(&args.name)
-        .await?;
+    let found =
+        Api::<RawObject>::namespaced_with(client.clone(), namespace, &api_resource::<WebApplication>())
+            .get_opt(&args.name)
+            .await?;
     let found = found.with_context(|| {
         format!(
             "there is no WebApplication {} in namespace {namespace}; --namespace names another",

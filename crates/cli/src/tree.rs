@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::Result;
 use idp_api::{binding::BindingStatus, web_application::ChildStatus};
 use idp_core::{Kind, Problem, condition, visible};
-use idp_runtime::reading::{Seen, list_seen};
+use idp_runtime::reading::{RawObject, list_raw};
 use idp_webapp::kinds;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
@@ -36,7 +36,7 @@ pub(crate) async fn tree(client: Client, args: &ApplicationArgs) -> Result<()> {
     let status = app.status.clone().unwrap_or_default();
     let selected =
         ListParams::default().labels(&format!("{}={}", idp_core::labels::APPLICATION, app.name_any()));
-    let pods = list_seen(
+    let pods = list_raw(
         &client,
         &ApiResource::erase::<Pod>(&()),
         Some(&namespace),
@@ -77,7 +77,7 @@ async fn look(client: &Client, namespace: &str, child: &ChildStatus) -> (String,
         return Default::default();
     }
     let found = seen(client, kind, Some(namespace)).get_opt(&child.name).await;
-    match found.map(|found| found.map(Seen::dynamic)) {
+    match found.map(|found| found.map(RawObject::dynamic)) {
         Ok(Some(object)) if is_binding => {
             let status = BindingStatus::deserialize(&object.data["status"]).unwrap_or_default();
             (binding_state(&status), status.children.iter().map(twig).collect())

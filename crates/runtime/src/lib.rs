@@ -2,57 +2,39 @@
 //!
 //! A controller says what it watches and turns (resource, observed facts) into a plan and a status; see
 //! [`Reconcile`]. Everything else is here, once. No domain word of the platform appears in this crate.
+//!
+//! Rooms import only from those to their left:
+//! `object` ← `observability` ← `client`, `store` ← `reconcile` ← `apply` ← `driver` ← `endpoint` ← `process`.
+//! `grpc` is on its own; only `process` uses it.
 
-mod act;
-mod api;
-mod applier;
-mod backoff;
-mod cache;
-mod caches;
-mod changes;
+mod apply;
 mod client;
-mod drift;
 mod driver;
-mod events;
-mod explain;
-mod facts;
+mod endpoint;
 #[cfg(test)]
 mod fake;
-mod finalizer;
 pub mod grpc;
-mod health;
-mod identity;
-mod index;
-mod leader;
-mod lines;
-mod metrics;
-mod part;
-mod prune;
-mod queue;
-pub mod reading;
+mod jitter;
+mod object;
+mod observability;
+mod panics;
+mod process;
 pub mod reconcile;
-mod record;
-mod refusal;
-mod resources;
-mod run;
-mod scope;
-mod scrape;
-pub mod shutdown;
-mod status;
-mod telemetry;
-mod unreadable;
-mod view;
-mod wakes;
-mod watching;
-mod write;
+mod store;
 
-pub use client::connect;
-pub use facts::Misread;
+pub use client::connect::connect;
 pub use grpc::{Callers, Peer};
-pub use idp_core::StatusView;
-pub use leader::LeaseLost;
-pub use reconcile::{Farewell, ObjectKey, ObserveError, Outcome, Reconcile, Targets, Watch};
-pub use run::{Args, Options, Process, run, run_until};
-pub use scope::Scoped;
-pub use telemetry::{LogFormat, TelemetryArgs};
-pub use view::View;
+pub use idp_core::{ObjectKey, StatusView};
+pub use object::{reading, scope::Scoped};
+pub use observability::telemetry::{LogFormat, TelemetryArgs};
+pub use process::{
+    leader::LeaseLost,
+    run::{Args, Options, Process, run, run_until},
+    shutdown,
+};
+pub use reconcile::{Finalize, ObserveError, Outcome, Reconcile, offline_view};
+pub use store::{
+    facts::FactsError,
+    view::View,
+    watch::{Targets, Watch},
+};

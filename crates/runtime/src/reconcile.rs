@@ -1,15 +1,17 @@
 //! What a controller is: the trait that the driver calls.
 
-use std::{fmt::Debug, future::Future, hash::Hash, sync::Arc, time::Duration};
+use std::{fmt::Debug, future::Future, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::BoxStream};
-use idp_core::{Action, Applied, Kind, Plan, Prepared, Problem, StatusView};
+use idp_core::{Action, Applied, ObjectKey, Plan, Prepared, Problem, StatusView};
 use jiff::Timestamp;
-use kube::{Resource, ResourceExt, core::DynamicObject};
+use kube::{Resource, core::DynamicObject};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
 
-use crate::{reading, scope::Scoped, view::View};
+use crate::{
+    object::{identity::Identity, reading, scope::Scoped},
+    store::{facts::FactsError, view::View, watch::Watch},
+};
 
 /// One controller: a resource, what it watches, and the pure functions between them.
 ///
@@ -40,11 +42,11 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
 
     /// How much memory, in bytes, one resource may take to be read. Larger only where the type itself keeps less of a
     /// large object than it was given.
-    const LARGEST: usize = reading::LARGEST;
+    const MAX_BYTES: usize = reading::MAX_BYTES;
 
     /// Whether the status of the resource is ours to say in that it cannot be read, or that the controller panics at it.
     /// Not that of somebody else's kind.
-    const EXPLAINS: bool = true;
+    const OWNS_STATUS: bool = true;
 
     /// The kinds that the controller owns or looks at.
     fn watches(&self) -> Vec<Watch>;
@@ -61,7 +63,7 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
 
     /// Namespaces besides its own in which children of `resource` are planned. What is in any other namespace is not
     /// its child, whatever its labels say.
-    fn elsewhere(resource: &Self::Resource) -> Vec<String> {
+    fn child_namespaces(resource: &Self::Resource) -> Vec<String> {
         let _ = resource;
         Vec::new()
     }
@@ -70,7 +72,7 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     fn observe(
         &self,
         resource: &Arc<Self::Resource>,
-        view: &View<Self>,
+        view: &View<Self::Resource>,
     ) -> impl Future<Output = Result<Self::Observed, ObserveError>> + Send;
 
     /// Fills in defaults, resolves references, checks rules. On `Err` nothing is written and nothing is
@@ -89,18 +91,18 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// Who has it: nothing is applied then, as in [`Self::validate`].
-    fn take(
+    fn reserve(
         &self,
         resource: &Self::Resource,
         validated: &Self::Validated,
-        view: &View<Self>,
+        view: &View<Self::Resource>,
     ) -> Result<(), Vec<Problem>> {
         let _ = (resource, validated, view);
         Ok(())
     }
 
-    /// Gives back what [`Self::take`] took: there is no plan for this resource, or it is gone.
-    fn let_go(&self, key: &ObjectKey) {
+    /// Gives back what [`Self::reserve`] took: there is no plan for this resource, or it is gone.
+    fn release(&self, key: &ObjectKey) {
         let _ = key;
     }
 
@@ -120,20 +122,20 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     ///
     /// Whom it names may depend on specs and on the objects of others, never on a status that this controller writes:
     /// a reconcile that has seen the world before the change may write it after.
-    fn affected_by(&self, changed: &Self::Resource, view: &View<Self>) -> Vec<ObjectKey> {
+    fn affected_by(&self, changed: &Self::Resource, view: &View<Self::Resource>) -> Vec<ObjectKey> {
         let _ = (changed, view);
         Vec::new()
     }
 
     /// Resources that must be reconciled for reasons outside of the cluster, or by a rule that no [`Targets`] express, for
     /// as long as the process runs. What is said of [`Self::affected_by`] holds for them too.
-    fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+    fn triggers(&self, view: &View<Self::Resource>) -> BoxStream<'static, Vec<ObjectKey>> {
         let _ = view;
         futures::stream::pending().boxed()
     }
 
     /// When a resource with this status must be looked at again though nothing happens: for states that time ends.
-    fn recheck(&self, status: &Self::Status, now: Timestamp) -> Option<Duration> {
+    fn requeue_after(&self, status: &Self::Status, now: Timestamp) -> Option<Duration> {
         let _ = (status, now);
         None
     }
@@ -144,20 +146,20 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     fn finalize(
         &self,
         resource: &Arc<Self::Resource>,
-        view: &View<Self>,
-    ) -> impl Future<Output = Result<Farewell<Self::Status>, ObserveError>> + Send {
+        view: &View<Self::Resource>,
+    ) -> impl Future<Output = Result<Finalize<Self::Status>, ObserveError>> + Send {
         let _ = (resource, view);
-        async { Ok(Farewell::Go(Vec::new())) }
+        async { Ok(Finalize::Release(Vec::new())) }
     }
 }
 
 /// How a resource goes.
 #[derive(Debug)]
-pub enum Farewell<S> {
+pub enum Finalize<S> {
     /// It goes once these actions are settled.
-    Go(Vec<Action>),
+    Release(Vec<Action>),
     /// It stays for now, and shows this status.
-    Stay(S),
+    Wait(S),
 }
 
 /// Why observing failed. Always worth another try; the driver backs off.
@@ -168,6 +170,15 @@ pub struct ObserveError {
     pub source_name: &'static str,
     /// What happened.
     pub message: String,
+}
+
+impl From<FactsError> for ObserveError {
+    fn from(misread: FactsError) -> Self {
+        Self {
+            source_name: misread.kind.plural,
+            message: misread.to_string(),
+        }
+    }
 }
 
 /// What became of a plan.
@@ -185,169 +196,20 @@ pub enum Outcome {
     },
 }
 
-/// Namespace and name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectKey {
-    /// `metadata.namespace`; empty for cluster-wide objects.
-    pub namespace: String,
-    /// `metadata.name`.
-    pub name: String,
+/// The empty caches of a controller.
+pub(crate) fn view<R: Reconcile>(controller: &R) -> View<R::Resource> {
+    let identity = Identity::of::<R::Resource>(R::NAME);
+    View::new(identity, controller.watches(), R::terms, R::child_namespaces)
 }
 
-impl ObjectKey {
-    /// Namespace (empty for cluster-wide objects) and name.
-    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            namespace: namespace.into(),
-            name: name.into(),
-        }
-    }
-
-    /// Namespace and name of `object`.
-    pub fn of(object: &impl ResourceExt) -> Self {
-        Self {
-            namespace: object.namespace().unwrap_or_default(),
-            name: object.name_any(),
-        }
-    }
-}
-
-impl std::fmt::Display for ObjectKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.namespace.is_empty() {
-            f.write_str(&self.name)
-        } else {
-            write!(f, "{}/{}", self.namespace, self.name)
-        }
-    }
-}
-
-/// Which resources are reconciled when a watched object changes.
-#[derive(Clone, Copy)]
-pub enum Targets {
-    /// The resource that its controller owner reference names. Objects of such kinds are children: they
-    /// are drift-checked and pruned.
-    Owner,
-    /// Every resource: only for objects that tenants cannot write, or one of them keeps the work of all busy.
-    All,
-    /// Every resource of the object's namespace.
-    Namespace,
-    /// The resource that the function names, if any. Such objects are only looked at.
-    Named(fn(&DynamicObject) -> Option<ObjectKey>),
-}
-
-/// A kind that a controller watches. Its cache keeps only an extract of each object, the facts, so that
-/// thousands of children cost little memory.
-#[derive(Clone, Copy)]
-pub struct Watch {
-    /// The kind.
-    pub kind: Kind,
-    /// What the caches remember of each object.
-    pub facts: fn(&DynamicObject) -> Value,
-    /// What an object is looked up by: see [`View::facts_by`].
-    pub terms: fn(&DynamicObject) -> Vec<String>,
-    /// Which resources are reconciled when one changes.
-    pub targets: Targets,
-    /// Label selector of the watch; empty for all objects.
-    pub labels: &'static str,
-    /// Field selector of the watch; empty for all objects.
-    pub fields: &'static str,
-    /// Whether children of this kind may be in other namespaces than their resource's.
-    pub elsewhere: bool,
-    /// Whether children of this kind may outlive their resource.
-    pub outlive: bool,
-    /// Whether the cluster may lack this kind (its CRD is not installed); the controller then works
-    /// without it, and applying one is a problem that says what to install.
-    pub optional: bool,
-}
-
-impl Watch {
-    /// A kind of children: watched by the managed-by label, remembered without facts.
-    pub const fn children(kind: Kind) -> Self {
-        Self {
-            kind,
-            facts: no_facts,
-            terms: no_terms,
-            targets: Targets::Owner,
-            labels: "",
-            fields: "",
-            elsewhere: false,
-            outlive: false,
-            optional: true,
-        }
-    }
-
-    /// A kind that is only looked at, and that must be served for the controller to be ready.
-    pub const fn related(kind: Kind, targets: Targets, labels: &'static str) -> Self {
-        Self {
-            kind,
-            facts: no_facts,
-            terms: no_terms,
-            targets,
-            labels,
-            fields: "",
-            elsewhere: false,
-            outlive: false,
-            optional: false,
-        }
-    }
-
-    /// Only objects that this field selector selects.
-    #[must_use]
-    pub const fn fields(mut self, selector: &'static str) -> Self {
-        self.fields = selector;
-        self
-    }
-
-    /// Children of this kind are planned in other namespaces than their resource's too, where labels name the owner:
-    /// no owner reference reaches so far. Only those in the namespaces that [`Reconcile::elsewhere`] names count.
-    #[must_use]
-    pub const fn elsewhere(mut self) -> Self {
-        self.elsewhere = true;
-        self
-    }
-
-    /// Children of this kind outlive their resource ([`Child::detached`](idp_core::Child::detached)), beside it.
-    #[must_use]
-    pub const fn outlive(mut self) -> Self {
-        self.outlive = true;
-        self
-    }
-
-    /// The cluster may lack the kind.
-    #[must_use]
-    pub const fn optional(mut self) -> Self {
-        self.optional = true;
-        self
-    }
-
-    /// Whether an object of any namespace has every resource reconciled: then whoever may write one in a namespace of
-    /// his own keeps the work for all others busy.
-    pub(crate) fn lets_tenants_wake_all(&self) -> bool {
-        matches!(self.targets, Targets::All)
-            && self.kind.namespaced
-            && !self.fields.contains("metadata.namespace=")
-    }
-
-    /// What to look objects up by.
-    #[must_use]
-    pub const fn terms(mut self, terms: fn(&DynamicObject) -> Vec<String>) -> Self {
-        self.terms = terms;
-        self
-    }
-
-    /// What to remember of each object.
-    #[must_use]
-    pub const fn facts(mut self, facts: fn(&DynamicObject) -> Value) -> Self {
-        self.facts = facts;
-        self
-    }
-}
-
-fn no_facts(_: &DynamicObject) -> Value {
-    Value::Null
-}
-
-fn no_terms(_: &DynamicObject) -> Vec<String> {
-    Vec::new()
+/// A view of what is given and of nothing else, without a cluster: `objects` are of the kinds that the controller
+/// watches.
+pub fn offline_view<R: Reconcile>(
+    controller: &R,
+    resources: impl IntoIterator<Item = R::Resource>,
+    objects: impl IntoIterator<Item = DynamicObject>,
+) -> View<R::Resource> {
+    let view = view(controller);
+    view.fill(resources, objects);
+    view
 }

@@ -57,7 +57,7 @@ impl Reconcile for SecretBindingController {
     async fn observe(
         &self,
         binding: &Arc<SecretBinding>,
-        view: &View<Self>,
+        view: &View<Self::Resource>,
     ) -> Result<Observed, ObserveError> {
         Ok(observe::observe(binding, view)?)
     }
@@ -81,7 +81,7 @@ impl Reconcile for SecretBindingController {
         status::status(binding, observed, outcome, now)
     }
 
-    fn recheck(&self, status: &SecretBindingStatus, now: Timestamp) -> Option<Duration> {
+    fn requeue_after(&self, status: &SecretBindingStatus, now: Timestamp) -> Option<Duration> {
         versions::due(status.pending.as_ref()?, now)
     }
 }

@@ -7,13 +7,12 @@ use idp_api::{
     environment::{SecretDefaults, SecretsLimits},
     kinds::ENVIRONMENT,
 };
-use idp_runtime::{Misread, ObjectKey, View};
+use idp_runtime::{FactsError, ObjectKey, View};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    controller::SecretBindingController,
     facts::{EventFacts, ExternalSecretFacts},
     kinds::{CLUSTER_SECRET_STORE, EVENT, EXTERNAL_SECRET, SECRET_STORE},
 };
@@ -49,10 +48,7 @@ struct Bounds {
     limits: SecretsLimits,
 }
 
-pub(crate) fn observe(
-    binding: &SecretBinding,
-    view: &View<SecretBindingController>,
-) -> Result<Observed, Misread> {
+pub(crate) fn observe(binding: &SecretBinding, view: &View<SecretBinding>) -> Result<Observed, FactsError> {
     let key = ObjectKey::of(binding);
     let store = &binding.spec.store;
     let kind = if store.kind == CLUSTER_SECRET_STORE.kind {
@@ -65,11 +61,11 @@ pub(crate) fn observe(
     } else {
         ""
     };
-    let unreadable = |key: ObjectKey, misread: Misread| {
+    let unreadable = |key: ObjectKey, misread: FactsError| {
         format!(
             "Environment {} cannot be read: {}",
             key.name,
-            misread.flaw("spec.secrets")
+            misread.message_at("spec.secrets")
         )
     };
     // Twice the same facts: a path in them is that of the Environment.

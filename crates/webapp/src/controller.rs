@@ -79,7 +79,11 @@ impl Reconcile for WebApplicationController {
         app.status.as_ref()
     }
 
-    async fn observe(&self, app: &Arc<WebApplication>, view: &View<Self>) -> Result<Observed, ObserveError> {
+    async fn observe(
+        &self,
+        app: &Arc<WebApplication>,
+        view: &View<Self::Resource>,
+    ) -> Result<Observed, ObserveError> {
         observe::observe(app, view, &self.capabilities).await
     }
 
@@ -92,11 +96,11 @@ impl Reconcile for WebApplicationController {
     }
 
     /// The hosts of its routes: from now on it is about to take them.
-    fn take(
+    fn reserve(
         &self,
         app: &WebApplication,
         validated: &Validated,
-        view: &View<Self>,
+        view: &View<Self::Resource>,
     ) -> Result<(), Vec<Problem>> {
         let hosts = validated.routes.iter().map(|route| route.host.clone()).collect();
         let names = |other: &ObjectKey, host: &str| {
@@ -124,7 +128,7 @@ impl Reconcile for WebApplicationController {
         }
     }
 
-    fn let_go(&self, key: &ObjectKey) {
+    fn release(&self, key: &ObjectKey) {
         self.reservations.release(key);
     }
 
@@ -141,7 +145,7 @@ impl Reconcile for WebApplicationController {
 
     /// A capability that answers again says so by its stream; one that only failed, or was slow, says nothing. Nor does an
     /// application that was about to take a host and cannot.
-    fn recheck(&self, status: &WebApplicationStatus, _: Timestamp) -> Option<Duration> {
+    fn requeue_after(&self, status: &WebApplicationStatus, _: Timestamp) -> Option<Duration> {
         let passing = [
             reasons::CAPABILITY_UNREACHABLE,
             reasons::CAPABILITY_FAILED,
@@ -155,7 +159,7 @@ impl Reconcile for WebApplicationController {
     }
 
     /// What a capability calls stale is planned anew, and so are routes when the labels of their namespace change.
-    fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+    fn triggers(&self, view: &View<Self::Resource>) -> BoxStream<'static, Vec<ObjectKey>> {
         let labelled = view.clone();
         let namespaces = view
             .changes(kinds::NAMESPACE)
@@ -168,7 +172,7 @@ impl Reconcile for WebApplicationController {
     }
 
     /// When an application changes or goes, those that name one of its hosts look again.
-    fn affected_by(&self, changed: &WebApplication, view: &View<Self>) -> Vec<ObjectKey> {
+    fn affected_by(&self, changed: &WebApplication, view: &View<Self::Resource>) -> Vec<ObjectKey> {
         observe::affected(changed, view)
     }
 }

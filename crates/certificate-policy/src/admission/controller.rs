@@ -64,7 +64,7 @@ impl Reconcile for AdmissionController {
 
     const NAME: &'static str = controller_names::ADMISSION;
     /// An Environment has no status.
-    const EXPLAINS: bool = false;
+    const OWNS_STATUS: bool = false;
 
     fn watches(&self) -> Vec<Watch> {
         vec![Watch::children(ALLOWED_HOSTS)]
@@ -74,7 +74,11 @@ impl Reconcile for AdmissionController {
         Some(&NoStatus)
     }
 
-    async fn observe(&self, _: &Arc<Environment>, _: &View<Self>) -> Result<Vec<Policy>, ObserveError> {
+    async fn observe(
+        &self,
+        _: &Arc<Environment>,
+        _: &View<Self::Resource>,
+    ) -> Result<Vec<Policy>, ObserveError> {
         Ok(shared_cache::policies(&self.shared))
     }
 
@@ -144,7 +148,7 @@ impl Reconcile for AdmissionController {
         NoStatus
     }
 
-    fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+    fn triggers(&self, view: &View<Self::Resource>) -> BoxStream<'static, Vec<ObjectKey>> {
         let view = view.clone();
         let all = move |_| {
             let environments = view.resources();

@@ -3,14 +3,16 @@
 use std::sync::{Arc, LazyLock};
 
 use futures::{StreamExt, stream::BoxStream};
-use idp_api::kinds::{CERTIFICATE_POLICY, ENVIRONMENT};
+use idp_api::{
+    CertificateBinding,
+    kinds::{CERTIFICATE_POLICY, ENVIRONMENT},
+};
 use idp_core::{Plan, Prepared, Problem};
 use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, View, Watch};
 use jiff::Timestamp;
 
 use super::{Observed, Verdict, observe, status, validate};
 use crate::{
-    binding::CertificateBindingController,
     certificate_request::types::{CertificateRequest, CertificateRequestStatus},
     controller_names,
     kinds::NAMESPACE,
@@ -22,7 +24,7 @@ pub struct ApproverController {
     /// Policies, namespaces and Certificates.
     pub shared: Shared,
     /// Bindings, for which Certificates in the gateway's namespace are made.
-    pub bindings: View<CertificateBindingController>,
+    pub bindings: View<CertificateBinding>,
 }
 
 impl Reconcile for ApproverController {
@@ -32,10 +34,10 @@ impl Reconcile for ApproverController {
     type Status = CertificateRequestStatus;
 
     const NAME: &'static str = controller_names::APPROVER;
-    const EXPLAINS: bool = false;
+    const OWNS_STATUS: bool = false;
     /// Whatever the API server takes: a request that is too large is denied, not left to wait, and
     /// [`Text`](crate::certificate_request::types::Text) keeps nothing of it.
-    const LARGEST: usize = 4 << 20;
+    const MAX_BYTES: usize = 4 << 20;
 
     fn watches(&self) -> Vec<Watch> {
         Vec::new()
@@ -50,7 +52,7 @@ impl Reconcile for ApproverController {
     async fn observe(
         &self,
         request: &Arc<CertificateRequest>,
-        _: &View<Self>,
+        _: &View<Self::Resource>,
     ) -> Result<Observed, ObserveError> {
         observe::observe(request, &self.shared, &self.bindings)
     }
@@ -75,7 +77,7 @@ impl Reconcile for ApproverController {
     }
 
     /// A policy or Environment may make an issuer ours whose requests were left alone.
-    fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+    fn triggers(&self, view: &View<Self::Resource>) -> BoxStream<'static, Vec<ObjectKey>> {
         let changes = [CERTIFICATE_POLICY, ENVIRONMENT, NAMESPACE].map(|kind| self.shared.changes(kind));
         let view = view.clone();
         futures::stream::select_all(changes)

@@ -1,11 +1,11 @@
 //! The only reads: caches -> [`Observed`].
 
+use idp_api::CertificateBinding;
 use idp_core::Problem;
 use idp_runtime::{ObjectKey, ObserveError, View};
 use kube::ResourceExt;
 
 use crate::{
-    binding::CertificateBindingController,
     certificate_request::{
         ownership,
         requirements::{Content, Flaw, Names},
@@ -48,7 +48,7 @@ pub struct Open {
 pub(super) fn observe(
     request: &CertificateRequest,
     shared: &Shared,
-    bindings: &View<CertificateBindingController>,
+    bindings: &View<CertificateBinding>,
 ) -> Result<Observed, ObserveError> {
     if request.status.as_ref().is_some_and(|status| status.is_decided()) {
         return Ok(Observed::NotOurs);
@@ -127,7 +127,7 @@ fn wanted_by(
     content: &Content,
     namespace: &str,
     terms: &Result<Terms, Problem>,
-    bindings: &View<CertificateBindingController>,
+    bindings: &View<CertificateBinding>,
 ) -> Result<Option<ObjectKey>, ObserveError> {
     let Some((owner_namespace, name)) = ownership::owner(certificate) else {
         return Ok(None);

@@ -67,7 +67,7 @@ impl Reconcile for PolicyController {
     async fn observe(
         &self,
         policy: &Arc<CertificatePolicy>,
-        view: &View<Self>,
+        view: &View<Self::Resource>,
     ) -> Result<observe::Observed, ObserveError> {
         Ok(observe::observe(self, policy, view))
     }
@@ -92,12 +92,12 @@ impl Reconcile for PolicyController {
     }
 
     /// What one policy ceases to allow, another may be nearest to.
-    fn affected_by(&self, _: &CertificatePolicy, view: &View<Self>) -> Vec<ObjectKey> {
+    fn affected_by(&self, _: &CertificatePolicy, view: &View<Self::Resource>) -> Vec<ObjectKey> {
         everyone(view)
     }
 
     /// Certificates and requests come in bursts. They are collected for a moment, and then all is audited once.
-    fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+    fn triggers(&self, view: &View<Self::Resource>) -> BoxStream<'static, Vec<ObjectKey>> {
         let changes = [
             CERTIFICATE,
             CERTIFICATE_REQUEST,
@@ -122,7 +122,7 @@ impl Reconcile for PolicyController {
     }
 }
 
-fn everyone(view: &View<PolicyController>) -> Vec<ObjectKey> {
+fn everyone(view: &View<CertificatePolicy>) -> Vec<ObjectKey> {
     view.resources()
         .iter()
         .map(|policy| ObjectKey::of(policy.as_ref()))

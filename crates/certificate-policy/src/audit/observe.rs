@@ -36,7 +36,7 @@ pub(super) type Age = (u64, Vec<(String, String, Option<i64>)>);
 pub(super) fn observe(
     controller: &PolicyController,
     _: &CertificatePolicy,
-    view: &View<PolicyController>,
+    view: &View<CertificatePolicy>,
 ) -> Observed {
     let mut generations: Vec<_> = view
         .resources()
@@ -75,7 +75,7 @@ pub(super) fn observe(
     Observed { findings }
 }
 
-fn certificates(view: &View<PolicyController>) -> Vec<(Subject, CertificateFacts)> {
+fn certificates(view: &View<CertificatePolicy>) -> Vec<(Subject, CertificateFacts)> {
     let certificates = view.all_facts(kinds::CERTIFICATE).into_iter();
     certificates
         .filter_map(|(key, facts)| {
@@ -100,7 +100,7 @@ fn certificates(view: &View<PolicyController>) -> Vec<(Subject, CertificateFacts
 }
 
 /// Requests that were approved. What they say of Secret and renewal is their Certificate's.
-fn requests(view: &View<PolicyController>, certificates: &[(Subject, CertificateFacts)]) -> Vec<Subject> {
+fn requests(view: &View<CertificatePolicy>, certificates: &[(Subject, CertificateFacts)]) -> Vec<Subject> {
     let owners: HashMap<&str, &Subject> = certificates
         .iter()
         .map(|(subject, facts)| (facts.uid.as_str(), subject))

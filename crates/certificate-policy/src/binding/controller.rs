@@ -44,7 +44,7 @@ impl Reconcile for CertificateBindingController {
     }
 
     /// The gateway's, and those of the inventory: it may have been another gateway before.
-    fn elsewhere(binding: &CertificateBinding) -> Vec<String> {
+    fn child_namespaces(binding: &CertificateBinding) -> Vec<String> {
         let inventory = binding.status.iter().flat_map(|status| &status.children);
         let before = inventory.filter_map(|child| child.namespace.clone());
         before
@@ -66,7 +66,7 @@ impl Reconcile for CertificateBindingController {
     async fn observe(
         &self,
         binding: &Arc<CertificateBinding>,
-        view: &View<Self>,
+        view: &View<Self::Resource>,
     ) -> Result<Observed, ObserveError> {
         observe::observe(binding, view, &self.shared, Timestamp::now())
     }
@@ -91,7 +91,7 @@ impl Reconcile for CertificateBindingController {
     }
 
     /// Whoever waits for a host looks again when a binding that names it changes or goes.
-    fn affected_by(&self, changed: &CertificateBinding, view: &View<Self>) -> Vec<ObjectKey> {
+    fn affected_by(&self, changed: &CertificateBinding, view: &View<Self::Resource>) -> Vec<ObjectKey> {
         let key = ObjectKey::of(changed);
         let terms = changed
             .spec
@@ -107,7 +107,7 @@ impl Reconcile for CertificateBindingController {
     }
 
     /// A policy or the Environment concerns every binding; the labels of a namespace, those in it.
-    fn wakes(&self, view: &View<Self>) -> BoxStream<'static, Vec<ObjectKey>> {
+    fn triggers(&self, view: &View<Self::Resource>) -> BoxStream<'static, Vec<ObjectKey>> {
         let policies = [CERTIFICATE_POLICY, ENVIRONMENT].map(|kind| self.shared.changes(kind));
         let policies = futures::stream::select_all(policies).map(|_| String::new());
         let namespaces = self.shared.changes(NAMESPACE).map(|key| key.name);
@@ -122,7 +122,7 @@ impl Reconcile for CertificateBindingController {
             .boxed()
     }
 
-    fn recheck(&self, status: &CertificateBindingStatus, now: Timestamp) -> Option<Duration> {
+    fn requeue_after(&self, status: &CertificateBindingStatus, now: Timestamp) -> Option<Duration> {
         super::status::recheck(status, now)
     }
 }

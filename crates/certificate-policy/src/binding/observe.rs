@@ -8,7 +8,6 @@ use idp_runtime::{ObjectKey, ObserveError, View};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-use super::CertificateBindingController;
 use crate::{
     environment::Terms,
     facts::{self, CertificateFacts},
@@ -50,7 +49,7 @@ const DENIED_BEFORE: SignedDuration = SignedDuration::from_secs(60);
 
 pub(super) fn observe(
     binding: &Arc<CertificateBinding>,
-    view: &View<CertificateBindingController>,
+    view: &View<CertificateBinding>,
     shared: &Shared,
     now: Timestamp,
 ) -> Result<Observed, ObserveError> {
@@ -113,11 +112,7 @@ fn is_denied(certificate: &CertificateFacts, namespace: &str, shared: &Shared) -
             })
 }
 
-fn same_application(
-    binding: &CertificateBinding,
-    holder: &Holder,
-    view: &View<CertificateBindingController>,
-) -> bool {
+fn same_application(binding: &CertificateBinding, holder: &Holder, view: &View<CertificateBinding>) -> bool {
     binding.namespace().as_ref() == Some(&holder.key.namespace)
         && holder.kind == CERTIFICATE_BINDING.kind
         && view

@@ -1,7 +1,6 @@
 //! What happens around every call that the server gets: authorization, trace, metrics.
 
 use std::{
-    collections::HashMap,
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
@@ -17,55 +16,14 @@ use tracing::Instrument;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{
+    authorization::Rules,
     body::{Drain, Ending},
     deadline,
     peer::Caller,
-    server::{ANYONE, Callers},
 };
 
 /// Longest that a call may take to begin its answer. Callers set shorter deadlines of their own.
 const DEADLINE: Duration = Duration::from_secs(30);
-
-/// Who may call what, of all services.
-#[derive(Debug)]
-pub(crate) struct Rules {
-    namespace: String,
-    callers: HashMap<String, &'static [&'static str]>,
-}
-
-impl Rules {
-    pub(crate) fn new(namespace: &str) -> Self {
-        Self {
-            namespace: namespace.to_owned(),
-            callers: HashMap::new(),
-        }
-    }
-
-    pub(crate) fn allow(&mut self, service: &str, callers: Callers) {
-        for (method, names) in callers {
-            self.callers.insert(format!("/{service}/{method}"), names);
-        }
-    }
-
-    /// # Errors
-    /// `PERMISSION_DENIED`, or `UNIMPLEMENTED` for what is not there: whoever may call nothing learns nothing.
-    fn check(&self, path: &str, caller: &Caller) -> Result<(), Status> {
-        if !caller.is_of(&self.namespace) {
-            return Err(Status::permission_denied(format!(
-                "{caller} is no controller of the platform"
-            )));
-        }
-        let Some(names) = self.callers.get(path) else {
-            return Err(Status::unimplemented(format!("there is no method {path}")));
-        };
-        let allowed = *names == ANYONE || names.iter().any(|name| caller.is(&self.namespace, name));
-        if allowed {
-            Ok(())
-        } else {
-            Err(Status::permission_denied(format!("{caller} may not call {path}")))
-        }
-    }
-}
 
 /// The layer around all services.
 #[derive(Clone)]
@@ -120,7 +78,7 @@ where
         let path = request.uri().path().to_owned();
         let checked = self.gate.rules.check(&path, &caller);
         // Names of methods become labels only where there is such a method: a peer must not make up metrics.
-        let known = self.gate.rules.callers.contains_key(&path);
+        let known = self.gate.rules.knows(&path);
         let span = tracing::info_span!("serve", rpc = path, %caller);
         let parent = opentelemetry::global::get_text_map_propagator(|propagator| {
             propagator.extract(&Headers(request.headers()))
@@ -227,46 +185,6 @@ impl Injector for Headers<&mut http::HeaderMap> {
             http::HeaderValue::try_from(value),
         ) {
             self.0.insert(name, value);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CALLERS: Callers = &[("Plan", &["idp-webapp"]), ("Describe", ANYONE)];
-
-    fn check(path: &str, uri: &str) -> Result<(), Code> {
-        let mut rules = Rules::new("idp-system");
-        rules.allow("x.Y", CALLERS);
-        rules
-            .check(path, &Caller::named(uri))
-            .map_err(|status| status.code())
-    }
-
-    #[test]
-    fn each_method_says_who_may_call_it() {
-        let webapp = "spiffe://idp.dev/ns/idp-system/sa/idp-webapp";
-        let other = "spiffe://idp.dev/ns/idp-system/sa/idp-claim-broker";
-        assert_eq!(check("/x.Y/Plan", webapp), Ok(()));
-        assert_eq!(check("/x.Y/Plan", other), Err(Code::PermissionDenied));
-        assert_eq!(check("/x.Y/Describe", other), Ok(()));
-        assert_eq!(check("/x.Y/Delete", webapp), Err(Code::Unimplemented));
-    }
-
-    #[test]
-    fn strangers_learn_nothing() {
-        for uri in [
-            "",
-            "spiffe://idp.dev/ns/shop/sa/idp-webapp",
-            "spiffe://elsewhere/ns/idp-system/sa/idp-webapp",
-            "spiffe://idp.dev/ns/idp-system-2/sa/idp-webapp",
-            "spiffe://idp.dev/ns/idp-system/sa/",
-            "spiffe://idp.dev/ns/idp-system/sa/idp-webapp/x",
-        ] {
-            assert_eq!(check("/x.Y/Plan", uri), Err(Code::PermissionDenied), "{uri}");
-            assert_eq!(check("/x.Y/Nothing", uri), Err(Code::PermissionDenied), "{uri}");
         }
     }
 }

@@ -40,7 +40,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Peer {
     name: Arc<str>,
     channel: Channel,
-    silent_since: Arc<Mutex<Option<Timestamp>>>,
+    unreachable_since: Arc<Mutex<Option<Timestamp>>>,
 }
 
 impl Peer {
@@ -82,7 +82,7 @@ impl Peer {
                 inner: endpoint.connect_with_connector_lazy(connector),
                 deadline: None,
             },
-            silent_since: Arc::default(),
+            unreachable_since: Arc::default(),
         })
     }
 
@@ -92,8 +92,11 @@ impl Peer {
     }
 
     /// Since when it has not answered; none while it does.
-    pub fn silent_since(&self) -> Option<Timestamp> {
-        *self.silent_since.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn unreachable_since(&self) -> Option<Timestamp> {
+        *self
+            .unreachable_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes a call, again where it did not reach the peer, within the deadline for all attempts. Only for methods
@@ -142,7 +145,10 @@ impl Peer {
     }
 
     fn note(&self, error: Option<&Status>) {
-        let mut silent = self.silent_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut silent = self
+            .unreachable_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match error.map(Status::code) {
             Some(Code::Unavailable | Code::DeadlineExceeded | Code::Unknown) => {
                 if silent.is_none() {

@@ -1,18 +1,20 @@
 //! gRPC between controllers: mutual TLS with certificates that are reloaded, a table of who may call what, deadlines,
 //! retries, metrics and traces, once for all.
 
-mod accept;
+mod authorization;
 mod body;
 mod calls;
 mod client;
 mod deadline;
+mod handshake;
 mod peer;
 mod server;
 mod tls;
 
+pub use authorization::{ANYONE, Callers};
 pub use client::{Channel, Peer};
 pub use peer::{Caller, TRUST_DOMAIN};
-pub use server::{ANYONE, Callers, Servable, Server, Service};
+pub use server::{Servable, Server, Service};
 pub use tls::{Credentials, TlsError};
 
 use std::{net::SocketAddr, path::PathBuf};

@@ -11,9 +11,10 @@ use tonic::{
 };
 
 use super::{
-    accept::{Incoming, accept},
+    authorization::{ANYONE, Callers, Rules},
     body::{Drain, drained},
-    calls::{Gate, Rules},
+    calls::Gate,
+    handshake::{Incoming, accept},
     tls::Credentials,
 };
 
@@ -23,12 +24,6 @@ const WAITING: usize = 64;
 const CONNECTION: Duration = Duration::from_secs(30 * 60);
 /// How long calls may go on after that.
 const CONNECTION_GRACE: Duration = Duration::from_secs(60);
-
-/// Who may call which method of a service: method, and names of controllers. What is not listed, nobody may call.
-pub type Callers = &'static [(&'static str, &'static [&'static str])];
-
-/// In [`Callers`]: every controller of the platform.
-pub const ANYONE: &[&str] = &["*"];
 
 /// What the server can serve: every service that `tonic` generates.
 pub trait Servable:

@@ -15,18 +15,18 @@ async fn a_peer_heals_by_itself() {
     let server = lab.serve_mortal(anywhere()).await;
     let (address, peer) = (server.address, lab.peer(server.address, WEBAPP));
     plan(&peer, "shop").await.unwrap();
-    assert_eq!(peer.silent_since(), None);
+    assert_eq!(peer.unreachable_since(), None);
 
     server.kill();
     // Said by the peer itself, before the deadline.
     assert_eq!(plan(&peer, "shop").await.unwrap_err().code(), Code::Unavailable);
-    let since = peer.silent_since().expect("it is silent");
+    let since = peer.unreachable_since().expect("it is silent");
     plan(&peer, "shop").await.unwrap_err();
-    assert_eq!(peer.silent_since(), Some(since), "since the first failure");
+    assert_eq!(peer.unreachable_since(), Some(since), "since the first failure");
 
     let server = lab.serve_mortal(address).await;
     plan(&peer, "shop").await.unwrap();
-    assert_eq!(peer.silent_since(), None);
+    assert_eq!(peer.unreachable_since(), None);
     server.kill();
 }
 
@@ -47,7 +47,7 @@ async fn calls_under_way_survive_a_restart() {
     for answer in join_all(calls).await {
         answer.unwrap().unwrap();
     }
-    assert_eq!(peer.silent_since(), None);
+    assert_eq!(peer.unreachable_since(), None);
     server.kill();
 }
 
@@ -69,14 +69,14 @@ async fn a_call_that_hangs_ends_and_blocks_nobody() {
     assert!(!hanging.is_finished(), "others went by");
     let hung = hanging.await.unwrap().unwrap_err();
     assert_eq!(hung.code(), Code::DeadlineExceeded);
-    assert!(peer.silent_since().is_some());
+    assert!(peer.unreachable_since().is_some());
     let took = started.elapsed();
     assert!(took > Duration::from_millis(4_900), "{took:?}");
     assert_eq!(lab.stub.plans(), 52, "it was not repeated");
     // The server stops working for nobody.
     eventually("the server gave up", async || lab.stub.given_up() == 1).await;
     plan(&peer, "shop").await.unwrap();
-    assert_eq!(peer.silent_since(), None);
+    assert_eq!(peer.unreachable_since(), None);
 }
 
 #[tokio::test]
@@ -107,7 +107,11 @@ async fn only_what_is_unavailable_is_tried_again() {
         let failed = plan(&peer, name).await.unwrap_err();
         assert_eq!(failed.code(), code, "{name}");
         assert_eq!(lab.stub.plans() as usize, attempts + 1, "{name}");
-        assert_eq!(peer.silent_since(), None, "{name}: also an error is an answer");
+        assert_eq!(
+            peer.unreachable_since(),
+            None,
+            "{name}: also an error is an answer"
+        );
     }
     plan(&peer, "shop").await.unwrap();
 }

@@ -102,7 +102,7 @@ async fn caller_of_another_name() {
         let stranger = peer(server.address, &credentials);
         let described = stranger.call(capability::describe).await.unwrap_err();
         assert_eq!(described.code(), Code::PermissionDenied, "{uris:?}");
-        assert_eq!(stranger.silent_since(), None, "it did answer");
+        assert_eq!(stranger.unreachable_since(), None, "it did answer");
     }
 }
 

@@ -34,11 +34,11 @@ async fn a_stream_delivers_ends_with_its_server_and_is_opened_again() {
     let end = next(&mut stream).await.expect("it says why").unwrap_err();
     assert_eq!(end.code(), Code::Unavailable, "{end}");
     assert!(peer.open(capability::watch).await.is_err());
-    assert!(peer.silent_since().is_some());
+    assert!(peer.unreachable_since().is_some());
 
     let server = lab.serve_mortal(address).await;
     let mut stream = Box::pin(peer.open(capability::watch).await.unwrap());
-    assert_eq!(peer.silent_since(), None);
+    assert_eq!(peer.unreachable_since(), None);
     assert_eq!(lab.stub.stale(&["again"]), 1);
     assert_eq!(next(&mut stream).await.unwrap().unwrap(), ["again"]);
     server.kill();

@@ -6,7 +6,7 @@ use idp_core::{
     Applied, Child, Condition, ConditionSet, Kind, Plan, Prepared, Problem, StatusView, condition, labels,
     plan::AppliedChild,
 };
-use idp_runtime::{Farewell, ObserveError, Outcome, Reconcile, Targets, View, Watch};
+use idp_runtime::{Finalize, ObserveError, Outcome, Reconcile, Targets, View, Watch};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{CustomResource, ResourceExt};
@@ -84,7 +84,11 @@ impl Reconcile for Widgets {
         resource.status.as_ref()
     }
 
-    async fn observe(&self, resource: &Arc<Widget>, view: &View<Self>) -> Result<String, ObserveError> {
+    async fn observe(
+        &self,
+        resource: &Arc<Widget>,
+        view: &View<Self::Resource>,
+    ) -> Result<String, ObserveError> {
         let namespace = view.facts(NAMESPACE, "", &resource.namespace().unwrap_or_default());
         Ok(namespace
             .and_then(|note| note.as_str().map(str::to_owned))
@@ -160,16 +164,16 @@ impl Reconcile for Widgets {
     async fn finalize(
         &self,
         widget: &Arc<Widget>,
-        _: &View<Self>,
-    ) -> Result<Farewell<WidgetStatus>, ObserveError> {
+        _: &View<Self::Resource>,
+    ) -> Result<Finalize<WidgetStatus>, ObserveError> {
         let status = WidgetStatus {
             children: vec!["held".into()],
             ..WidgetStatus::default()
         };
         Ok(if widget.spec.hold {
-            Farewell::Stay(status)
+            Finalize::Wait(status)
         } else {
-            Farewell::Go(Vec::new())
+            Finalize::Release(Vec::new())
         })
     }
 }

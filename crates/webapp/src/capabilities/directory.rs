@@ -174,14 +174,14 @@ impl Capabilities {
         let silence = |since: jiff::Timestamp| Answer::Silence {
             since: since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         };
-        let _probe = match (peer.silent_since(), self.probes.take(capability)) {
+        let _probe = match (peer.unreachable_since(), self.probes.take(capability)) {
             (Some(since), None) => return Some(silence(since)),
             (_, probe) => probe,
         };
         let answer = peer.call(|channel| rpc::plan(channel, request)).await;
         Some(match answer {
             Ok(plan) => Answer::Plan(plan),
-            Err(status) => match peer.silent_since() {
+            Err(status) => match peer.unreachable_since() {
                 Some(since) => silence(since),
                 None => Answer::Failure(status.message().to_owned()),
             },

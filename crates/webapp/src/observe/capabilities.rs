@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use idp_api::{EnvironmentSpec, WebApplication};
-use idp_runtime::{Misread, ObjectKey};
+use idp_runtime::{FactsError, ObjectKey};
 
 use super::{Caches, the_one};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The Services that may be capabilities. One that is none, such as one without ports, tells nothing.
-pub(super) fn services(view: &Caches) -> Result<Vec<(String, Address)>, Misread> {
+pub(super) fn services(view: &Caches) -> Result<Vec<(String, Address)>, FactsError> {
     let services: Vec<(ObjectKey, Option<Address>)> = view.read_related(SERVICE)?;
     let services = services.into_iter();
     Ok(services

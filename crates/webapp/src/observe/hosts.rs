@@ -7,7 +7,7 @@ use std::{
 
 use idp_api::{EnvironmentSpec, WebApplication};
 use idp_core::names::overlap_terms;
-use idp_runtime::{Misread, ObjectKey};
+use idp_runtime::{FactsError, ObjectKey};
 
 use super::{Caches, labels};
 use crate::{facts::VirtualServiceFacts, hosts, kinds::VIRTUAL_SERVICE};
@@ -17,7 +17,7 @@ pub(super) fn taken_hosts(
     app: &WebApplication,
     environment: &EnvironmentSpec,
     view: &Caches,
-) -> Result<BTreeMap<String, String>, Misread> {
+) -> Result<BTreeMap<String, String>, FactsError> {
     let hosts: BTreeSet<String> = hosts::of(app, &environment.base_domain).collect();
     if hosts.is_empty() {
         return Ok(BTreeMap::new());

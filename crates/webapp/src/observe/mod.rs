@@ -7,18 +7,17 @@ mod wakes;
 use std::collections::{BTreeMap, BTreeSet};
 
 use idp_api::{EnvironmentSpec, WebApplication, kinds::ENVIRONMENT};
-use idp_runtime::{Misread, ObjectKey, ObserveError, View};
+use idp_runtime::{FactsError, ObjectKey, ObserveError, View};
 use serde::de::IgnoredAny;
 
 pub use self::wakes::{affected, users, with_routes};
 use crate::{
     capabilities::{Answer, BindingFacts, Capabilities, Section},
-    controller::WebApplicationController,
     facts::{DeploymentFacts, JobFacts, MigrationState, PodFacts, PodFailure},
     kinds::{BINDINGS, CLAIM_BINDING, CONFIG_MAP, CRON_JOB, DEPLOYMENT, JOB, NAMESPACE, POD, REPLICA_SET},
 };
 
-type Caches = View<WebApplicationController>;
+type Caches = View<WebApplication>;
 
 /// The facts that `validate` and `plan` work on. `idp-cli render` makes one without a cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -124,7 +123,7 @@ pub async fn observe(
     })
 }
 
-fn bindings(app: &WebApplication, view: &Caches) -> Result<Vec<BindingFacts>, Misread> {
+fn bindings(app: &WebApplication, view: &Caches) -> Result<Vec<BindingFacts>, FactsError> {
     let mut bindings = Vec::new();
     for kind in BINDINGS {
         let found = view.children(kind, app)?.into_iter();
@@ -134,7 +133,7 @@ fn bindings(app: &WebApplication, view: &Caches) -> Result<Vec<BindingFacts>, Mi
 }
 
 /// Labels of a namespace.
-fn labels(namespace: &str, view: &Caches) -> Result<Option<BTreeMap<String, String>>, Misread> {
+fn labels(namespace: &str, view: &Caches) -> Result<Option<BTreeMap<String, String>>, FactsError> {
     let labels: Option<Option<_>> = view.read(NAMESPACE, "", namespace).transpose()?;
     // One without labels is known too.
     Ok(labels.map(Option::unwrap_or_default))
@@ -146,7 +145,7 @@ fn environments(view: &Caches) -> (BTreeMap<String, EnvironmentSpec>, BTreeMap<S
     for (key, spec) in view.read_all(ENVIRONMENT) {
         match spec {
             Ok(spec) => drop(environments.insert(key.name, spec)),
-            Err(misread) => drop(unreadable.insert(key.name, misread.flaw("spec"))),
+            Err(misread) => drop(unreadable.insert(key.name, misread.message_at("spec"))),
         }
     }
     (environments, unreadable)

@@ -1,7 +1,9 @@
 use idp_api::WebApplicationSpec;
+use idp_runtime::offline_view;
 use serde_json::json;
 
 use super::*;
+use crate::controller::WebApplicationController;
 
 fn app(name: &str, created: &str, host: &str) -> WebApplication {
     let spec: WebApplicationSpec =
@@ -50,7 +52,7 @@ async fn visited(others: usize) -> u64 {
     taken.metadata.creation_timestamp = None;
     let shop = known("shop", "shop");
     let controller = WebApplicationController::default();
-    let view = View::offline(
+    let view = offline_view(
         &controller,
         others.chain([shop.clone(), taken]),
         [environment(), namespace("shop")],
@@ -75,7 +77,7 @@ async fn an_environment_that_cannot_be_read_is_not_one_that_is_missing() {
     environment.data["spec"]["replicas"]["floor"] = json!("two");
     let shop = known("shop", "shop");
     let objects = [environment, namespace("shop")];
-    let view = View::offline(&WebApplicationController::default(), [shop.clone()], objects);
+    let view = offline_view(&WebApplicationController::default(), [shop.clone()], objects);
     let observed = observe(&shop, &view, &Capabilities::default()).await.unwrap();
     let problems = crate::validate::validate(&shop, &observed).unwrap_err();
     assert_eq!(problems.len(), 1, "{problems:?}");
@@ -113,7 +115,7 @@ async fn what_only_claims_to_be_a_child_tells_nothing() {
     };
     let migrations = async |job| {
         let controller = WebApplicationController::default();
-        let view = View::offline(
+        let view = offline_view(
             &controller,
             [known("shop", "shop")],
             [environment(), namespace("shop"), job],

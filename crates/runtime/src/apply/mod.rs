@@ -1,0 +1,8 @@
+//! Makes the cluster match a plan: server-side apply, pruning, and actions.
+
+pub(crate) mod actions;
+pub(crate) mod applier;
+pub(crate) mod pruner;
+pub(crate) mod refusal;
+pub(crate) mod retry;
+pub(crate) mod writer;

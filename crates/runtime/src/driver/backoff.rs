@@ -1,0 +1,100 @@
+//! How long a resource waits before it is tried again.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::jitter::jittered;
+
+use idp_core::ObjectKey;
+
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(300);
+/// Somebody waits for it, and it costs two requests.
+const POLL: Duration = Duration::from_secs(20);
+
+/// Consecutive failures of each resource.
+#[derive(Default)]
+pub(crate) struct Backoff {
+    failures: Mutex<HashMap<ObjectKey, Failures>>,
+}
+
+struct Failures {
+    count: u32,
+    /// When the next attempt is due.
+    due: Instant,
+}
+
+impl Backoff {
+    /// Counts a failure and returns how long to wait: 1 s, 2 s, 4 s … 5 min. An attempt that came before its time,
+    /// because of an event, does not count: a busy resource would otherwise wait long for the end of a short trouble.
+    pub(crate) fn failed(&self, key: &ObjectKey) -> Duration {
+        let now = Instant::now();
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = failures.get(key);
+        if let Some(last) = last.filter(|last| now < last.due) {
+            return last.due - now;
+        }
+        let count = last.map_or(0, |last| last.count);
+        let delay = jittered(FIRST.saturating_mul(1_u32 << count.min(16)).min(LONGEST));
+        let next = Failures {
+            count: count.saturating_add(1),
+            due: now + delay,
+        };
+        failures.insert(key.clone(), next);
+        delay
+    }
+
+    /// For what only a change can mend: the slow end at once. The change itself is an event.
+    pub(crate) fn slow() -> Duration {
+        jittered(LONGEST)
+    }
+
+    /// For what only a change can mend that is no event.
+    pub(crate) fn poll() -> Duration {
+        jittered(POLL)
+    }
+
+    /// Forgets the failures of a resource.
+    pub(crate) fn reset(&self, key: &ObjectKey) {
+        self.failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn delays_double_up_to_five_minutes_and_start_over_after_success() {
+        let (backoff, key) = (Backoff::default(), ObjectKey::new("shop", "web"));
+        let mut seconds = Vec::new();
+        for _ in 0..12 {
+            let delay = backoff.failed(&key);
+            seconds.push(delay.as_secs_f64());
+            tokio::time::advance(delay).await;
+        }
+        assert!(seconds[0] > 0.79 && seconds[0] <= 1.0);
+        assert!(seconds[3] > 6.3 && seconds[3] <= 8.0);
+        assert!(seconds[11] > 239.0 && seconds[11] <= 300.0);
+        backoff.reset(&key);
+        assert!(backoff.failed(&key) <= FIRST);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_before_their_time_do_not_count() {
+        let (backoff, key) = (Backoff::default(), ObjectKey::new("shop", "web"));
+        let first = backoff.failed(&key);
+        tokio::time::advance(first / 2).await;
+        for _ in 0..10 {
+            assert!(backoff.failed(&key) <= first / 2 + Duration::from_millis(1));
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! The reconcile loop: observe, validate, plan, apply, status, for one resource at a time.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use idp_core::{ObjectKey, Plan, Prepared};
+use jiff::Timestamp;
+use kube::{Resource, ResourceExt};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::{
+    apply::{applier::Applier, retry::Retry},
+    client::request::{Api, ApiError},
+    driver::{backoff::Backoff, pulse::Pulse, queue::Queue, status_patch::merge_diff},
+    object::identity::Identity,
+    observability::{events::Events, metrics},
+    panics,
+    reconcile::{Finalize, ObserveError, Outcome, Reconcile},
+    store::{
+        kind_store::Wake,
+        primary::{Change, Gone},
+        reflector::Sight,
+        view::View,
+    },
+};
+
+/// Longest that a reconcile may take: every request has a deadline of its own, so this only catches an
+/// `observe` that hangs.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// Why a reconcile failed as a whole. What is wrong with a child is not such a failure: it is a problem
+/// in the status.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Something could not be observed.
+    #[error("observing failed: {0}")]
+    Observe(#[from] ObserveError),
+    /// The status or the finalizer could not be written.
+    #[error("writing failed: {0}")]
+    Write(#[from] ApiError),
+    /// A status does not serialise.
+    #[error("status does not serialise: {0}")]
+    Serialise(#[from] serde_json::Error),
+    /// A function of the controller panicked.
+    #[error("panicked: {0}")]
+    Panic(String),
+    /// Children of a kind may exist that cannot be seen.
+    #[error("{0} may not be listed, so what it owns of them is not known")]
+    Unlisted(&'static str),
+    /// It took too long.
+    #[error("no end after {} s", DEADLINE.as_secs())]
+    Deadline,
+}
+
+/// Everything that reconciles share.
+pub(crate) struct Driver<R: Reconcile> {
+    pub(crate) controller: R,
+    pub(crate) identity: Identity,
+    pub(crate) api: Api,
+    pub(crate) applier: Applier,
+    pub(crate) view: View<R::Resource>,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) backoff: Backoff,
+    pub(crate) events: Events,
+    pub(crate) pulse: Arc<Pulse>,
+}
+
+impl<R: Reconcile> Driver<R> {
+    /// Works until the queue is closed.
+    pub(crate) async fn work(self: Arc<Self>) {
+        while let Some(key) = self.queue.next().await {
+            let span = tracing::info_span!(
+                "reconcile",
+                controller = R::NAME,
+                namespace = key.namespace,
+                name = key.name
+            );
+            Box::pin(self.attempt(&key)).instrument(span).await;
+            self.queue.done(&key);
+            self.pulse.beat();
+        }
+    }
+
+    /// Reconciles once, and sees to the next attempt if one is needed.
+    async fn attempt(&self, key: &ObjectKey) {
+        let started = Instant::now();
+        metrics::workers(R::NAME, 1.0);
+        // One resource at which a function panics costs itself its turn, and nobody else anything.
+        let work = AssertUnwindSafe(self.reconcile(key)).catch_unwind();
+        let ended = match tokio::time::timeout(DEADLINE, work).await {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(panic)) => Err(self.panicked(key, panics::message(&*panic).to_owned()).await),
+            Err(_) => Err(Failure::Deadline),
+        };
+        metrics::workers(R::NAME, -1.0);
+        let result = match ended {
+            Ok(Retry::No) => {
+                self.backoff.reset(key);
+                "success"
+            }
+            Ok(Retry::Slow) => {
+                self.queue.add_after(key.clone(), Backoff::slow());
+                "requeue_after"
+            }
+            Ok(Retry::Poll) => {
+                self.queue.add_after(key.clone(), Backoff::poll());
+                "requeue_after"
+            }
+            Ok(Retry::Soon) => {
+                self.queue.add_after(key.clone(), self.backoff.failed(key));
+                "requeue"
+            }
+            Err(error) => {
+                let delay = self.backoff.failed(key);
+                tracing::warn!(%error, retry_in = ?delay, "reconcile failed");
+                self.queue.add_after(key.clone(), delay);
+                "error"
+            }
+        };
+        metrics::reconciled(R::NAME, result, started.elapsed().as_secs_f64());
+    }
+
+    async fn reconcile(&self, key: &ObjectKey) -> Result<Retry, Failure> {
+        if let Some(ghost) = self.view.resources.ghost(key) {
+            return self.haunt(key, &ghost).await;
+        }
+        let Some(mut resource) = self.view.resources.get(key) else {
+            return Ok(Retry::No);
+        };
+        if resource.meta().deletion_timestamp.is_some() {
+            return self.finalize(key, &resource).await;
+        }
+        if R::FINALIZER.is_some() && !Self::is_held(&resource) {
+            self.hold(key, &resource).await?;
+            let Some(held) = self.view.resources.get(key) else {
+                return Ok(Retry::No);
+            };
+            resource = held;
+        }
+        let observed = self.controller.observe(&resource, &self.view).await?;
+        let validated = self.controller.validate(&resource, &observed);
+        let plan = validated.as_ref().map_err(Vec::clone).and_then(|validated| {
+            let plan = self.controller.plan(validated)?;
+            self.controller.reserve(&resource, validated, &self.view)?;
+            Ok(plan)
+        });
+        if plan.is_err() {
+            self.controller.release(key);
+        }
+        let (outcome, retry) = self.carry_out(key, &resource, plan).await;
+        let Some(outcome) = outcome else {
+            return Ok(Retry::No);
+        };
+        let now = Timestamp::now();
+        let next = self
+            .controller
+            .status(&resource, &observed, validated.as_ref().ok(), &outcome, now);
+        let written = self.write_status(key, &resource, &next).await?;
+        if let Some(delay) = self.controller.requeue_after(&next, now) {
+            self.queue.add_after(key.clone(), delay);
+        }
+        Ok(retry.max(written))
+    }
+
+    /// Applies the plan, if there is one. `None` when the namespace is going: there is nothing to say.
+    async fn carry_out(
+        &self,
+        key: &ObjectKey,
+        resource: &R::Resource,
+        plan: Result<Plan<Prepared>, Vec<idp_core::Problem>>,
+    ) -> (Option<Outcome>, Retry) {
+        let parent = self.view.parent(resource);
+        match plan {
+            Ok(plan) => {
+                let progress = self.applier.apply(&parent, plan).await;
+                if progress.news {
+                    self.queue.add(key.clone());
+                }
+                let outcome = (!progress.namespace_gone).then_some(Outcome::Applied(progress.applied));
+                (outcome, progress.retry)
+            }
+            // Whatever would allow a plan is an event.
+            Err(problems) => (
+                Some(Outcome::Refused {
+                    problems,
+                    existing: self.applier.existing(&parent),
+                }),
+                Retry::No,
+            ),
+        }
+    }
+
+    pub(crate) async fn finalize(
+        &self,
+        key: &ObjectKey,
+        resource: &Arc<R::Resource>,
+    ) -> Result<Retry, Failure> {
+        if !Self::is_held(resource) {
+            // Owner references do the rest.
+            return Ok(Retry::No);
+        }
+        let parent = self.view.parent(resource);
+        if let Some(kind) = self.view.caches.unlisted() {
+            self.explain_unlisted(key, resource, kind).await?;
+            return Err(Failure::Unlisted(kind.plural));
+        }
+        if !self.applier.release(&parent).await {
+            // Each deletion is an event.
+            return Ok(Retry::Poll);
+        }
+        match self.controller.finalize(resource, &self.view).await? {
+            Finalize::Release(actions) => {
+                let retry = self.applier.act_all(actions).await;
+                if retry == Retry::No {
+                    self.release(key, resource).await?;
+                }
+                Ok(retry)
+            }
+            Finalize::Wait(status) => {
+                self.write_status(key, resource, &status).await?;
+                Ok(Retry::Soon)
+            }
+        }
+    }
+
+    /// Writes the status if it differs. The version that it was computed from is a precondition; where
+    /// that fails the resource has changed, and is reconciled again.
+    async fn write_status(
+        &self,
+        key: &ObjectKey,
+        resource: &R::Resource,
+        next: &R::Status,
+    ) -> Result<Retry, Failure> {
+        let previous = R::current_status(resource);
+        if previous == Some(next) {
+            return Ok(Retry::No);
+        }
+        let old = previous
+            .map(serde_json::to_value)
+            .transpose()?
+            .unwrap_or(Value::Null);
+        let Some(diff) = merge_diff(&old, &serde_json::to_value(next)?) else {
+            return Ok(Retry::No);
+        };
+        let patch = json!({ "metadata": { "resourceVersion": resource.resource_version() }, "status": diff });
+        let writing = self.view.resources.writing(key);
+        let answer = self
+            .api
+            .merge::<R::Resource>(self.identity.kind, key, "/status", &patch)
+            .await;
+        match answer {
+            Ok(written) => {
+                if writing.done(written) {
+                    self.queue.add(key.clone());
+                }
+                self.events.transition(&resource.object_ref(&()), previous, next);
+                Ok(Retry::No)
+            }
+            Err(error) => match error.code() {
+                Some(404) => Ok(Retry::No),
+                Some(409) => Ok(Retry::Soon),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    /// What is seen of the reconciled kind.
+    pub(crate) fn on_resource(&self, sight: Sight<R::Resource>) {
+        let resources = &self.view.resources;
+        match sight {
+            Sight::Readable(object) => {
+                let key = ObjectKey::of(&*object);
+                self.on_change(key, resources.observe(*object));
+            }
+            Sight::Unreadable(unreadable) => {
+                self.on_change(unreadable.key(), resources.observe_unreadable(*unreadable));
+            }
+            Sight::Gone(metadata) => {
+                if let Some(gone) = resources.vanish(&metadata) {
+                    self.on_gone(&gone);
+                }
+            }
+            Sight::ListBegan => resources.relist_began(),
+            Sight::ListDone => resources.relist_done().iter().for_each(|gone| self.on_gone(gone)),
+        }
+    }
+
+    fn on_change(&self, key: ObjectKey, change: Change<R::Resource>) {
+        if let Change::Changed { respecified } = change {
+            self.queue.add(key);
+            respecified
+                .iter()
+                .for_each(|resource| self.on_respecified(resource));
+        }
+    }
+
+    /// An event of a watched kind.
+    pub(crate) fn wake(&self, wakes: Vec<Wake>) {
+        for wake in wakes {
+            match wake {
+                Wake::One(key) => {
+                    if self.view.resources.contains(&key) {
+                        self.queue.add(key);
+                    }
+                }
+                Wake::Owner(key, uid) => {
+                    let known = self.view.resources.get(&key).and_then(|known| known.uid());
+                    if known == Some(uid) {
+                        self.queue.add(key);
+                    }
+                }
+                Wake::Namespace(namespace) => {
+                    let keys = self.view.resources.keys_in(&namespace);
+                    keys.into_iter().for_each(|key| self.queue.add(key));
+                }
+                Wake::All => self
+                    .view
+                    .resources
+                    .keys()
+                    .into_iter()
+                    .for_each(|key| self.queue.add(key)),
+            }
+        }
+    }
+
+    fn on_gone(&self, gone: &Gone<R::Resource>) {
+        self.queue.forget(&gone.key);
+        self.backoff.reset(&gone.key);
+        self.controller.release(&gone.key);
+        if let Some(resource) = &gone.last {
+            self.on_respecified(resource);
+        }
+    }
+
+    fn on_respecified(&self, resource: &R::Resource) {
+        // Before the first list is complete everything is in the queue anyway.
+        if self.view.resources.synced() {
+            let affected = self.controller.affected_by(resource, &self.view);
+            affected.into_iter().for_each(|key| self.queue.add(key));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

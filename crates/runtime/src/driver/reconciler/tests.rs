@@ -1,0 +1,384 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::{StreamExt, stream::BoxStream};
+use idp_core::{Child, ConditionSet, Kind, Problem, StatusView, condition, labels};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::runtime::events::{Recorder, Reporter};
+
+use super::*;
+use crate::{
+    fake::{Fake, Gadget, GadgetStatus},
+    object::reading::RawObject,
+    reconcile::offline_view,
+    store::{kind_store::Serving, watch::Watch},
+};
+
+const MAPS: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
+const PATH: &str = "/apis/test.idp.dev/v1/namespaces/shop/gadgets/web";
+const MAP: &str = "/api/v1/namespaces/shop/configmaps/web";
+
+struct Gadgets;
+
+impl Gadgets {
+    /// Panics as `spec.panic` asks for.
+    fn at(gadget: &Gadget, phase: &str) {
+        assert_ne!(gadget.spec.panic, phase, "on purpose");
+    }
+}
+
+impl Reconcile for Gadgets {
+    type Resource = Gadget;
+    type Observed = Gadget;
+    type Validated = Gadget;
+    type Status = GadgetStatus;
+
+    const NAME: &'static str = "idp-gadgets";
+    const FINALIZER: Option<&'static str> = Some("test.idp.dev/hold");
+
+    fn watches(&self) -> Vec<Watch> {
+        vec![Watch::children(MAPS)]
+    }
+
+    /// Panics the first time.
+    fn triggers(&self, _: &View<Self::Resource>) -> BoxStream<'static, Vec<ObjectKey>> {
+        static BEGUN: AtomicUsize = AtomicUsize::new(0);
+        let number = BEGUN.fetch_add(1, Ordering::Relaxed);
+        let named = futures::stream::iter([number]).map(|number| {
+            assert!(number > 0, "on purpose");
+            vec![ObjectKey::new("shop", "web")]
+        });
+        named.boxed()
+    }
+
+    fn current_status(resource: &Gadget) -> Option<&GadgetStatus> {
+        resource.status.as_ref()
+    }
+
+    async fn observe(&self, gadget: &Arc<Gadget>, _: &View<Self::Resource>) -> Result<Gadget, ObserveError> {
+        Self::at(gadget, "observe");
+        Ok(Gadget::clone(gadget))
+    }
+
+    fn validate(&self, gadget: &Gadget, _: &Gadget) -> Result<Gadget, Vec<Problem>> {
+        Self::at(gadget, "validate");
+        Ok(gadget.clone())
+    }
+
+    fn plan(&self, gadget: &Gadget) -> Result<Plan<Prepared>, Vec<Problem>> {
+        Self::at(gadget, "plan");
+        let metadata = ObjectMeta {
+            name: gadget.metadata.name.clone(),
+            namespace: gadget.metadata.namespace.clone(),
+            labels: Some(labels::for_child("web", Self::NAME)),
+            ..ObjectMeta::default()
+        };
+        let mut plan = Plan::default();
+        plan.children.push(Child::typed(
+            MAPS,
+            &metadata,
+            &json!({ "data": gadget.spec.data }),
+        ));
+        Ok(plan)
+    }
+
+    fn status(
+        &self,
+        gadget: &Gadget,
+        _: &Gadget,
+        _: Option<&Gadget>,
+        _: &Outcome,
+        now: Timestamp,
+    ) -> GadgetStatus {
+        Self::at(gadget, "status");
+        let before = gadget
+            .status
+            .as_ref()
+            .map(StatusView::conditions)
+            .unwrap_or_default();
+        GadgetStatus {
+            conditions: ConditionSet::new(before, gadget.metadata.generation, now)
+                .set(condition::READY, true, "Applied", "")
+                .finish(),
+            problems: Vec::new(),
+        }
+    }
+
+    async fn finalize(
+        &self,
+        gadget: &Arc<Gadget>,
+        _: &View<Self::Resource>,
+    ) -> Result<Finalize<GadgetStatus>, ObserveError> {
+        Self::at(gadget, "finalize");
+        Ok(Finalize::Release(Vec::new()))
+    }
+}
+
+impl StatusView for GadgetStatus {
+    fn conditions(&self) -> &[idp_core::Condition] {
+        &self.conditions
+    }
+    fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+struct Lab {
+    fake: Fake,
+    driver: Arc<Driver<Gadgets>>,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let fake = Fake::default();
+        let view = offline_view(&Gadgets, [], []);
+        let identity = view.identity;
+        let api = Api::new(fake.client(), Gadgets::NAME);
+        let (events, _) = Events::new(Recorder::new(fake.client(), Reporter::from("tests")));
+        let driver = Driver {
+            applier: Applier {
+                api: api.clone(),
+                caches: view.caches.clone(),
+                identity,
+            },
+            controller: Gadgets,
+            identity,
+            api,
+            view,
+            queue: Arc::default(),
+            backoff: Backoff::default(),
+            events,
+            pulse: Arc::default(),
+        };
+        Self {
+            fake,
+            driver: Arc::new(driver),
+        }
+    }
+
+    /// Writes the gadget as a user does, and tells the controller.
+    fn gadget(&self, spec: &Value) {
+        let generation = self
+            .fake
+            .object(PATH)
+            .map_or(0, |old| old["metadata"]["generation"].as_i64().unwrap())
+            + 1;
+        let status = self
+            .fake
+            .object(PATH)
+            .map(|old| old["status"].clone())
+            .unwrap_or_default();
+        self.fake.put(PATH, json!({
+            "metadata": {"name": "web", "namespace": "shop", "generation": generation, "finalizers": ["test.idp.dev/hold"]},
+            "spec": spec, "status": status,
+        }));
+        self.see();
+    }
+
+    fn see(&self) {
+        let seen: RawObject = serde_json::from_value(self.fake.object(PATH).unwrap()).unwrap();
+        self.driver.on_resource(match seen.typed() {
+            Ok(gadget) => Sight::Readable(Box::new(gadget)),
+            Err(unreadable) => Sight::Unreadable(unreadable),
+        });
+    }
+
+    /// The user deletes it.
+    fn delete(&self) {
+        let mut object = self.fake.object(PATH).unwrap();
+        object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        self.fake.put(PATH, object);
+        self.see();
+    }
+
+    async fn turn(&self) {
+        self.driver.attempt(&ObjectKey::new("shop", "web")).await;
+    }
+
+    fn problem(&self) -> Value {
+        self.fake.object(PATH).unwrap()["status"]["problems"][0].clone()
+    }
+
+    fn ready(&self) -> Value {
+        let status = self.fake.object(PATH).unwrap()["status"].clone();
+        let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
+        conditions
+            .into_iter()
+            .find(|found| found["type"] == "Ready")
+            .unwrap_or_default()
+    }
+
+    fn has_finalizer(&self) -> bool {
+        !self.fake.object(PATH).unwrap()["metadata"]["finalizers"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_that_cannot_be_read_says_so_and_keeps_what_it_has() {
+    let lab = Lab::new();
+    lab.gadget(&json!({"data": {"a": "1"}}));
+    lab.turn().await;
+    let child = lab.fake.object(MAP).unwrap();
+    assert_eq!(lab.ready()["status"], "True");
+
+    lab.gadget(&json!({"data": {"a": "2"}, "count": 9_999_999_999_i64}));
+    lab.turn().await;
+    let problem = lab.problem();
+    assert_eq!(
+        (&problem["reason"], &problem["path"]),
+        (&json!("Unreadable"), &json!("spec.count"))
+    );
+    assert!(
+        problem["hint"]
+            .as_str()
+            .unwrap()
+            .contains("correct or remove the field"),
+        "{problem}"
+    );
+    assert_eq!(
+        (&lab.ready()["status"], &lab.ready()["reason"]),
+        (&json!("False"), &json!("Unreadable"))
+    );
+    assert_eq!(lab.fake.object(MAP).unwrap(), child, "nothing of it is changed");
+
+    // Its own event, and every later look, writes nothing.
+    lab.fake.take_log();
+    lab.see();
+    lab.turn().await;
+    assert_eq!(lab.fake.take_log(), [""; 0]);
+
+    lab.gadget(&json!({"data": {"a": "3"}, "count": 1}));
+    lab.turn().await;
+    assert_eq!(lab.problem(), Value::Null);
+    assert_eq!(lab.ready()["status"], "True");
+    assert_eq!(lab.fake.object(MAP).unwrap()["data"]["a"], "3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_that_cannot_be_read_goes_as_what_it_was() {
+    let lab = Lab::new();
+    lab.gadget(&json!({"data": {"a": "1"}}));
+    lab.turn().await;
+    lab.gadget(&json!({"count": 9_999_999_999_i64}));
+    lab.turn().await;
+    lab.delete();
+    lab.turn().await;
+    assert!(!lab.has_finalizer());
+
+    // Of one that could never be read, what it holds is not known.
+    let lab = Lab::new();
+    lab.gadget(&json!({"count": 9_999_999_999_i64}));
+    lab.turn().await;
+    lab.delete();
+    lab.turn().await;
+    assert!(lab.has_finalizer());
+    assert!(
+        lab.problem()["hint"].as_str().unwrap().contains("it goes once"),
+        "{}",
+        lab.problem()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resource_goes_only_when_all_that_it_owns_could_be_listed() {
+    let lab = Lab::new();
+    lab.gadget(&json!({}));
+    lab.delete();
+    let cache = lab.driver.view.caches.iter().next().unwrap().clone();
+    cache.not_served(Serving::Forbidden);
+    lab.turn().await;
+    assert!(
+        lab.has_finalizer(),
+        "children that nobody has seen would be orphaned"
+    );
+    assert_eq!(lab.problem()["reason"], "Forbidden");
+    lab.fake.take_log();
+    lab.see();
+    lab.turn().await;
+    assert_eq!(lab.fake.take_log(), [""; 0], "said once");
+    cache.relist_began();
+    cache.relist_done();
+    lab.turn().await;
+    assert!(!lab.has_finalizer());
+
+    // What does not exist, nobody owns.
+    let lab = Lab::new();
+    lab.gadget(&json!({}));
+    lab.delete();
+    lab.driver
+        .view
+        .caches
+        .iter()
+        .for_each(|cache| drop(cache.not_served(Serving::Missing)));
+    lab.turn().await;
+    assert!(!lab.has_finalizer());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_costs_one_resource_its_turn() {
+    for phase in ["observe", "validate", "plan", "status", "finalize"] {
+        let lab = Lab::new();
+        lab.gadget(&json!({"panic": phase}));
+        if phase == "finalize" {
+            lab.delete();
+        }
+        lab.turn().await;
+        let problem = lab.problem();
+        assert_eq!(problem["reason"], "ControllerPanicked", "{phase}");
+        assert!(
+            problem["message"].as_str().unwrap().contains("on purpose"),
+            "{problem}"
+        );
+        assert_eq!(lab.ready()["status"], "False");
+        // It backs off: the queue hands it out later.
+        let delayed = lab.driver.backoff.failed(&ObjectKey::new("shop", "web"));
+        assert!(delayed > Duration::ZERO);
+        lab.fake.take_log();
+        lab.see();
+        lab.turn().await;
+        let log = lab.fake.take_log();
+        assert!(
+            !log.iter().any(|request| request.ends_with("/status")),
+            "said once: {log:?}"
+        );
+        if phase != "finalize" {
+            lab.gadget(&json!({}));
+            lab.turn().await;
+            assert_eq!(
+                (lab.problem(), &lab.ready()["status"]),
+                (Value::Null, &json!("True"))
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn workers_outlive_panics() {
+    let lab = Lab::new();
+    lab.gadget(&json!({"panic": "observe"}));
+    let worker = tokio::spawn(lab.driver.clone().work());
+    while lab.problem().is_null() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    lab.gadget(&json!({}));
+    while lab.ready()["status"] != "True" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!worker.is_finished());
+    lab.driver.queue.close();
+    worker.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_what_wakes_resources_ends_nothing() {
+    let (lab, key) = (Lab::new(), ObjectKey::new("shop", "web"));
+    lab.gadget(&json!({}));
+    assert_eq!(lab.driver.queue.next().await, Some(key.clone()), "it is new");
+    lab.driver.queue.done(&key);
+    // It returns, as the second stream ends.
+    crate::driver::wakes::listen(lab.driver.clone()).await;
+    let woken = tokio::time::timeout(Duration::from_secs(1), lab.driver.queue.next()).await;
+    assert_eq!(woken, Ok(Some(key)));
+}

@@ -1,0 +1,43 @@
+//! Whom a controller wakes by itself, for reasons that no watch tells.
+
+use idp_core::ObjectKey;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::{FutureExt, StreamExt};
+
+use crate::{
+    driver::reconciler::Driver, jitter::jittered, observability::metrics, panics, reconcile::Reconcile,
+    store::kind_store::Wake,
+};
+
+/// Before a stream that panicked is begun again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Wakes whom the controller's own stream names, until that ends. A panic in it must not end the process: whom it would
+/// have named is not known, so all look again, and the stream is begun anew.
+pub(crate) async fn listen<R: Reconcile>(driver: Arc<Driver<R>>) {
+    while AssertUnwindSafe(follow(&driver))
+        .catch_unwind()
+        .await
+        .is_err_and(|panic| {
+            metrics::panicked(R::NAME);
+            tracing::error!(
+                controller = R::NAME,
+                panic = panics::message(&*panic),
+                "what wakes resources panicked; all are looked at again"
+            );
+            true
+        })
+    {
+        tokio::time::sleep(jittered(PAUSE)).await;
+        driver.wake(vec![Wake::All]);
+    }
+}
+
+async fn follow<R: Reconcile>(driver: &Driver<R>) {
+    let mut wakes = driver.controller.triggers(&driver.view);
+    while let Some(keys) = wakes.next().await {
+        let keys: Vec<ObjectKey> = keys;
+        driver.wake(keys.into_iter().map(Wake::One).collect());
+    }
+}

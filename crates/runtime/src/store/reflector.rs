@@ -1,0 +1,291 @@
+//! The watches that feed the caches. They never end; what goes wrong is retried.
+//!
+//! An object that cannot be read, or that a function of the controller panics at, is skipped by name. It delays no other:
+//! the watches wait only after failures of the requests themselves.
+
+use std::{
+    fmt::Debug,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::StreamExt;
+use idp_core::{ObjectKey, labels};
+use kube::{
+    Api, Client, Resource,
+    core::ObjectMeta,
+    runtime::watcher::{self, Event, watcher},
+};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    jitter::jittered,
+    object::reading::{DecodeError, RawObject, Unreadable, api_resource},
+    observability::{metrics, unreadable::Unreadables},
+    panics,
+    store::kind_store::{Cache, Serving, Wake},
+};
+
+/// Objects a page of the initial list: a page is all of them that is ever in memory.
+const PAGE: u32 = 20;
+/// How often a kind that is not there is looked for again.
+const ABSENT: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Keeps one cache up to date.
+pub(crate) async fn watch_kind(
+    client: Client,
+    cache: Arc<Cache>,
+    unreadables: Arc<Unreadables>,
+    wake: impl Fn(Vec<Wake>),
+) {
+    let kind = cache.watch.kind;
+    let config = watcher::Config::default()
+        .page_size(PAGE)
+        .labels(&selector(&cache, unreadables.controller))
+        .fields(cache.watch.fields);
+    let mut failures = Failures::new(kind.plural);
+    loop {
+        let api = Api::<RawObject>::all_with(client.clone(), &kind.api_resource());
+        let mut events = pin!(watcher(api, config.clone()));
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => {
+                    failures.succeeded(&event);
+                    let skip = |key: &ObjectKey| cache.still_there(key);
+                    guarded(&unreadables, event, skip, |event| {
+                        wake(handle(&cache, &unreadables, event));
+                    });
+                }
+                Err(error) => match absence(&error) {
+                    Some(why) if cache.watch.optional || why == Serving::Missing => {
+                        if cache.serving() != why {
+                            tracing::info!(%kind, ?why, "kind is not served to us; looking again every 30 s");
+                        }
+                        wake(cache.not_served(why));
+                        tokio::time::sleep(jittered(ABSENT)).await;
+                        // A new watcher lists again, rather than going on with a watch of what was.
+                        break;
+                    }
+                    _ => tokio::time::sleep(failures.failed(&error)).await,
+                },
+            }
+        }
+    }
+}
+
+fn selector(cache: &Cache, manager: &str) -> String {
+    let ours = format!("{}={manager}", labels::MANAGED_BY);
+    match (cache.is_owned(), cache.watch.labels) {
+        (true, "") => ours,
+        (true, labels) => format!("{ours},{labels}"),
+        (false, labels) => labels.to_owned(),
+    }
+}
+
+fn handle(cache: &Cache, unreadables: &Unreadables, event: Event<RawObject>) -> Vec<Wake> {
+    match event {
+        Event::Apply(object) | Event::InitApply(object) => {
+            let key = object.key();
+            // Of what is only looked at, all that anybody looks at is there.
+            match object.error() {
+                Some(error) => unreadables.found(&key, &object.metadata, &error),
+                None => unreadables.forget(&key),
+            }
+            cache.observe(object.dynamic())
+        }
+        Event::Delete(object) => {
+            unreadables.forget(&object.key());
+            cache.vanish(&object.dynamic())
+        }
+        Event::Init => {
+            unreadables.relist_began();
+            cache.relist_began();
+            Vec::new()
+        }
+        Event::InitDone => {
+            unreadables.relist_done();
+            cache.relist_done()
+        }
+    }
+}
+
+/// Handles an event. One object at which a function panics is skipped by name, instead of ending the process.
+fn guarded(
+    unreadables: &Unreadables,
+    event: Event<RawObject>,
+    skip: impl FnOnce(&ObjectKey),
+    handle: impl FnOnce(Event<RawObject>),
+) {
+    let about = match &event {
+        Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => {
+            let ObjectMeta {
+                name,
+                namespace,
+                uid,
+                resource_version,
+                ..
+            } = &object.metadata;
+            Some(ObjectMeta {
+                name: name.clone(),
+                namespace: namespace.clone(),
+                uid: uid.clone(),
+                resource_version: resource_version.clone(),
+                ..ObjectMeta::default()
+            })
+        }
+        Event::Init | Event::InitDone => None,
+    };
+    let Err(panic) = catch_unwind(AssertUnwindSafe(|| handle(event))) else {
+        return;
+    };
+    metrics::panicked(unreadables.controller);
+    let message = format!("the controller panics: {}", panics::message(&*panic));
+    match about {
+        Some(metadata) => {
+            let key = ObjectKey::new(
+                metadata.namespace.clone().unwrap_or_default(),
+                metadata.name.clone().unwrap_or_default(),
+            );
+            let path = String::new();
+            unreadables.found(&key, &metadata, &DecodeError { path, message });
+            skip(&key);
+        }
+        None => tracing::error!(kind = %unreadables.kind, message, "an event was not handled"),
+    }
+}
+
+/// Whether an error says that the kind is not there for us.
+fn absence(error: &watcher::Error) -> Option<Serving> {
+    let code = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code,
+        watcher::Error::WatchError(status) => status.code,
+        _ => return None,
+    };
+    match code {
+        404 | 405 => Some(Serving::Missing),
+        403 => Some(Serving::Forbidden),
+        _ => None,
+    }
+}
+
+/// What happened to the resources that are reconciled.
+pub(crate) enum Sight<K> {
+    /// One is there, in this state.
+    Readable(Box<K>),
+    /// One is there, and cannot be read.
+    Unreadable(Box<Unreadable<K>>),
+    /// One is gone.
+    Gone(Box<ObjectMeta>),
+    /// A list begins.
+    ListBegan,
+    /// The list is complete.
+    ListDone,
+}
+
+/// Feeds the events of the reconciled kind to `handle`.
+pub(crate) async fn watch_resources<K>(
+    client: Client,
+    unreadables: Arc<Unreadables>,
+    largest: usize,
+    handle: impl Fn(Sight<K>),
+) where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    let mut failures = Failures::new(unreadables.kind.plural);
+    let config = watcher::Config::default().page_size(PAGE);
+    loop {
+        let api = Api::<RawObject>::all_with(client.clone(), &api_resource::<K>());
+        let mut events = pin!(watcher(api, config.clone()));
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => {
+                    failures.succeeded(&event);
+                    // It is in the store already: only who else is concerned is not known.
+                    let skip = |_: &ObjectKey| {};
+                    guarded(&unreadables, event, skip, |event| {
+                        handle(sight(&unreadables, largest, event));
+                    });
+                }
+                Err(error) => {
+                    tokio::time::sleep(failures.failed(&error)).await;
+                    if absence(&error).is_some() {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn sight<K>(unreadables: &Unreadables, largest: usize, event: Event<RawObject>) -> Sight<K>
+where
+    K: Resource<DynamicType = ()> + DeserializeOwned,
+{
+    match event {
+        Event::Apply(object) | Event::InitApply(object) => {
+            let key = object.key();
+            match object.typed_within(largest) {
+                Ok(object) => {
+                    unreadables.forget(&key);
+                    Sight::Readable(Box::new(object))
+                }
+                Err(unreadable) => {
+                    unreadables.found(&key, &unreadable.metadata, &unreadable.error);
+                    Sight::Unreadable(unreadable)
+                }
+            }
+        }
+        Event::Delete(object) => {
+            unreadables.forget(&object.key());
+            Sight::Gone(Box::new(object.metadata))
+        }
+        Event::Init => {
+            unreadables.relist_began();
+            Sight::ListBegan
+        }
+        Event::InitDone => {
+            unreadables.relist_done();
+            Sight::ListDone
+        }
+    }
+}
+
+/// Consecutive failures of one watch, logged once rather than at every attempt.
+struct Failures {
+    what: &'static str,
+    count: u32,
+}
+
+impl Failures {
+    fn new(what: &'static str) -> Self {
+        Self { what, count: 0 }
+    }
+
+    /// An event came. That a list begins, or its first page, is no success: the rest may fail, again and again.
+    fn succeeded(&mut self, event: &Event<RawObject>) {
+        if matches!(event, Event::Init | Event::InitApply(_)) {
+            return;
+        }
+        if self.count > 1 {
+            tracing::info!(kind = self.what, "watch works again");
+        }
+        self.count = 0;
+    }
+
+    fn failed(&mut self, error: &watcher::Error) -> Duration {
+        self.count = self.count.saturating_add(1);
+        // A watch that ends after a while is ordinary, and resumed; failing again is worth a line.
+        if self.count == 2 || self.count.is_multiple_of(20) {
+            tracing::warn!(kind = self.what, attempts = self.count, %error, "watch fails");
+        }
+        jittered((Duration::from_millis(250) * (1_u32 << self.count.min(8))).min(LONGEST))
+    }
+}
+
+#[cfg(test)]
+mod tests;

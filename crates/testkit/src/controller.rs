@@ -5,6 +5,7 @@ use std::{
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -29,6 +30,9 @@ pub fn program(name: &str) -> PathBuf {
     );
     program
 }
+
+/// How long a controller may take to end before it is killed.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A running controller. It ends when this is dropped.
 pub struct Controller {
@@ -124,7 +128,7 @@ impl Controller {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status.success());
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
@@ -144,8 +148,18 @@ impl Controller {
 }
 
 impl Drop for Controller {
+    /// Ends it as Kubernetes ends a pod: it gives its Lease back, and whoever is started next leads at once. A controller that
+    /// is killed keeps its Lease until it expires, which once cost most of the tests' time.
     fn drop(&mut self) {
         // It has ended already where `kill` or `stop` was called.
+        if let Ok(None) = self.child.try_wait() {
+            let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+            let told = pid.is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok());
+            let deadline = Instant::now() + GRACE;
+            while told && Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

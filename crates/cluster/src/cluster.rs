@@ -1,6 +1,7 @@
 //! A cluster that can be talked to, and what is known about its parts.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -32,6 +33,8 @@ pub struct ComponentStatus {
     pub pid: i32,
     /// Whether that very process still runs.
     pub running: bool,
+    /// Processor time since its start.
+    pub cpu: Duration,
     /// Where it answers, for people.
     pub endpoint: String,
     /// What it writes.
@@ -182,6 +185,7 @@ pub fn status(name: &str) -> Result<Vec<ComponentStatus>> {
     let component = |recorded: crate::embedded::state::Recorded| ComponentStatus {
         pid: recorded.process.pid,
         running: recorded.process.alive(),
+        cpu: recorded.process.cpu(),
         log: folder.log(&recorded.name),
         endpoint: recorded.endpoint,
         name: recorded.name,

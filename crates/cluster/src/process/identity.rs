@@ -36,6 +36,13 @@ impl Identity {
         Self::of(self.pid).as_ref() == Some(self)
     }
 
+    /// Processor time that it has used since its start, in user and kernel mode; zero once it has ended.
+    pub(crate) fn cpu(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let ticks = parse_cpu(&stat).filter(|_| self.alive()).unwrap_or_default();
+        Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+
     fn signal(&self, signal: Signal) {
         if let Some(pid) = Pid::from_raw(self.pid)
             && self.alive()
@@ -54,6 +61,15 @@ fn parse_stat(stat: &str) -> Option<(char, u64)> {
     // Start time is field 22 of the line; the state is field 3.
     let started = fields.nth(18)?.parse().ok()?;
     Some((state, started))
+}
+
+/// Clock ticks in user and kernel mode of a `/proc/<pid>/stat` line: fields 14 and 15.
+fn parse_cpu(stat: &str) -> Option<u64> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_ascii_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let kernel: u64 = fields.next()?.parse().ok()?;
+    Some(user + kernel)
 }
 
 fn boot_id() -> Option<String> {
@@ -92,6 +108,7 @@ mod tests {
     fn stat_of_a_process_with_brackets_in_its_name() {
         let line = "42 (a) S b) R 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 9876 20 21";
         assert_eq!(parse_stat(line), Some(('R', 9876)));
+        assert_eq!(parse_cpu(line), Some(11 + 12));
     }
 
     #[test]

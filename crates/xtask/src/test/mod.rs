@@ -2,6 +2,7 @@
 
 mod binaries;
 mod lanes;
+mod times;
 
 use std::{path::Path, process::Stdio, time::Instant};
 
@@ -17,6 +18,17 @@ use tokio::{
 use crate::{build, progress::Lines};
 use binaries::Binary;
 use lanes::Lanes;
+use times::{Running, Times};
+
+/// The clusters that tests share.
+const CLUSTERS: [&str; 5] = [CLUSTER, ALONE, PEERS, PEERS2, OUTAGES];
+
+/// How many test binaries run at a time on each core. Tests of a cluster mostly wait for it: with one a core, the cores are
+/// idle for a third of the time.
+const BINARIES_A_CORE: usize = 2;
+
+/// How many tests of a binary run at a time, for the same reason; cargo would take the number of cores.
+const TEST_THREADS: &str = "4";
 
 /// Which tests, and what becomes of the cluster.
 #[derive(Args)]
@@ -31,15 +43,13 @@ pub(crate) struct TestArgs {
 
 /// Starts the clusters that the tests share, runs them, and stops what it (or a test) started.
 pub(crate) async fn run(root: &Path, args: &TestArgs) -> Result<()> {
-    let cluster = TestCluster::start(&Lines).await?;
-    load_sample_image(&cluster.cluster).await?;
     let outcome = if args.args.is_empty() {
         all(root).await
     } else {
-        some(root, &args.args)
+        some(root, &args.args).await
     };
     if !args.keep {
-        for name in [CLUSTER, ALONE, PEERS, PEERS2, OUTAGES] {
+        for name in CLUSTERS {
             idp_cluster::down(name, Purge::Everything).await?;
         }
     }
@@ -47,25 +57,51 @@ pub(crate) async fn run(root: &Path, args: &TestArgs) -> Result<()> {
 }
 
 /// What the arguments select, by cargo itself. Other clusters start with the first test that needs them.
-fn some(root: &Path, args: &[String]) -> Result<()> {
+async fn some(root: &Path, args: &[String]) -> Result<()> {
+    start_shared().await?;
     build::run(build::cargo(root).args(["build", "--workspace", "--bins"]))?;
     build::run(build::cargo(root).arg("test").args(args))
 }
 
-/// Every test of the workspace, as many binaries at a time as there are cores: the clusters work as hard as the tests do.
-async fn all(root: &Path) -> Result<()> {
-    // Before the tests, so that none of them waits while the peers' programs are built.
+/// Starts the cluster that most tests share.
+async fn start_shared() -> Result<()> {
+    let cluster = TestCluster::start(&Lines).await?;
+    load_sample_image(&cluster.cluster).await?;
+    Ok(())
+}
+
+/// Starts every cluster, all at the same time: each mostly waits for itself. Before the tests, so that none of them waits while
+/// the peers' programs are built.
+async fn start_all() -> Result<()> {
     idp_cluster::helm(&Lines).await?;
-    TestCluster::start_alone(&Lines).await?;
-    TestCluster::start_peers(&Lines).await?;
-    TestCluster::start_peers2(&Lines).await?;
-    TestCluster::start_outages(&Lines).await?;
+    // The others follow: what several need is built once.
+    start_shared().await?;
+    futures::try_join!(
+        Box::pin(TestCluster::start_alone(&Lines)),
+        Box::pin(TestCluster::start_peers(&Lines)),
+        Box::pin(TestCluster::start_peers2(&Lines)),
+        Box::pin(TestCluster::start_outages(&Lines)),
+    )?;
+    Ok(())
+}
+
+/// Every test of the workspace.
+async fn all(root: &Path) -> Result<()> {
+    let times = Times::default();
+    let phase = Running::start("build of programs and tests");
     let binaries = binaries::build(root)?;
+    times.end(&phase);
+    let phase = Running::start("start of the clusters");
+    start_all().await?;
+    times.end(&phase);
     let count = binaries.len();
     let (lanes, ended) = (Mutex::new(Lanes::of(binaries)?), Notify::new());
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let workers = (0..cores).map(|_| worker(root, &lanes, &ended));
+    let workers = (0..cores * BINARIES_A_CORE).map(|_| worker(root, &lanes, &ended, &times));
+    let phase = Running::start("tests");
     let failed: Vec<String> = futures::future::try_join_all(workers).await?.concat();
+    times.end(&phase);
+    println!("Where the time went:\n{}", times.table(&CLUSTERS));
     if !failed.is_empty() {
         bail!(
             "{} of {count} test binaries failed: {}",
@@ -78,7 +114,7 @@ async fn all(root: &Path) -> Result<()> {
 }
 
 /// Runs binaries as long as there are some; gives the names of those that failed.
-async fn worker(root: &Path, lanes: &Mutex<Lanes>, ended: &Notify) -> Result<Vec<String>> {
+async fn worker(root: &Path, lanes: &Mutex<Lanes>, ended: &Notify, times: &Times) -> Result<Vec<String>> {
     let mut failed = Vec::new();
     loop {
         // Before the look, so that nothing that ends after it is missed.
@@ -94,9 +130,11 @@ async fn worker(root: &Path, lanes: &Mutex<Lanes>, ended: &Notify) -> Result<Vec
             next.await;
             continue;
         };
+        let start = Instant::now();
         if !passes(root, &turn.binary).await? {
             failed.push(name(root, &turn.binary));
         }
+        times.binary(name(root, &turn.binary), start.elapsed());
         lanes.lock().await.done(&turn);
         ended.notify_waiters();
     }
@@ -109,6 +147,7 @@ async fn passes(root: &Path, binary: &Binary) -> Result<bool> {
     let outcome = Command::new(&binary.program)
         .current_dir(&binary.folder)
         .env("CARGO_MANIFEST_DIR", &binary.folder)
+        .env("RUST_TEST_THREADS", TEST_THREADS)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()

@@ -1,5 +1,5 @@
 //! The WebApplication controller beside capabilities that answer well, badly, slowly, or not at all. The cluster is
-//! `peers`; each test has a capability of its own.
+//! `alone`; each test has a capability of its own.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 

@@ -1,4 +1,4 @@
-//! Secrets of applications on the real External Secrets and LocalStack: the cluster `peers`.
+//! Secrets of applications on the real External Secrets and LocalStack: the cluster `outages`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 

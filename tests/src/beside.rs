@@ -1,4 +1,4 @@
-//! Our controllers beside the cluster `peers`, in a thread of the test's process, each with its own, restricted identity.
+//! Our controllers beside a cluster, in a thread of the test's process, each with its own, restricted identity.
 
 use std::{
     collections::BTreeMap,
@@ -16,8 +16,10 @@ use idp_webapp::{
     capabilities::{Address, Capabilities},
     controller::WebApplicationController,
 };
+use k8s_openapi::api::coordination::v1::Lease;
 use kube::{
-    Client, Config,
+    Api, Client, Config,
+    api::DeleteParams,
     config::{KubeConfigOptions, Kubeconfig},
 };
 
@@ -67,6 +69,16 @@ impl Beside {
         }
     }
 
+    /// The cluster with the peers that the controllers need. Those that need few leave `peers` to others.
+    async fn cluster(self) -> TestCluster {
+        match self {
+            Self::Nothing(_) => TestCluster::alone().await,
+            Self::SecretsBridge => TestCluster::outages().await,
+            Self::CertificatePolicy | Self::Platform => TestCluster::peers().await,
+        }
+        .expect("the cluster starts")
+    }
+
     fn addresses(self) -> BTreeMap<&'static str, SocketAddr> {
         let names: &[&'static str] = match self {
             Self::SecretsBridge => &["secrets"],
@@ -78,8 +90,10 @@ impl Beside {
     }
 
     async fn control(self, started: mpsc::Sender<Running>) {
-        let test = TestCluster::peers().await.unwrap();
-        secret_store(&test).await;
+        let test = self.cluster().await;
+        if !matches!(self, Self::Nothing(_)) {
+            secret_store(&test).await;
+        }
         if let Self::Platform = self {
             apply(&test, &PLATFORM).await;
         }
@@ -203,6 +217,17 @@ fn manifests(path: &str) -> Vec<idp_cluster::Manifest> {
         .collect()
 }
 
+/// Takes the Lease of a test program that has ended: its controllers ended with it, without giving theirs back, and
+/// whoever waits for one to expire waits 15 s. No other program runs controllers beside the cluster (`lanes.rs` of xtask).
+async fn forget_lease(client: &Client, name: &str) {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), NAMESPACE);
+    match leases.delete(name, &DeleteParams::default()).await {
+        Ok(_) => {}
+        Err(kube::Error::Api(status)) if status.code == 404 => {}
+        Err(error) => panic!("the Lease {name} cannot be deleted: {error}"),
+    }
+}
+
 /// A controller that is started again when it lost its Lease, as its pod would be: a busy machine can lose one.
 async fn forever(test: &TestCluster, name: &str, grpc_address: SocketAddr, process: impl Fn() -> Process) {
     let file = test.controller_kubeconfig(name).await.unwrap();
@@ -212,6 +237,7 @@ async fn forever(test: &TestCluster, name: &str, grpc_address: SocketAddr, proce
         .await
         .unwrap();
     let client = Client::try_from(config).unwrap();
+    forget_lease(&test.client, name).await;
     let options = Options {
         leader_elect: true,
         lease_namespace: NAMESPACE.to_owned(),

@@ -39,7 +39,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// A new namespace of the cluster `peers`; our controllers run from the first call on. Its client belongs to the
+    /// A new namespace of the cluster that `beside` needs; our controllers run from the first call on. Its client belongs to the
     /// runtime of the test that calls.
     pub async fn new(prefix: &str, beside: Beside) -> Self {
         let running = tokio::task::block_in_place(|| beside.run());

@@ -1,6 +1,6 @@
 //! Tests that cross crates: several controllers of ours, and the real peers of the platform.
 //!
-//! Most tests run our controllers in a thread of their own process, beside the cluster `peers` ([`Lab`]). Those that
+//! Most tests run our controllers in a thread of their own process, beside the cluster that has the peers they need ([`Beside`], [`Lab`]). Those that
 //! kill, count, or take a peer away have controllers that are processes, and a cluster of their own ([`Alone`]).
 
 #![allow(

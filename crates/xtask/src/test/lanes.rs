@@ -21,20 +21,21 @@ enum Shared {
 }
 
 /// What the tests that use a cluster share: folder of the package, target, and what. Those of the cluster that is in use
-/// longest come first, then those that take longest, so that none of them is left over at the end.
+/// longest come first, then those that take longest, so that none of them is left over at the end. Those that count what a
+/// controller does come before those that leave applications behind.
 const USES: [(&str, &str, &[Shared]); 14] = [
     ("claim-broker", "cluster_peers", &[Shared::Peers]),
-    ("certificate-policy", "cluster_peers", &[Shared::Peers]),
-    ("tests", "cluster_capabilities", &[Shared::Peers]),
-    ("tests", "cluster_secrets", &[Shared::Peers]),
-    ("tests", "cluster_certificates", &[Shared::Peers]),
-    ("tests", "cluster_attacks", &[Shared::Peers]),
-    ("testkit", "cluster_peers", &[Shared::Peers, Shared::Peers2]),
-    ("tests", "cluster_secrets_faults", &[Shared::Outages]),
     ("webapp", "cluster_alone", &[Shared::Alone]),
+    ("tests", "cluster_secrets_faults", &[Shared::Outages]),
     ("webapp", "cluster", &[Shared::Test]),
-    ("tests", "cluster_charts", &[Shared::Test]),
+    ("certificate-policy", "cluster_peers", &[Shared::Peers]),
+    ("tests", "cluster_attacks", &[Shared::Peers]),
+    ("tests", "cluster_certificates", &[Shared::Peers]),
     ("claim-broker", "cluster_peers2", &[Shared::Peers2]),
+    ("testkit", "cluster_peers", &[Shared::Peers, Shared::Peers2]),
+    ("tests", "cluster_capabilities", &[Shared::Alone]),
+    ("tests", "cluster_secrets", &[Shared::Outages]),
+    ("tests", "cluster_charts", &[Shared::Test]),
     ("runtime", "cluster_driver", &[Shared::Test]),
     ("testkit", "cluster_lifecycle", &[Shared::Test]),
 ];
@@ -135,7 +136,7 @@ mod tests {
             ("core", "idp_core"),
             ("tests", "cluster_certificates"),
             ("certificate-policy", "cluster_peers"),
-            ("webapp", "cluster_alone"),
+            ("runtime", "cluster_driver"),
         ])
         .unwrap();
         let (first, turn) = take(&mut lanes).unwrap();
@@ -143,7 +144,7 @@ mod tests {
             first, "cluster_peers",
             "the cluster with the most to do comes first"
         );
-        assert_eq!(take(&mut lanes).unwrap().0, "cluster_alone");
+        assert_eq!(take(&mut lanes).unwrap().0, "cluster_driver");
         assert_eq!(take(&mut lanes).unwrap().0, "idp_core");
         assert!(
             take(&mut lanes).is_none() && !lanes.is_empty(),

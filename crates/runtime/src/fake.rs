@@ -101,7 +101,10 @@ impl State {
         if let Some((code, message)) = self.refuse.get(path) {
             return failure(*code, message);
         }
-        if let Some(name) = query.strip_prefix("fieldSelector=metadata.name%3D") {
+        if let Some(name) = query
+            .trim_start_matches('&')
+            .strip_prefix("fieldSelector=metadata.name%3D")
+        {
             let found = self.objects.get(&format!("{path}/{name}")).cloned();
             return (200, json!({ "items": found.into_iter().collect::<Vec<_>>() }));
         }

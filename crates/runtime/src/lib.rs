@@ -19,6 +19,7 @@ mod object;
 mod observability;
 mod panics;
 mod process;
+pub mod reasons;
 pub mod reconcile;
 mod store;
 

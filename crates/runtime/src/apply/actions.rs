@@ -1,9 +1,9 @@
-//! Carries out actions: the only code that marks or deletes what the plan does not hold.
+//! Runs actions: the only code that annotates or deletes objects that the plan does not contain.
 //!
-//! Each reads the live object first, and acts on exactly what it read: UID and version are preconditions. What changed in
-//! between is looked at once more, and if what was decided on is not true any more, nothing is done.
+//! Each action reads the live object first and sends its UID and version as preconditions. If the object changed in
+//! between, it is read again; if the action's own conditions are no longer true, nothing is done.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use idp_core::{Acted, Action, Deed, Effect, ObjectKey, action::Claimant};
 use kube::{
@@ -13,37 +13,41 @@ use kube::{
 use serde_json::{Value, json};
 use tracing::Instrument;
 
+use super::{refusal::Refusal, retry::Retry};
 use crate::{
-    apply::{applier::Applier, refusal::Refusal, retry::Retry},
-    client::request::ApiError,
+    client::request::{Api, ApiError},
+    object::identity::Identity,
     observability::metrics,
+    store::stores::Caches,
 };
 
-/// How often an object is looked at that somebody else writes too.
-const TRIES: u32 = 5;
+/// How often an action is tried on an object that others write too.
+const MAX_TRIES: u32 = 5;
 
-impl Applier {
-    /// Carries out actions without a plan, and says whether to come back: all are settled where not.
-    pub(crate) async fn act_all(&self, actions: Vec<Action>) -> Retry {
+/// Runs actions.
+pub(crate) struct ActionRunner {
+    pub(crate) api: Api,
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) identity: Identity,
+}
+
+impl ActionRunner {
+    /// Runs actions without a plan, and returns when to retry: all are settled if there is nothing to retry.
+    pub(crate) async fn run_all(&self, actions: Vec<Action>) -> Retry {
         let mut again = Retry::No;
         for action in actions {
-            let (acted, refusal) = self.act(action).await;
+            let (acted, refusal) = self.run(action).await;
             if let Some(refusal) = &refusal {
-                tracing::warn!(kind = %acted.action.kind, object = acted.action.name, ?refusal, "an action was refused");
+                tracing::warn!(kind = %acted.action.kind, object = acted.action.name, ?refusal, "Action rejected.");
+                again = again.max(Retry::after(refusal));
             }
-            let refused = match refusal {
-                None | Some(Refusal::NamespaceGone) => Retry::No,
-                Some(Refusal::Transient(_)) => Retry::Soon,
-                Some(Refusal::Unwatched(_)) => Retry::Poll,
-                Some(Refusal::Lasting(_)) => Retry::Slow,
-            };
-            again = again.max(refused).max(retry(&acted));
+            again = again.max(retry(&acted));
         }
         again
     }
 
-    /// Carries out one action.
-    pub(crate) async fn act(&self, action: Action) -> (Acted, Option<Refusal>) {
+    /// Runs one action.
+    pub(crate) async fn run(&self, action: Action) -> (Acted, Option<Refusal>) {
         let key = ObjectKey::new(action.namespace.clone(), action.name.clone());
         let span = tracing::info_span!("act", kind = action.kind.kind, object = %key);
         let done = self.perform(&action, &key).instrument(span).await;
@@ -68,14 +72,14 @@ impl Applier {
         action: &Action,
         key: &ObjectKey,
     ) -> Result<(Effect, Option<DynamicObject>), ApiError> {
-        let mut tries = TRIES;
+        let mut tries = MAX_TRIES;
         loop {
             let live = self.api.find(action.kind, key).await?;
             let Some(mut live) = live.filter(|live| live.uid().as_deref() == Some(action.uid.as_str()))
             else {
                 return Ok((Effect::Moot, None));
             };
-            // Items of a list need not say their kind.
+            // Items of a list may lack their kind.
             live.types = Some(TypeMeta {
                 api_version: action.kind.api_version(),
                 kind: action.kind.kind.to_owned(),
@@ -92,7 +96,7 @@ impl Applier {
                 Err(error) if tries > 0 && matches!(error.code(), Some(404 | 409 | 422)) => {}
                 Err(error) => return Err(error),
                 Ok(object) => {
-                    told(self.identity.name, action);
+                    log(self.identity.name, action);
                     return Ok((Effect::Done, object));
                 }
             }
@@ -137,7 +141,7 @@ impl Applier {
     }
 }
 
-/// Whether to come back for an action: what overtook it is an event that the caches may not hold yet.
+/// When to retry an action: the caches may not have the change that overtook it yet.
 pub(crate) fn retry(acted: &Acted) -> Retry {
     match acted.effect {
         Effect::Overtaken => Retry::Poll,
@@ -154,7 +158,7 @@ fn is_as_seen(action: &Action, live: &DynamicObject) -> bool {
         && same(&action.labels, live.metadata.labels.as_ref())
 }
 
-fn told(controller: &'static str, action: &Action) {
+fn log(controller: &'static str, action: &Action) {
     let Action {
         kind,
         namespace,
@@ -165,11 +169,11 @@ fn told(controller: &'static str, action: &Action) {
     } = action;
     match action.deed {
         Deed::Annotate(_) => {
-            tracing::info!(%kind, namespace, object = name, uid, because, "marked");
+            tracing::info!(%kind, namespace, object = name, uid, because, "Object annotated.");
             metrics::acted(controller, *kind, "annotated");
         }
         Deed::Delete => {
-            tracing::warn!(%kind, namespace, object = name, uid, because, "deleted with its data");
+            tracing::warn!(%kind, namespace, object = name, uid, because, "Object deleted with its data.");
             metrics::acted(controller, *kind, "deleted");
         }
     }

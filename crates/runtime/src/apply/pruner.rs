@@ -1,39 +1,43 @@
-//! Removes children that the plan no longer holds.
+//! Deletes children that the plan no longer contains.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use futures::{StreamExt, stream};
 use idp_core::{Kind, ObjectKey};
 use tracing::Instrument;
 
+use super::refusal::Refusal;
 use crate::{
-    apply::{
-        applier::{Applier, Progress},
-        refusal::Refusal,
-    },
-    object::parent::Parent,
+    client::request::Api,
+    object::{identity::Identity, parent::Parent},
     observability::metrics,
-    store::kind_store::{Cache, Serving},
+    store::{
+        kind_store::{Cache, Serving},
+        stores::Caches,
+    },
 };
 
+/// Deletions under way at a time for one resource.
 const CONCURRENCY: usize = 4;
 
-impl Applier {
-    /// Deletes the children of `parent` that are not `planned`. Only what carries our label *and* the
-    /// resource's UID as its controller is deleted, and only the very object that the cache knows: the
-    /// deletion has its UID as a precondition. Nothing is deleted before every kind was listed.
-    pub(crate) async fn prune(
-        &self,
-        parent: &Parent,
-        planned: &HashSet<(Kind, ObjectKey)>,
-        progress: &mut Progress,
-    ) {
+/// Deletes children.
+pub(crate) struct Pruner {
+    pub(crate) api: Api,
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) identity: Identity,
+}
+
+impl Pruner {
+    /// Deletes the children of `parent` that are not `planned`, and returns what was refused. Only an object that has our
+    /// label *and* the resource's UID as its controller is deleted, with the UID that the cache knows as a precondition.
+    /// Nothing is deleted before every kind was listed.
+    pub(crate) async fn prune(&self, parent: &Parent, planned: &HashSet<(Kind, ObjectKey)>) -> Vec<Refusal> {
         if self
             .caches
             .iter()
             .any(|cache| cache.serving() == Serving::Pending)
         {
-            return;
+            return Vec::new();
         }
         let surplus = self
             .caches
@@ -46,15 +50,14 @@ impl Applier {
                     && !record.detached
                     && !planned.contains(&(cache.watch.kind, key.clone()))
             });
-        let mut deletions = stream::iter(surplus)
+        let deletions = stream::iter(surplus)
             .map(|(cache, key, record)| async move { self.delete(&cache, &key, &record.uid).await })
             .buffer_unordered(CONCURRENCY);
-        while let Some(refusal) = deletions.next().await {
-            progress.refuse(refusal);
-        }
+        deletions.filter_map(std::future::ready).collect().await
     }
 
-    /// Deletes what no owner reference lets Kubernetes collect when `parent` goes, and says whether all of it is gone.
+    /// Deletes the children that Kubernetes does not garbage-collect with `parent`, because no owner reference is possible.
+    /// Returns whether all of them are gone.
     pub(crate) async fn release(&self, parent: &Parent) -> bool {
         let held = self
             .caches
@@ -65,7 +68,7 @@ impl Applier {
         for (cache, key, record) in held {
             all_gone = false;
             if record.managed && !record.deleting {
-                // Refused or not: the next look finds out.
+                // Refused or not: the next attempt finds out.
                 let _ = self.delete(&cache, &key, &record.uid).await;
             }
         }
@@ -77,12 +80,12 @@ impl Applier {
         let span = tracing::info_span!("prune", kind = kind.kind, child = key.name);
         match self.api.delete(kind, key, uid).instrument(span).await {
             Ok(()) => {
-                tracing::info!(%kind, object = %key, "pruned");
+                tracing::info!(%kind, object = %key, "Child pruned.");
                 metrics::pruned(self.identity.name, kind);
                 cache.deletion_began(key, uid);
                 None
             }
-            // Gone already, or another object has taken the name: either way ours is not there.
+            // Gone already, or another object has the name: either way ours does not exist.
             Err(error) if matches!(error.code(), Some(404 | 409)) => {
                 cache.deletion_began(key, uid);
                 None

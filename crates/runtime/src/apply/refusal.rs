@@ -1,50 +1,41 @@
-//! What a refused request means, in words for the person who wrote the resource.
+//! What a rejected request means, in words for the author of the resource.
 
 use idp_core::{Kind, ObjectKey, Problem};
 use kube::core::Status;
 
-use crate::{client::request::ApiError, object::parent::Parent};
+use crate::{client::request::ApiError, object::parent::Parent, reasons};
 
 /// What to do about a failed write.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// Stop quietly: the namespace is going or gone, and the resource with it.
+    /// Stop without a problem: the namespace is being deleted or gone, and the resource with it.
     NamespaceGone,
-    /// Try again with back-off.
+    /// Retry with back-off.
     Transient(Problem),
-    /// Only a change can mend it, of an object that the caches do not hold: its change is no event.
+    /// Only a change helps, of an object that is not watched: poll.
     Unwatched(Problem),
-    /// Only a change can mend it; tried again at the slow end of the back-off.
+    /// Only a change helps; retried at the slow end of the back-off.
     Lasting(Problem),
 }
 
 impl Refusal {
-    /// Reads the answer to an attempt to write `kind` `key`.
+    /// Interprets the response to an attempt to write `kind` `key`.
     pub(crate) fn of(kind: Kind, key: &ObjectKey, error: &ApiError) -> Self {
         let what = format!("{kind} {}", key.name);
         match error {
-            ApiError::Unreachable(message) => Self::Transient(
-                Problem::error(
-                    "ApiUnavailable",
-                    format!("{what} could not be written: {message}"),
-                )
-                .hint("it is tried again; nothing to do unless it stays"),
-            ),
+            ApiError::Unreachable(message) => unavailable(&what, message),
             ApiError::Refused(status) => Self::of_status(kind, key, status, &what),
         }
     }
 
-    /// The same for an object of another namespace than its owner's: that such a namespace is not there says nothing
-    /// about the owner.
+    /// The same for an object outside its owner's namespace: a missing namespace there does not mean that the owner is
+    /// being deleted.
     pub(crate) fn elsewhere(self, parent: &Parent, key: &ObjectKey) -> Self {
         if !matches!(self, Self::NamespaceGone) || key.namespace == parent.key.namespace {
             return self;
         }
-        let message = format!("the namespace {} is not there, or is going", key.namespace);
-        Self::Unwatched(
-            Problem::error("NamespaceMissing", message)
-                .hint("create the namespace; it is looked for again every 20 s"),
-        )
+        let message = format!("Namespace {} does not exist, or is being deleted.", key.namespace);
+        Self::Unwatched(Problem::error(reasons::NAMESPACE_MISSING, message))
     }
 
     fn of_status(kind: Kind, key: &ObjectKey, status: &Status, what: &str) -> Self {
@@ -56,68 +47,70 @@ impl Refusal {
                 Self::NamespaceGone
             }
             404 if is_about_namespace(status, key) => Self::NamespaceGone,
-            403 if message.contains("exceeded quota") => Self::Lasting(
-                Problem::error(
-                    "QuotaExceeded",
-                    format!("{what} does not fit the namespace's quota: {message}"),
-                )
-                .hint("ask for less, free something, or have the ResourceQuota raised"),
-            ),
-            401 | 403 => Self::Lasting(
-                Problem::error("Forbidden", format!("{what} was refused: {message}"))
-                    .hint("an admission policy forbids it, or the controller's ClusterRole lacks a rule"),
-            ),
-            404 => Self::Lasting(not_served(kind)),
-            // The object was replaced by another of its name; its events tell what to do.
-            422 if message.contains("metadata.uid") => Self::Transient(Problem::error(
-                "Conflict",
-                format!("{what} was replaced meanwhile"),
+            403 if message.contains("exceeded quota") => Self::Lasting(Problem::error(
+                reasons::QUOTA_EXCEEDED,
+                format!("{what} exceeds the namespace's quota: {message}"),
             )),
-            // A field that the schema lacks, or one of the wrong type: an error of ours or of the input,
-            // though the API server answers 500 to it.
+            401 | 403 => Self::Lasting(Problem::error(
+                reasons::FORBIDDEN,
+                format!("The API server denied the write of {what}: {message}"),
+            )),
+            404 => Self::Lasting(not_served(kind)),
+            // Replaced by another object of the same name; its events trigger what follows.
+            422 if message.contains("metadata.uid") => Self::Transient(Problem::error(
+                reasons::CONFLICT,
+                format!("{what} was replaced while it was being written."),
+            )),
+            // A field that the schema lacks, or one of the wrong type: our mistake or the input's, though the API
+            // server returns 500.
             500 if message.contains("typed patch object") => Self::Lasting(
-                Problem::error("Invalid", format!("{what} was refused: {message}"))
-                    .hint("the installed version of this kind does not know the field"),
+                Problem::error(reasons::INVALID, rejected(what, message))
+                    .hint("The installed version of this kind does not have the field."),
             ),
             409 => Self::Transient(Problem::error(
-                "Conflict",
-                format!("{what} changed meanwhile: {message}"),
+                reasons::CONFLICT,
+                format!("{what} changed while it was being written: {message}"),
             )),
-            400 | 405 | 413 | 415 | 422 => {
-                let problem = Problem::error("Invalid", format!("{what} was refused: {}", details(status)));
-                Self::Lasting(if message.contains("immutable") {
-                    problem.hint(format!(
-                        "a field that cannot change would have to; `kubectl -n {} delete {} {}` lets it be created anew",
-                        key.namespace, kind.plural, key.name
-                    ))
-                } else {
-                    problem.hint("change the field of the resource that this one is made from")
-                })
-            }
-            _ => Self::Transient(
-                Problem::error(
-                    "ApiUnavailable",
-                    format!("{what} could not be written: {message}"),
-                )
-                .hint("it is tried again; nothing to do unless it stays"),
-            ),
+            400 | 405 | 413 | 415 | 422 => Self::Lasting(invalid(kind, key, status, what)),
+            _ => unavailable(what, message),
         }
     }
 }
 
+fn unavailable(what: &str, message: &str) -> Refusal {
+    let message = format!("Cannot write {what}: {message}");
+    Refusal::Transient(Problem::error(reasons::API_UNAVAILABLE, message))
+}
+
+fn rejected(what: &str, message: &str) -> String {
+    format!("The API server rejected {what}: {message}")
+}
+
+fn invalid(kind: Kind, key: &ObjectKey, status: &Status, what: &str) -> Problem {
+    let problem = Problem::error(reasons::INVALID, rejected(what, details(status)));
+    if !status.message.contains("immutable") {
+        return problem;
+    }
+    problem.hint(format!(
+        "This needs a change of an immutable field. `kubectl -n {} delete {} {}` deletes the object, and the controller \
+         creates it again.",
+        key.namespace, kind.plural, key.name
+    ))
+}
+
 /// The problem of a kind whose CRD is not installed.
 pub(crate) fn not_served(kind: Kind) -> Problem {
-    let message = format!("the cluster has no kind {kind} ({})", kind.api_version());
-    Problem::error("KindNotServed", message).hint(format!(
-        "install the operator that brings the CRD {}.{}; it is noticed within half a minute",
+    let message = format!("The cluster has no kind {kind} ({}).", kind.api_version());
+    Problem::error(reasons::KIND_NOT_SERVED, message).hint(format!(
+        "Install the operator that provides the CRD {}.{}. The controller notices within half a minute.",
         kind.plural, kind.group
     ))
 }
 
-/// An object that was to be changed is not there any more. Its deletion is an event, which tells what to do.
+/// An object that was to be changed does not exist any more. Its deletion is an event, which triggers what follows.
 pub(crate) fn deleted_meanwhile(kind: Kind, key: &ObjectKey) -> Refusal {
-    let message = format!("{kind} {} was deleted while it was written", key.name);
-    Refusal::Transient(Problem::error("Conflict", message))
+    let message = format!("{kind} {} was deleted while it was being written.", key.name);
+    Refusal::Transient(Problem::error(reasons::CONFLICT, message))
 }
 
 fn has_cause(status: &Status, reason: &str) -> bool {

@@ -1,30 +1,29 @@
-//! One write: server-side apply that can create, or touch what is ours, and nothing else.
+//! One write: server-side apply that can create an object, or change ours, and nothing else.
 //!
-//! Server-side apply with force takes over whatever has the name. Two preconditions in the applied
-//! object itself prevent that without a request more:
+//! Server-side apply with force takes over any object of the name. Two preconditions in the applied
+//! object itself prevent that without another request:
 //!
-//! - **Nothing known of that name**: the object carries `resourceVersion: "1"`. The API server ignores it
-//!   when it creates, and answers 409 when anything exists, because no object ever has that version
+//! - **No object of that name is known**: the object carries `resourceVersion: "1"`. The API server ignores it
+//!   when it creates, and returns 409 when an object exists, because no object ever has that version
 //!   (etcd's first write is revision 2). The check and the write are one etcd transaction.
-//! - **Ours**: it carries our object's `uid`. Were that object replaced meanwhile, the write fails
-//!   (a UID is immutable), and so it does when there is none.
+//! - **Ours**: it carries our object's `uid`. If that object was replaced or deleted meanwhile, the write fails,
+//!   because a UID is immutable.
 //!
 //! Neither field is recorded in `managedFields`.
 
 use std::sync::Arc;
 
-use idp_core::{Kind, ObjectKey, Problem, labels};
-use kube::core::DynamicObject;
+use idp_core::{Kind, ObjectKey, labels};
 use serde_json::{Map, Value, json};
 use tracing::Instrument;
 
+use super::{
+    adoption::{is_handed_over, managers, name_taken},
+    refusal::{Refusal, deleted_meanwhile},
+};
 use crate::{
-    apply::{
-        applier::Applier,
-        refusal::{Refusal, deleted_meanwhile},
-    },
-    client::request::ApiError,
-    object::{parent::Parent, version::resource_version},
+    client::request::{Api, ApiError},
+    object::{identity::Identity, parent::Parent, version::resource_version},
     observability::metrics,
     store::{
         entry::{PlanHash, Record},
@@ -32,12 +31,10 @@ use crate::{
     },
 };
 
-/// Annotation by which a person hands an object over to the resource of this name.
-const ADOPT: &str = "idp.dev/adopt-by";
 /// A resource version that no object ever has.
 const NEVER: &str = "1";
 
-/// What is known to exist under the name.
+/// The object of this name that is known to exist.
 #[derive(Clone, Debug)]
 pub(crate) enum Existing {
     Nothing,
@@ -52,22 +49,22 @@ pub(crate) struct Write {
     pub(crate) object: Value,
     pub(crate) hash: PlanHash,
     pub(crate) existing: Existing,
-    /// Whether labels name the owner, as no owner reference can.
+    /// Whether labels name the owner, because an owner reference cannot.
     pub(crate) owned_by_label: bool,
     /// Whether it outlives its owner.
     pub(crate) detached: bool,
-    /// Fields that we own and give up, as an object to apply in the second manager's name.
+    /// Fields that we own and give up, as an object that the second field manager applies.
     pub(crate) handover: Option<Value>,
 }
 
-/// What became of a write.
+/// The result of a write.
 pub(crate) struct Written {
     /// The object as it is now.
     pub(crate) record: Arc<Record>,
     /// Whether somebody else has changed it since.
     pub(crate) overtaken: bool,
-    /// Whether it tells something that the plan was made without.
-    pub(crate) news: bool,
+    /// Whether its facts changed after the plan was made.
+    pub(crate) facts_changed: bool,
 }
 
 impl Write {
@@ -76,7 +73,13 @@ impl Write {
     }
 }
 
-impl Applier {
+/// Writes children.
+pub(crate) struct Writer {
+    pub(crate) api: Api,
+    pub(crate) identity: Identity,
+}
+
+impl Writer {
     /// Writes a child.
     pub(crate) async fn write(&self, parent: &Parent, write: &Write) -> Result<Written, Refusal> {
         let kind = write.kind();
@@ -116,11 +119,11 @@ impl Applier {
         match answer {
             Ok(object) => {
                 let version = resource_version(&object);
-                let (record, news) = write.cache.written(&write.key, object);
+                let (record, facts_changed) = write.cache.written(&write.key, object);
                 Ok(Written {
                     overtaken: record.resource_version > version,
                     record,
-                    news,
+                    facts_changed,
                 })
             }
             Err(error) => Err(error),
@@ -152,85 +155,25 @@ impl Applier {
         body
     }
 
-    /// Something has the name that the cache does not know. Returns its UID if it is ours after all (it
-    /// lost its label, or was handed over); otherwise it is not touched.
+    /// An object has the name that the cache does not know. Returns its UID if it is ours after all (it
+    /// lost its label, or was handed over); otherwise it is not changed.
     async fn claim(&self, parent: &Parent, write: &Write) -> Result<String, Refusal> {
         let kind = write.kind();
         let answer = self.api.find(kind, &write.key).await;
         let found = answer.map_err(|error| Refusal::of(kind, &write.key, &error))?;
         let object = found.ok_or_else(|| deleted_meanwhile(kind, &write.key))?;
         let managers = managers(&object);
-        let annotations = object.metadata.annotations.as_ref();
-        let handed_over = annotations.and_then(|all| all.get(ADOPT)) == Some(&heir(parent, &write.key));
+        let handed_over = is_handed_over(&object, parent, &write.key);
         let record = write.cache.extract(object);
         let owned_elsewhere = record.owner.as_ref().is_some_and(|owner| owner.uid != parent.uid);
-        // What holds data is never taken over: whoever hands it over cannot mean what becomes of it with its new owner.
+        // An object that holds data is never adopted: its new owner might delete the data.
         let adopts = handed_over && !owned_elsewhere && !write.detached;
         if record.belongs_to(&write.key, parent) || adopts {
             return Ok(record.uid);
         }
-        Err(Refusal::Unwatched(name_taken(
-            kind,
-            &write.key,
-            &record,
-            parent,
-            &managers,
-            write.detached,
-        )))
+        let taken = name_taken(kind, &write.key, &record, parent, &managers, write.detached);
+        Err(Refusal::Unwatched(taken))
     }
-}
-
-/// What the annotation must say that hands the object of this key over: the resource's name, and its namespace too where
-/// that is another: resources of many namespaces may have the name.
-fn heir(parent: &Parent, key: &ObjectKey) -> String {
-    if parent.cannot_own(Some(&key.namespace)) {
-        parent.key.to_string()
-    } else {
-        parent.key.name.clone()
-    }
-}
-
-/// The problem of a name that somebody else's object has.
-/// `holds_data`: such an object cannot be handed over.
-pub(crate) fn name_taken(
-    kind: Kind,
-    key: &ObjectKey,
-    record: &Record,
-    parent: &Parent,
-    managers: &[String],
-    holds_data: bool,
-) -> Problem {
-    let whose = match &record.owner {
-        Some(owner) => format!("it belongs to {} {}", owner.kind, owner.name),
-        None if managers.is_empty() => "it belongs to nobody that Kubernetes knows".to_owned(),
-        None => format!("it was written by {}", managers.join(", ")),
-    };
-    let problem = Problem::error(
-        "NameTaken",
-        format!("{kind} {} exists already and is not ours: {whose}", key.name),
-    );
-    let object = format!("{} {}", kind.plural, key.name);
-    problem.hint(match &record.owner {
-        Some(_) => format!("rename this resource, or delete the owner of `{object}`"),
-        None if holds_data => {
-            format!("rename this resource; `{object}` may hold data, and is neither taken over nor deleted")
-        }
-        None => format!(
-            "rename this resource, or delete the object, or hand it over: `kubectl -n {} annotate {object} {ADOPT}={}` \
-             (its fields are then overwritten)",
-            key.namespace,
-            heir(parent, key)
-        ),
-    })
-}
-
-/// Who wrote an object, as `managedFields` tells.
-fn managers(object: &DynamicObject) -> Vec<String> {
-    let entries = object.metadata.managed_fields.iter().flatten();
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.manager.clone()).collect();
-    names.sort();
-    names.dedup();
-    names
 }
 
 fn member<'a>(object: &'a mut Value, name: &str) -> &'a mut Map<String, Value> {

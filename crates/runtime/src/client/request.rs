@@ -1,14 +1,17 @@
-//! Requests to the API server, built by hand where kube's `Api` would serialise or parse more than needed.
+//! Requests to the API server, built by hand where kube's `Api` would serialize or parse more than needed.
 
 use std::time::Duration;
 
-use http::{Method, Request, header};
 use idp_core::{Kind, ObjectKey, names::is_path_segment};
 use kube::{
-    Client,
-    core::{DynamicObject, Status},
+    Client, Resource,
+    api::{DeleteParams, ListParams, Patch, PatchParams, Preconditions, ValidationDirective},
+    core::{
+        DynamicObject, Status,
+        request::{self, Request},
+    },
 };
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Value, json};
 
 use crate::object::reading::RawObject;
@@ -19,10 +22,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// The API server said no.
+    /// The API server rejected it.
     #[error("{}", .0.message)]
     Refused(Box<Status>),
-    /// There was no answer, or none that can be read.
+    /// There was no response, or none that can be read.
     #[error("{0}")]
     Unreachable(String),
 }
@@ -36,9 +39,15 @@ impl ApiError {
     }
 }
 
+impl From<request::Error> for ApiError {
+    fn from(error: request::Error) -> Self {
+        Self::Unreachable(error.to_string())
+    }
+}
+
 /// A list of which only the items matter.
 #[derive(serde::Deserialize)]
-struct Found {
+struct Items {
     items: Vec<RawObject>,
 }
 
@@ -54,82 +63,47 @@ impl Api {
         Self { client, manager }
     }
 
-    /// Server-side apply. Unknown fields are refused rather than dropped.
+    /// Server-side apply. Unknown fields are rejected rather than dropped.
     pub(crate) async fn apply(
         &self,
         kind: Kind,
         key: &ObjectKey,
         object: &Value,
     ) -> Result<DynamicObject, ApiError> {
-        let query = format!("?fieldManager={}&force=true&fieldValidation=Strict", self.manager);
-        let uri = path(kind, key, &query)?;
-        let body = serialize(object)?;
-        let answer: Result<RawObject, _> = self
-            .send(Method::PATCH, uri, "application/apply-patch+yaml", body)
-            .await;
-        answer.map(RawObject::dynamic)
+        let params = PatchParams {
+            field_validation: Some(ValidationDirective::Strict),
+            ..PatchParams::apply(self.manager).force()
+        };
+        let request = one(kind, key)?.patch(&key.name, &params, &Patch::Apply(object))?;
+        self.send(request).await.map(RawObject::dynamic)
     }
 
-    /// Server-side apply without force in the name of a second manager, which holds fields that we give up.
+    /// Server-side apply without force by the second field manager, which holds fields that we give up.
     pub(crate) async fn hand_over(
         &self,
         kind: Kind,
         key: &ObjectKey,
         fields: &Value,
     ) -> Result<(), ApiError> {
-        let uri = path(kind, key, &format!("?fieldManager={}-handover", self.manager))?;
-        let _: serde::de::IgnoredAny = self
-            .send(
-                Method::PATCH,
-                uri,
-                "application/apply-patch+yaml",
-                serialize(fields)?,
-            )
-            .await?;
-        Ok(())
+        let params = PatchParams::apply(&format!("{}-handover", self.manager));
+        let request = one(kind, key)?.patch(&key.name, &params, &Patch::Apply(fields))?;
+        self.send::<IgnoredAny>(request).await.map(drop)
     }
 
-    /// The object of this name, if there is one. By a list, which controllers may do anyway, so that none needs the
+    /// The object of this name, if it exists. By a list, which controllers may do anyway, so that none needs the
     /// right to `get`.
     pub(crate) async fn find(&self, kind: Kind, key: &ObjectKey) -> Result<Option<DynamicObject>, ApiError> {
-        let query = format!("?fieldSelector=metadata.name%3D{}", segment("name", &key.name)?);
-        let uri = folder(kind, key)? + &query;
-        let list: Found = self
-            .send(Method::GET, uri, "application/json", Vec::new())
-            .await?;
+        let params = ListParams::default().fields(&format!("metadata.name={}", key.name));
+        let list: Items = self.send(one(kind, key)?.list(&params)?).await?;
         Ok(list.items.into_iter().next().map(RawObject::dynamic))
     }
 
-    /// Deletes exactly the object with this UID; its dependents follow in the background.
+    /// Deletes the object only if it has this UID; its dependents follow in the background.
     pub(crate) async fn delete(&self, kind: Kind, key: &ObjectKey, uid: &str) -> Result<(), ApiError> {
-        let options = json!({
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "propagationPolicy": "Background",
-            "preconditions": { "uid": uid },
-        });
-        let body = serialize(&options)?;
-        let _: serde::de::IgnoredAny = self
-            .send(Method::DELETE, path(kind, key, "")?, "application/json", body)
-            .await?;
-        Ok(())
+        self.delete_if(kind, key, uid, None).await
     }
 
-    /// Sets annotations of exactly the object with this UID and version, in the name of a manager of its own: they are no
-    /// part of what is applied.
-    pub(crate) async fn annotate(
-        &self,
-        kind: Kind,
-        key: &ObjectKey,
-        metadata: &Value,
-    ) -> Result<DynamicObject, ApiError> {
-        let uri = path(kind, key, &format!("?fieldManager={}-actions", self.manager))?;
-        let patch = serialize(&json!({ "metadata": metadata }))?;
-        self.send(Method::PATCH, uri, "application/merge-patch+json", patch)
-            .await
-    }
-
-    /// Deletes exactly the object with this UID as it was at this version.
+    /// Deletes the object only if it has this UID and version.
     pub(crate) async fn delete_unchanged(
         &self,
         kind: Kind,
@@ -137,93 +111,95 @@ impl Api {
         uid: &str,
         version: &str,
     ) -> Result<(), ApiError> {
-        let options = json!({
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "propagationPolicy": "Background",
-            "preconditions": { "uid": uid, "resourceVersion": version },
-        });
-        let _: serde::de::IgnoredAny = self
-            .send(
-                Method::DELETE,
-                path(kind, key, "")?,
-                "application/json",
-                serialize(&options)?,
-            )
-            .await?;
-        Ok(())
+        self.delete_if(kind, key, uid, Some(version)).await
     }
 
-    /// A JSON merge patch of the object, or of its status with `subresource` `/status`.
+    async fn delete_if(
+        &self,
+        kind: Kind,
+        key: &ObjectKey,
+        uid: &str,
+        version: Option<&str>,
+    ) -> Result<(), ApiError> {
+        let params = DeleteParams::background().preconditions(Preconditions {
+            uid: Some(uid.to_owned()),
+            resource_version: version.map(str::to_owned),
+        });
+        let request = one(kind, key)?.delete(&key.name, &params)?;
+        self.send::<IgnoredAny>(request).await.map(drop)
+    }
+
+    /// Sets annotations of the object only if it has the UID and version in `metadata`, by a separate field manager: they
+    /// are not part of what is applied.
+    pub(crate) async fn annotate(
+        &self,
+        kind: Kind,
+        key: &ObjectKey,
+        metadata: &Value,
+    ) -> Result<DynamicObject, ApiError> {
+        let params = manager(format!("{}-actions", self.manager));
+        let patch = Patch::Merge(json!({ "metadata": metadata }));
+        self.send(one(kind, key)?.patch(&key.name, &params, &patch)?)
+            .await
+    }
+
+    /// A JSON merge patch of the object.
     pub(crate) async fn merge<T: DeserializeOwned>(
         &self,
         kind: Kind,
         key: &ObjectKey,
-        subresource: &str,
         patch: &Value,
     ) -> Result<T, ApiError> {
-        let uri = path(kind, key, &format!("{subresource}?fieldManager={}", self.manager))?;
-        self.send(
-            Method::PATCH,
-            uri,
-            "application/merge-patch+json",
-            serialize(patch)?,
-        )
-        .await
+        let params = manager(self.manager.to_owned());
+        self.send(one(kind, key)?.patch(&key.name, &params, &Patch::Merge(patch))?)
+            .await
     }
 
-    async fn send<T: DeserializeOwned>(
+    /// A JSON merge patch of the object's status.
+    pub(crate) async fn merge_status<T: DeserializeOwned>(
         &self,
-        method: Method,
-        uri: String,
-        content_type: &'static str,
-        body: Vec<u8>,
+        kind: Kind,
+        key: &ObjectKey,
+        patch: &Value,
     ) -> Result<T, ApiError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(uri)
-            .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, content_type)
-            .body(body)
-            .map_err(|error| ApiError::Unreachable(error.to_string()))?;
+        let params = manager(self.manager.to_owned());
+        let request =
+            one(kind, key)?.patch_subresource("status", &key.name, &params, &Patch::Merge(patch))?;
+        self.send(request).await
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: http::Request<Vec<u8>>) -> Result<T, ApiError> {
         match tokio::time::timeout(TIMEOUT, self.client.request::<T>(request)).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(kube::Error::Api(status))) => Err(ApiError::Refused(status)),
             Ok(Err(error)) => Err(ApiError::Unreachable(error.to_string())),
             Err(_) => Err(ApiError::Unreachable(format!(
-                "no answer within {} s",
+                "The API server did not respond within {} s.",
                 TIMEOUT.as_secs()
             ))),
         }
     }
 }
 
-fn serialize(value: &Value) -> Result<Vec<u8>, ApiError> {
-    serde_json::to_vec(value).map_err(|error| ApiError::Unreachable(error.to_string()))
-}
-
-/// The path of an object, and what follows it. Names may come from anybody: from a spec, or from what a capability answers.
-/// One that is no name reaches nobody: escaped it could only be refused, and raw it would name something else.
-fn path(kind: Kind, key: &ObjectKey, rest: &str) -> Result<String, ApiError> {
-    Ok(format!(
-        "{}/{}{rest}",
-        folder(kind, key)?,
-        segment("name", &key.name)?
-    ))
-}
-
-/// The path of all objects of a kind, in the key's namespace where the kind has them.
-fn folder(kind: Kind, key: &ObjectKey) -> Result<String, ApiError> {
-    let root = if kind.group.is_empty() {
-        "/api/v1".to_owned()
-    } else {
-        format!("/apis/{}", kind.api_version())
-    };
-    if !kind.namespaced {
-        return Ok(format!("{root}/{}", kind.plural));
+fn manager(name: String) -> PatchParams {
+    PatchParams {
+        field_manager: Some(name),
+        ..PatchParams::default()
     }
-    let namespace = segment("namespace", &key.namespace)?;
-    Ok(format!("{root}/namespaces/{namespace}/{}", kind.plural))
+}
+
+/// Requests about one object. Names may come from anyone: from a spec, or from the response of a capability. What is not a
+/// valid name is not sent: escaped it would be rejected, and raw it would be another path.
+fn one(kind: Kind, key: &ObjectKey) -> Result<Request, ApiError> {
+    segment("name", &key.name)?;
+    let namespace = match kind.namespaced {
+        true => Some(segment("namespace", &key.namespace)?),
+        false => None,
+    };
+    Ok(Request::new(DynamicObject::url_path(
+        &kind.api_resource(),
+        namespace,
+    )))
 }
 
 /// A name as one segment of a path.
@@ -234,7 +210,7 @@ fn segment<'a>(what: &str, name: &'a str) -> Result<&'a str, ApiError> {
     let status = Status {
         code: 422,
         reason: "Invalid".to_owned(),
-        message: format!("metadata.{what} {name:?} is no name of an object: nothing was sent"),
+        message: format!("metadata.{what} {name:?} is not a valid name; no request was sent."),
         ..Status::default()
     };
     Err(ApiError::Refused(Box::new(status)))
@@ -251,20 +227,20 @@ mod tests {
     #[test]
     fn paths_of_objects() {
         let at =
-            |kind, namespace: &str, name: &str| path(kind, &ObjectKey::new(namespace, name), "?a=b").unwrap();
+            |kind, namespace: &str, name: &str| one(kind, &ObjectKey::new(namespace, name)).unwrap().url_path;
         assert_eq!(
             at(CONFIG_MAP, "shop", "a.b"),
-            "/api/v1/namespaces/shop/configmaps/a.b?a=b"
+            "/api/v1/namespaces/shop/configmaps"
         );
-        assert_eq!(at(NODE, "", "n1"), "/api/v1/nodes/n1?a=b");
+        assert_eq!(at(NODE, "", "n1"), "/api/v1/nodes");
         assert_eq!(
             at(CLAIM, "shop", "x"),
-            "/apis/idp.dev/v1alpha1/namespaces/shop/claimbindings/x?a=b"
-        );
-        assert_eq!(
-            folder(CLAIM, &ObjectKey::new("shop", "x")).unwrap(),
             "/apis/idp.dev/v1alpha1/namespaces/shop/claimbindings"
         );
+        let key = ObjectKey::new("shop", "a.b");
+        let request = one(CONFIG_MAP, &key).unwrap();
+        let deletion = request.delete(&key.name, &DeleteParams::default()).unwrap();
+        assert_eq!(deletion.uri().path(), "/api/v1/namespaces/shop/configmaps/a.b");
     }
 
     #[test]
@@ -281,12 +257,12 @@ mod tests {
             "a\u{0}",
         ] {
             for key in [ObjectKey::new("shop", name), ObjectKey::new(name, "x")] {
-                let Err(ApiError::Refused(status)) = path(CLAIM, &key, "") else {
+                let Err(ApiError::Refused(status)) = one(CLAIM, &key) else {
                     panic!("{key} is a path");
                 };
                 assert_eq!(status.code, 422);
             }
-            assert!(path(NODE, &ObjectKey::new("", name), "").is_err());
+            assert!(one(NODE, &ObjectKey::new("", name)).is_err());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is said on a resource of which there is no status to compute: it cannot be read, or the controller fails at it.
+//! The status of a resource that has none of its own: it cannot be read, or the controller panicked on it.
 
 use idp_core::{Condition, ConditionSet, Kind, ObjectKey, Problem, StatusView, condition};
 use jiff::Timestamp;
@@ -10,36 +10,37 @@ use crate::{
     apply::retry::Retry,
     client::request::ApiError,
     driver::reconciler::{Driver, Failure},
-    observability::{metrics, unreadable::UNREADABLE},
+    observability::metrics,
+    reasons,
     reconcile::Reconcile,
     store::primary::Ghost,
 };
 
-/// Longest message of a panic in a status.
-const LONGEST: usize = 300;
+/// Longest panic message in a status, in characters.
+const MAX_MESSAGE_CHARS: usize = 300;
 
 impl<R: Reconcile> Driver<R> {
-    /// A resource that cannot be read: nothing of it is changed, and its status says why. One that could be read before
-    /// may go all the same, as what it was.
+    /// A resource that cannot be read: nothing is changed, and its status says why. If it could be read before and is
+    /// being deleted, its last readable version is finalized.
     pub(crate) async fn haunt(&self, key: &ObjectKey, ghost: &Ghost) -> Result<Retry, Failure> {
         let kind = self.identity.kind.kind;
-        let goes = ghost.metadata.deletion_timestamp.is_some();
-        if goes
+        let is_deleted = ghost.metadata.deletion_timestamp.is_some();
+        if is_deleted
             && ghost.was_read
             && let Some(resource) = self.view.resources.get(key)
         {
             return self.finalize(key, &resource).await;
         }
-        let hint = if goes {
+        let hint = if is_deleted {
             format!(
-                "correct the field, so that the {kind} can be read; it goes once {} knows what it holds",
+                "Correct the field. {} can release its finalizer only after it has read the {kind}.",
                 R::NAME
             )
         } else {
-            "correct or remove the field; until then nothing of it is changed, and what ran before keeps running".to_owned()
+            "Correct or remove the field. Until then nothing is changed; what runs keeps running.".to_owned()
         };
         let problem = Problem::error(
-            UNREADABLE,
+            reasons::UNREADABLE,
             format!("{} cannot read this {kind}: {}", R::NAME, ghost.error.message),
         );
         let problem = if ghost.error.path.is_empty() {
@@ -48,38 +49,40 @@ impl<R: Reconcile> Driver<R> {
             problem.at(&ghost.error.path)
         };
         let conditions = Vec::<Condition>::deserialize(&ghost.status["conditions"]).unwrap_or_default();
-        let said = ghost.status["problems"] == json!([problem.clone().hint(hint.clone())]);
+        let reported = ghost.status["problems"] == json!([problem.clone().hint(hint.clone())]);
         let unready = conditions.iter().any(|found| {
             found.type_ == condition::READY
-                && found.reason == UNREADABLE
+                && found.reason == reasons::UNREADABLE
                 && found.observed_generation == ghost.metadata.generation
         });
-        if said && unready {
+        if reported && unready {
             return Ok(Retry::No);
         }
         self.explain(key, &ghost.metadata, &conditions, problem.hint(hint))
             .await
     }
 
-    /// Says on the resource that the controller panicked, and returns the failure.
+    /// Reports in the status that the controller panicked, and returns the failure.
     pub(crate) async fn panicked(&self, key: &ObjectKey, message: String) -> Failure {
         metrics::panicked(R::NAME);
         if let Some(resource) = self.view.resources.get(key) {
-            let shown: String = message.chars().take(LONGEST).collect();
-            let problem = Problem::error("ControllerPanicked", format!("{} failed at this {}: {shown}", R::NAME, self.identity.kind))
-                .hint("this is a fault of the controller, which the platform team can report with its log; it is tried again");
+            let shown: String = message.chars().take(MAX_MESSAGE_CHARS).collect();
+            let problem = Problem::error(
+                reasons::CONTROLLER_PANICKED,
+                format!("{} panicked on this {}: {shown}", R::NAME, self.identity.kind),
+            );
             let status = R::current_status(&resource);
             if !status.is_some_and(|status| status.problems().contains(&problem)) {
                 let conditions = status.map(StatusView::conditions).unwrap_or_default();
                 if let Err(error) = self.explain(key, resource.meta(), conditions, problem).await {
-                    tracing::warn!(%error, "the status does not say that the controller panicked");
+                    tracing::warn!(%error, "Cannot write to the status that the controller panicked.");
                 }
             }
         }
         Failure::Panic(message)
     }
 
-    /// Says that the resource cannot go yet.
+    /// Reports in the status that the finalizer cannot be released yet.
     pub(crate) async fn explain_unlisted(
         &self,
         key: &ObjectKey,
@@ -87,13 +90,13 @@ impl<R: Reconcile> Driver<R> {
         kind: Kind,
     ) -> Result<Retry, Failure> {
         let message = format!(
-            "{} may not list {}, so what this {} owns of them cannot be released",
+            "{} may not list {}, so it cannot tell which of them this {} owns. The finalizer stays.",
             R::NAME,
             kind.plural,
             self.identity.kind
         );
-        let problem = Problem::error("Forbidden", message).hint(format!(
-            "the platform team must give the controller's ClusterRole list and watch of {}",
+        let problem = Problem::error(reasons::FORBIDDEN, message).hint(format!(
+            "Ask the platform team to give the controller's ClusterRole list and watch of {}.",
             kind.plural
         ));
         let status = R::current_status(resource);
@@ -104,7 +107,7 @@ impl<R: Reconcile> Driver<R> {
         self.explain(key, resource.meta(), conditions, problem).await
     }
 
-    /// Writes a status of one problem over what is there. What else the status holds stays.
+    /// Writes a status with this one problem. The other conditions stay.
     async fn explain(
         &self,
         key: &ObjectKey,
@@ -129,11 +132,11 @@ impl<R: Reconcile> Driver<R> {
             "status": { "conditions": conditions, "problems": [problem], "observedGeneration": metadata.generation },
         });
         let answer: Result<IgnoredAny, ApiError> =
-            self.api.merge(self.identity.kind, key, "/status", &patch).await;
+            self.api.merge_status(self.identity.kind, key, &patch).await;
         match answer {
             Ok(_) => Ok(Retry::No),
             Err(error) => match error.code() {
-                // It is gone, or its kind has no status.
+                // The resource is gone, or its kind has no status.
                 Some(404) => Ok(Retry::No),
                 Some(409) => Ok(Retry::Soon),
                 _ => Err(error.into()),

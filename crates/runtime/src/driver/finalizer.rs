@@ -46,7 +46,7 @@ impl<R: Reconcile> Driver<R> {
         });
         let written = self
             .api
-            .merge::<R::Resource>(self.identity.kind, key, "", &patch)
+            .merge::<R::Resource>(self.identity.kind, key, &patch)
             .await?;
         self.view.resources.wrote(key, written);
         Ok(())

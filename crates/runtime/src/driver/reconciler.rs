@@ -175,7 +175,7 @@ impl<R: Reconcile> Driver<R> {
         match plan {
             Ok(plan) => {
                 let progress = self.applier.apply(&parent, plan).await;
-                if progress.news {
+                if progress.facts_changed {
                     self.queue.add(key.clone());
                 }
                 let outcome = (!progress.namespace_gone).then_some(Outcome::Applied(progress.applied));
@@ -206,13 +206,13 @@ impl<R: Reconcile> Driver<R> {
             self.explain_unlisted(key, resource, kind).await?;
             return Err(Failure::Unlisted(kind.plural));
         }
-        if !self.applier.release(&parent).await {
+        if !self.applier.pruner.release(&parent).await {
             // Each deletion is an event.
             return Ok(Retry::Poll);
         }
         match self.controller.finalize(resource, &self.view).await? {
             Finalize::Release(actions) => {
-                let retry = self.applier.act_all(actions).await;
+                let retry = self.applier.actions.run_all(actions).await;
                 if retry == Retry::No {
                     self.release(key, resource).await?;
                 }
@@ -248,7 +248,7 @@ impl<R: Reconcile> Driver<R> {
         let writing = self.view.resources.writing(key);
         let answer = self
             .api
-            .merge::<R::Resource>(self.identity.kind, key, "/status", &patch)
+            .merge_status::<R::Resource>(self.identity.kind, key, &patch)
             .await;
         match answer {
             Ok(written) => {

@@ -15,10 +15,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use crate::{
     driver::{pulse::Pulse, queue::Queue},
     endpoint::health::Probe,
-    observability::{
-        metrics,
-        unreadable::{UNREADABLE, Unreadables},
-    },
+    observability::{metrics, unreadable::Unreadables},
+    reasons::UNREADABLE,
     reconcile::Reconcile,
     store::view::View,
 };
@@ -135,8 +133,8 @@ impl<R: Reconcile> Insight<R> {
             }
         }
         let unreadable = self.view.resources.ghosts();
-        if unreadable > 0 || reasons.contains_key(UNREADABLE) {
-            reasons.insert(UNREADABLE.to_owned(), unreadable);
+        if unreadable > 0 || reasons.contains_key(UNREADABLE.name) {
+            reasons.insert(UNREADABLE.name.to_owned(), unreadable);
         }
         for (reason, count) in reasons.iter() {
             metrics::problems(R::NAME, reason.clone(), *count);

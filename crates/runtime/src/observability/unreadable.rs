@@ -1,4 +1,5 @@
-//! Which objects of a kind cannot be read, or only in part: named once in the log and in an event on the object, and counted.
+//! Objects of a kind that cannot be read, or only in part: reported once in the log and as an event on the object, and
+//! counted.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,12 +12,10 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::core::ObjectMeta;
 use tokio::time::Instant;
 
-use crate::{object::reading::DecodeError, observability::events::Events};
+use crate::{object::reading::DecodeError, observability::events::Events, reasons};
 
-/// Reason of the event, and of the problem.
-pub(crate) const UNREADABLE: &str = "Unreadable";
-/// How many lines a minute are logged of a kind: a tenant may have thousands of such objects, and change them all the time.
-const LINES: u32 = 20;
+/// Log lines a minute for each kind: a tenant may have thousands of such objects, and change them all the time.
+const LINES_PER_MINUTE: u32 = 20;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Those of one watch.
@@ -46,21 +45,21 @@ impl Unreadables {
         })
     }
 
-    /// An object cannot be read. Said again only where something else is wrong with it.
+    /// An object cannot be read. Reported again only if the error changes.
     pub(crate) fn found(&self, key: &ObjectKey, metadata: &ObjectMeta, error: &DecodeError) {
         let mut state = self.lock();
         if let Some(seen) = &mut state.seen {
             seen.insert(key.clone());
         }
-        let said = (metadata.uid.clone(), error.clone());
-        if state.known.get(key) == Some(&said) {
+        let found = (metadata.uid.clone(), error.clone());
+        if state.known.get(key) == Some(&found) {
             return;
         }
-        state.known.insert(key.clone(), said);
+        state.known.insert(key.clone(), found);
         if state.may_log() {
             let version = metadata.resource_version.as_deref().unwrap_or_default();
             tracing::warn!(controller = self.controller, kind = %self.kind, object = %key, version, %error,
-                "cannot read this object; the others are not affected");
+                "Cannot read this object; the others are not affected.");
         }
         drop(state);
         let about = ObjectReference {
@@ -73,7 +72,7 @@ impl Unreadables {
             ..ObjectReference::default()
         };
         let note = format!("{} cannot read this {}: {error}", self.controller, self.kind);
-        self.events.warn(&about, UNREADABLE, note);
+        self.events.warn(&about, reasons::UNREADABLE.name, note);
     }
 
     /// An object can be read, or is gone.
@@ -112,11 +111,11 @@ impl State {
             self.lines = 0;
         }
         self.lines += 1;
-        if self.lines == LINES + 1 {
+        if self.lines == LINES_PER_MINUTE + 1 {
             tracing::warn!(
-                "more such objects are not named within this minute; idp_unreadable_objects counts them"
+                "No more such objects are logged in this minute. The metric idp_unreadable_objects counts them."
             );
         }
-        self.lines <= LINES
+        self.lines <= LINES_PER_MINUTE
     }
 }

@@ -97,11 +97,7 @@ impl<R: Reconcile> Part for Assembly<R> {
             reasons: Default::default(),
         };
         let driver = Arc::new(Driver {
-            applier: Applier {
-                api: api.clone(),
-                caches: view.caches.clone(),
-                identity,
-            },
+            applier: Applier::new(&api, &view.caches, identity),
             controller,
             identity,
             api,

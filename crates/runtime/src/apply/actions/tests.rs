@@ -1,14 +1,7 @@
-use std::sync::Arc;
-
 use idp_core::{Kind, Plan};
 
 use super::*;
-use crate::{
-    client::request::Api,
-    fake::Fake,
-    object::{identity::Identity, parent::Parent},
-    store::{stores::Caches, watch::Watch},
-};
+use crate::{apply::applier::Applier, fake::Fake, object::parent::Parent, store::watch::Watch};
 
 const MAPS: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
 const PATH: &str = "/api/v1/namespaces/shop/configmaps/data";
@@ -21,11 +14,7 @@ fn bench() -> (Fake, Applier) {
         kind: MAPS,
     };
     let caches = Arc::new(Caches::new(vec![Watch::children(MAPS)], identity));
-    let applier = Applier {
-        api: Api::new(fake.client(), identity.name),
-        caches,
-        identity,
-    };
+    let applier = Applier::new(&Api::new(fake.client(), identity.name), &caches, identity);
     (fake, applier)
 }
 
@@ -51,7 +40,7 @@ fn due(fake: &Fake) -> Action {
 #[tokio::test]
 async fn what_is_as_it_was_is_deleted_with_uid_and_version() {
     let (fake, applier) = bench();
-    let (acted, refusal) = applier.act(due(&fake)).await;
+    let (acted, refusal) = applier.actions.run(due(&fake)).await;
     assert_eq!((acted.effect, refusal.is_none()), (Effect::Done, true));
     let conditions = &fake.last_body()["preconditions"];
     assert!(
@@ -71,7 +60,7 @@ async fn who_changes_his_mind_in_between_wins() {
         let (fake, applier) = bench();
         let action = due(&fake);
         fake.put(PATH, changed.clone());
-        let (acted, _) = applier.act(action).await;
+        let (acted, _) = applier.actions.run(action).await;
         assert_eq!(acted.effect, Effect::Overtaken, "{changed}");
         assert!(fake.object(PATH).is_some());
         assert_eq!(retry(&acted), Retry::Poll, "it is looked at again");
@@ -85,12 +74,12 @@ async fn a_namesake_and_what_is_going_are_left_alone() {
         uid: "another".into(),
         ..due(&fake)
     };
-    assert_eq!(applier.act(other).await.0.effect, Effect::Moot);
+    assert_eq!(applier.actions.run(other).await.0.effect, Effect::Moot);
     let action = due(&fake);
     let mut going = fake.object(PATH).unwrap();
     going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     fake.replace(PATH, going);
-    assert_eq!(applier.act(action).await.0.effect, Effect::Moot);
+    assert_eq!(applier.actions.run(action).await.0.effect, Effect::Moot);
     assert!(fake.object(PATH).is_some());
 }
 
@@ -108,12 +97,12 @@ async fn a_claimant_that_the_caches_do_not_know_forbids_it() {
         ..due(&fake)
     };
     fake.put(OTHER, json!({ "metadata": { "name": "claimant" }, "spec": {} }));
-    assert_eq!(applier.act(action()).await.0.effect, Effect::Overtaken);
+    assert_eq!(applier.actions.run(action()).await.0.effect, Effect::Overtaken);
     fake.put(
         OTHER,
         json!({ "metadata": { "name": "claimant" }, "spec": { "released": true } }),
     );
-    assert_eq!(applier.act(action()).await.0.effect, Effect::Done);
+    assert_eq!(applier.actions.run(action()).await.0.effect, Effect::Done);
 }
 
 #[tokio::test]

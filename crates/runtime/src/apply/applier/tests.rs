@@ -1,7 +1,11 @@
 use serde_json::json;
 
 use super::*;
-use crate::{fake::Fake, store::watch::Watch};
+use crate::{
+    apply::retry::Retry,
+    fake::Fake,
+    store::{kind_store::Serving, watch::Watch},
+};
 
 const MAPS: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
 const ABSENT: Kind = Kind::namespaced("absent.dev", "v1", "Absent", "absents");
@@ -37,11 +41,7 @@ impl Bench {
         };
         Self {
             fake,
-            applier: Applier {
-                api,
-                caches,
-                identity,
-            },
+            applier: Applier::new(&api, &caches, identity),
             parent,
         }
     }
@@ -297,7 +297,7 @@ async fn what_cannot_be_collected_goes_before_its_owner() {
         .apply(vec![elsewhere("a"), map("b", "1"), map("data", "1").detached()])
         .await;
     assert!(
-        !bench.applier.release(&bench.parent).await,
+        !bench.applier.pruner.release(&bench.parent).await,
         "it was there until now"
     );
     assert_eq!(

@@ -135,11 +135,7 @@ impl Lab {
         let api = Api::new(fake.client(), Gadgets::NAME);
         let (events, _) = Events::new(Recorder::new(fake.client(), Reporter::from("tests")));
         let driver = Driver {
-            applier: Applier {
-                api: api.clone(),
-                caches: view.caches.clone(),
-                identity,
-            },
+            applier: Applier::new(&api, &view.caches, identity),
             controller: Gadgets,
             identity,
             api,
@@ -234,7 +230,7 @@ async fn a_resource_that_cannot_be_read_says_so_and_keeps_what_it_has() {
         problem["hint"]
             .as_str()
             .unwrap()
-            .contains("correct or remove the field"),
+            .contains("Correct or remove the field"),
         "{problem}"
     );
     assert_eq!(
@@ -275,7 +271,10 @@ async fn a_resource_that_cannot_be_read_goes_as_what_it_was() {
     lab.turn().await;
     assert!(lab.has_finalizer());
     assert!(
-        lab.problem()["hint"].as_str().unwrap().contains("it goes once"),
+        lab.problem()["hint"]
+            .as_str()
+            .unwrap()
+            .contains("only after it has read the Gadget"),
         "{}",
         lab.problem()
     );

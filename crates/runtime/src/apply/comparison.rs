@@ -1,0 +1,165 @@
+//! Decides what a child needs, from the caches alone.
+
+use std::sync::Arc;
+
+use idp_core::{AppliedChild, Child, ObjectKey, Problem, Step};
+use serde_json::Value;
+
+use super::{
+    adoption::name_taken,
+    coverage::{coverage, dropped_fields},
+    handover::handover,
+    progress::applied_child,
+    refusal::{self, Refusal},
+    writer::{Existing, Write},
+};
+use crate::{
+    object::parent::Parent,
+    reasons,
+    store::{
+        entry::{PlanHash, Record, Verdict},
+        kind_store::{Cache, Serving},
+        stores::Caches,
+    },
+};
+
+/// What a child needs.
+pub(crate) enum Need {
+    Nothing(Option<AppliedChild>, Option<Problem>),
+    Write(Box<Write>),
+    Refused(Refusal),
+}
+
+/// Decides what a child needs. Sends nothing.
+pub(crate) fn compare(caches: &Caches, parent: &Parent, child: Child) -> Need {
+    let key = key_of(&child);
+    let Some(cache) = caches.children(child.kind) else {
+        let message = format!(
+            "The controller plans a {} but does not watch the kind.",
+            child.kind
+        );
+        return Need::Refused(Refusal::Lasting(Problem::error(
+            reasons::KIND_NOT_WATCHED,
+            message,
+        )));
+    };
+    if let Some(refusal) = unprovable(cache, parent, &child) {
+        return Need::Refused(refusal);
+    }
+    if let Step::Hold { because } = &child.step {
+        return Need::Nothing(existing_child(caches, parent, &child, because), None);
+    }
+    if let Some(refusal) = unserved(cache) {
+        return Need::Refused(refusal);
+    }
+    let hash = PlanHash::of(&child.object);
+    let record = cache.get(&key);
+    if child.uid.is_some() && child.uid.as_ref() != record.as_ref().map(|record| &record.uid) {
+        return Need::Refused(refusal::deleted_meanwhile(child.kind, &key));
+    }
+    let existing = match &record {
+        None => Existing::Nothing,
+        Some(record) if !record.belongs_to(&key, parent) => {
+            // Its owner may release it, which triggers others.
+            let taken = name_taken(child.kind, &key, record, parent, &[], child.detached);
+            return Need::Refused(Refusal::Unwatched(taken));
+        }
+        Some(record) if record.deleting => {
+            // Its deletion is an event, and then it is created again.
+            let waits = "the deletion of the previous object";
+            return Need::Nothing(Some(applied_child(child.kind, &key, record, Some(waits))), None);
+        }
+        Some(record) if !needs_write(cache, &key, record, parent, hash, &child.object) => {
+            let problem = dropped_fields(child.kind, &key, &record.verdict);
+            return Need::Nothing(Some(applied_child(child.kind, &key, record, None)), problem);
+        }
+        Some(record) => Existing::Ours(record.uid.clone()),
+    };
+    Need::Write(Box::new(Write {
+        handover: record.and_then(|record| handover(&child, &record)),
+        cache: Arc::clone(cache),
+        key,
+        owned_by_label: child.detached || parent.cannot_own(child.namespace.as_deref()),
+        detached: child.detached,
+        object: child.object,
+        hash,
+        existing,
+    }))
+}
+
+/// What exists of a child that is not written now, because it waits for `held`.
+pub(crate) fn existing_child(
+    caches: &Caches,
+    parent: &Parent,
+    child: &Child,
+    held: &str,
+) -> Option<AppliedChild> {
+    let key = key_of(child);
+    let record = caches.children(child.kind)?.get(&key)?;
+    record
+        .belongs_to(&key, parent)
+        .then(|| applied_child(child.kind, &key, &record, Some(held)))
+}
+
+pub(crate) fn key_of(child: &Child) -> ObjectKey {
+    ObjectKey::new(child.namespace.clone().unwrap_or_default(), child.name.clone())
+}
+
+/// A child that could not be told from other people's objects once it is written. Only a controller that contradicts
+/// itself plans one.
+fn unprovable(cache: &Cache, parent: &Parent, child: &Child) -> Option<Refusal> {
+    let namespace = child.namespace.as_deref();
+    let is_elsewhere = parent.cannot_own(namespace);
+    let proven = match (is_elsewhere, child.detached) {
+        (false, false) => true,
+        (false, true) => cache.watch.outlive,
+        (true, _) => cache.watch.elsewhere && namespace.is_some_and(|namespace| parent.plans_in(namespace)),
+    };
+    let message = format!(
+        "The controller plans {} {} in a namespace where it does not look for it.",
+        child.kind, child.name
+    );
+    (!proven).then(|| Refusal::Lasting(Problem::error(reasons::KIND_NOT_WATCHED, message)))
+}
+
+fn unserved(cache: &Cache) -> Option<Refusal> {
+    let kind = cache.watch.kind;
+    match cache.serving() {
+        Serving::Served | Serving::Pending => None,
+        Serving::Missing => Some(Refusal::Lasting(refusal::not_served(kind))),
+        Serving::Forbidden => {
+            let message = format!("The controller may not list {}.", kind.plural);
+            Some(Refusal::Lasting(
+                Problem::error(reasons::FORBIDDEN, message).hint(format!(
+                    "Ask the platform team to give the controller's ClusterRole list, watch, create and patch of {}, and \
+                     delete if the controller prunes this kind.",
+                    kind.plural
+                )),
+            ))
+        }
+    }
+}
+
+fn needs_write(
+    cache: &Cache,
+    key: &ObjectKey,
+    record: &Record,
+    parent: &Parent,
+    hash: PlanHash,
+    object: &Value,
+) -> bool {
+    if record.plan_hash != Some(hash) || record.owner.as_ref().is_none_or(|owner| owner.uid != parent.uid) {
+        return true;
+    }
+    match &record.verdict {
+        Verdict::Covered(known) | Verdict::Dropped(known, _) if *known == hash => false,
+        _ => {
+            let found = coverage(object, record, hash);
+            let covered = matches!(found, Verdict::Covered(_));
+            if covered {
+                cache.judge(key, &record.uid, found);
+            }
+            !covered
+        }
+    }
+}

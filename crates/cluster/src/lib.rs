@@ -35,9 +35,10 @@ pub use embedded::node::packages::{can_run_real_node, install_packages, missing_
 pub use image::archive::{Image, ImageFile};
 pub use image::load::{load_archive, load_image};
 pub use kind::Provider;
-pub use manifests::apply::{FIELD_MANAGER, Manifest, apply_manifests};
+pub use manifests::apply::{FIELD_MANAGER, apply_manifests};
+pub use manifests::parse::Manifest;
 pub use peers::addon::{Addon, Generation};
-pub use peers::definitions::{Peer, published};
+pub use peers::peer::{Peer, published};
 pub use progress::{Event, Progress};
 pub use up::{Nodes, UpOptions, up};
 

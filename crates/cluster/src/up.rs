@@ -11,9 +11,11 @@ use crate::embedded::node::sysctl;
 use crate::embedded::start::{Programs, Start};
 use crate::embedded::state::Folder;
 use crate::kind::{self, Provider};
-use crate::manifests::apply::{Manifest, apply_manifests};
+use crate::manifests::apply::apply_manifests;
+use crate::manifests::parse::Manifest;
 use crate::peers::addon::{self, Addon};
-use crate::peers::definitions::{self, Peer};
+use crate::peers::definitions;
+use crate::peers::peer::Peer;
 use crate::progress::{Progress, step};
 use crate::{DEFAULT_NAME, addons};
 

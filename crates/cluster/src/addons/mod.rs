@@ -24,11 +24,12 @@ use crate::cluster::Access;
 use crate::controllers::service_account::controller_kubeconfig;
 use crate::embedded::addresses::Chooser;
 use crate::embedded::state::{Folder, State};
-use crate::manifests::apply::{Sourced, apply_objects};
+use crate::manifests::apply::apply_objects;
+use crate::manifests::parse::Sourced;
 use crate::peers::addon::Addon;
 use crate::process::daemon::{Daemon, wait_ready};
-use crate::process::http;
 use crate::process::identity::{Identity, stop};
+use crate::process::{go, http};
 use crate::progress::Progress;
 
 /// How long a peer may take to become ready.
@@ -134,7 +135,9 @@ impl Setup<'_> {
     }
 
     /// Starts a daemon that does not run.
-    fn run(&mut self, daemon: Daemon) -> Result<()> {
+    fn run(&mut self, mut daemon: Daemon) -> Result<()> {
+        // Also LocalStack, which does not read them.
+        daemon.env.extend(go::variables());
         let process = self.folder.ensure(self.state, &daemon, true)?;
         self.waiting.push((daemon, process));
         Ok(())

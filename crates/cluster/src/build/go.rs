@@ -11,6 +11,7 @@ use tokio::process::Command;
 
 use crate::build::modules::KUBERNETES;
 use crate::cache::{Cache, Lock};
+use crate::process;
 use crate::progress::{Event, Progress, step};
 
 /// A small Go module whose build gives one program.
@@ -86,7 +87,11 @@ impl GoModule {
             fs::write(file, content)?;
         }
         let mut build = go(&sources);
-        build.args(["build", "-trimpath", "-ldflags", &self.linker_flags(), "-o"]);
+        // No -trimpath: with it, programs share a compiled package only if they require the same version of its module
+        // in the first place, not if a `replace` leads to the same one. Debugging data would take the compiler a
+        // twelfth of its time, and the linker drops them.
+        build.args(["build", "-gcflags=all=-dwarf=false", "-ldflags"]);
+        build.args([&self.linker_flags(), "-o"]);
         build.arg(output.join(self.name)).arg(self.package);
         run_reporting(build, title, progress).await?;
         if !self.assets.is_empty() {
@@ -194,7 +199,8 @@ fn go(dir: &Path) -> Command {
         .current_dir(dir)
         .env("PWD", dir)
         .env("CGO_ENABLED", "0")
-        .env("GOWORK", "off");
+        .env("GOWORK", "off")
+        .envs(process::go::variables());
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
 }

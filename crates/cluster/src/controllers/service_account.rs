@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::Cluster;
 use crate::embedded::kubeconfig;
-use crate::manifests::apply::{Sourced, apply_objects};
+use crate::manifests::apply::apply_objects;
+use crate::manifests::parse::Sourced;
 
 /// A year: longer than any cluster to develop against lives.
 const LIFETIME_SECONDS: i64 = 365 * 24 * 3600;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::embedded::control_plane::ControlPlane;
 use crate::manifests::apply::FIELD_MANAGER;
 use crate::process::daemon::Daemon;
+use crate::process::go;
 
 /// Which nodes are fake.
 pub(crate) const SELECTOR: &str = "type=kwok";
@@ -30,7 +31,7 @@ pub(crate) fn daemon(plane: &ControlPlane<'_>, dir: &Path) -> Result<Daemon> {
             format!("--kubeconfig={}", plane.kubeconfig_of("kwok")),
             format!("--config={config}"),
         ],
-        env: vec![],
+        env: go::variables(),
         netns: None,
         uses_proxy: false,
         endpoint: format!("http://{address}"),

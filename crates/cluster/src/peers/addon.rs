@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::build::go::GoModule;
 use crate::build::modules::{CERT_MANAGER, CROSSPLANE, CROSSPLANE2, EXTERNAL_SECRETS, FUNCTION};
-use crate::peers::definitions::Peer;
+use crate::peers::peer::Peer;
 
 /// Which Crossplane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -2,3 +2,4 @@
 
 pub(crate) mod addon;
 pub(crate) mod definitions;
+pub(crate) mod peer;

@@ -10,6 +10,7 @@ use crate::embedded::addresses::{Index, Ports};
 use crate::embedded::kubeconfig;
 use crate::embedded::state::Folder;
 use crate::process::daemon::Daemon;
+use crate::process::go;
 
 /// Who is recorded in the audit log: the platform's own controllers, and nobody else.
 const AUDITED_GROUP: &str = "system:serviceaccounts:idp-system";
@@ -59,7 +60,7 @@ impl ControlPlane<'_> {
             name: name.to_owned(),
             program: self.program.clone(),
             args,
-            env: vec![],
+            env: go::variables(),
             netns: None,
             uses_proxy: false,
             endpoint: format!("https://{address}:{port}"),

@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::embedded::addresses::Index;
 use crate::embedded::control_plane::ControlPlane;
 use crate::process::daemon::Daemon;
+use crate::process::go;
 
 /// The sandbox image: made here, so that no pod needs a registry for its first container.
 pub(crate) const PAUSE_IMAGE: &str = "localhost/idp-pause:1";
@@ -52,7 +53,7 @@ impl Node<'_> {
             name: name.to_owned(),
             program,
             args,
-            env: vec![],
+            env: go::variables(),
             netns: Some(network::netns(self.index())),
             uses_proxy,
             endpoint,

@@ -1,0 +1,89 @@
+//! The projects whose resources the platform creates, and the Go modules that publish their definitions.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::build::go::download_module;
+
+/// A project whose resources the platform creates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// Traffic routing and mesh policy.
+    Istio,
+    /// Secrets from external stores.
+    ExternalSecrets,
+    /// Certificates.
+    CertManager,
+    /// Claims of infrastructure.
+    Crossplane,
+    /// Crossplane's second generation, in place of the first.
+    Crossplane2,
+    /// Delivery from Git.
+    ArgoCd,
+    /// Monitoring: ServiceMonitor, PrometheusRule and their kin.
+    PrometheusOperator,
+}
+
+impl Peer {
+    /// Every peer, in the generation that the platform takes by default.
+    pub const ALL: [Self; 6] = [
+        Self::Istio,
+        Self::ExternalSecrets,
+        Self::CertManager,
+        Self::Crossplane,
+        Self::ArgoCd,
+        Self::PrometheusOperator,
+    ];
+
+    /// Module, version, and the file or folder that holds the definitions.
+    pub(super) fn published(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            // Not istio.io/istio: the module of the API alone is a hundredth of its size.
+            Self::Istio => (
+                "istio.io/api",
+                "v1.31.4",
+                "kubernetes/customresourcedefinitions.gen.yaml",
+            ),
+            Self::ExternalSecrets => (
+                "github.com/external-secrets/external-secrets",
+                "v0.20.4",
+                "deploy/crds/bundle.yaml",
+            ),
+            Self::CertManager => ("github.com/cert-manager/cert-manager", "v1.21.2", "deploy/crds"),
+            Self::Crossplane => ("github.com/crossplane/crossplane", "v1.20.1", "cluster/crds"),
+            Self::Crossplane2 => ("github.com/crossplane/crossplane/v2", "v2.2.0", "cluster/crds"),
+            Self::ArgoCd => ("github.com/argoproj/argo-cd/v3", "v3.2.11", "manifests/crds"),
+            Self::PrometheusOperator => (
+                "github.com/prometheus-operator/prometheus-operator",
+                "v0.85.0",
+                "example/prometheus-operator-crd",
+            ),
+        }
+    }
+}
+
+impl Peer {
+    /// The plural names of the definitions that a cluster gets; all of them if absent.
+    ///
+    /// Each 100 KB of definitions costs the API server 0.2 s of CPU time, so a cluster does without
+    /// those that configure servers which it does not run.
+    pub(super) fn needed(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::PrometheusOperator => {
+                Some(&["podmonitors", "probes", "prometheusrules", "servicemonitors"])
+            }
+            Self::ArgoCd => Some(&["applications", "appprojects"]),
+            _ => None,
+        }
+    }
+}
+
+/// The folder of a peer's published module, downloaded where it is not there yet: it holds the peer's charts too.
+///
+/// # Errors
+/// When it cannot be downloaded.
+pub async fn published(peer: Peer) -> Result<PathBuf> {
+    let (module, version, _) = peer.published();
+    download_module(module, version).await
+}

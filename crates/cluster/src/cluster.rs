@@ -6,8 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::cache::Cache;
-use crate::embedded::kubeconfig;
-use crate::embedded::state::{Folder, State, names};
+use crate::embedded::state::{Folder, Recorded, State, names};
+use crate::embedded::{kubeconfig, node};
+use crate::kind;
 use crate::peers::addon::{self, Addon};
 
 /// A cluster, started here or found.
@@ -54,7 +55,7 @@ impl Cluster {
         let folder = Folder::new(&Cache::from_env()?, name)?;
         let access = match folder.load()? {
             Some(_) => Access::Embedded,
-            None if kind_marker(&folder).exists() => Access::Kind,
+            None if kind::marker(&folder).exists() => Access::Kind,
             None => bail!("there is no cluster {name:?}: start it first"),
         };
         Ok(Self { folder, access })
@@ -117,7 +118,7 @@ impl Cluster {
         Ok(self
             .state()?
             .filter(|state| state.real_node)
-            .map(|_| crate::embedded::node::name(self.name())))
+            .map(|_| node::name(self.name())))
     }
 
     /// The address on which processes of this machine can be reached by the pods of the real node, and on which
@@ -170,11 +171,6 @@ impl Cluster {
     }
 }
 
-/// Says that a folder belongs to a kind cluster.
-pub(crate) fn kind_marker(folder: &Folder) -> PathBuf {
-    folder.path.join("kind")
-}
-
 /// The parts of an embedded cluster, in the order of their start; none when it was never started, or is down.
 ///
 /// # Errors
@@ -182,7 +178,7 @@ pub(crate) fn kind_marker(folder: &Folder) -> PathBuf {
 pub fn status(name: &str) -> Result<Vec<ComponentStatus>> {
     let folder = Folder::new(&Cache::from_env()?, name)?;
     let processes = folder.load()?.map(|state| state.processes).unwrap_or_default();
-    let component = |recorded: crate::embedded::state::Recorded| ComponentStatus {
+    let component = |recorded: Recorded| ComponentStatus {
         pid: recorded.process.pid,
         running: recorded.process.alive(),
         cpu: recorded.process.cpu(),

@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::cache::Cache;
-use crate::cluster::kind_marker;
 use crate::embedded::node::{cgroup, cleanup, mounts, network, pods, sysctl};
 use crate::embedded::state::{Folder, State};
 use crate::kind;
@@ -38,8 +37,8 @@ pub async fn down(name: &str, purge: Purge) -> Result<()> {
         return Ok(());
     }
     let lock = folder.lock().await?;
-    if kind_marker(&folder).exists() {
-        kind::kind_down(name).await?;
+    if kind::marker(&folder).exists() {
+        kind::down(name).await?;
         return remove_dir(&folder.path);
     }
     if let Some(mut state) = folder.load()? {

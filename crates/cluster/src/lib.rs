@@ -18,6 +18,7 @@ mod embedded;
 mod image;
 mod kind;
 mod manifests;
+mod options;
 mod peers;
 mod process;
 mod progress;
@@ -34,13 +35,13 @@ pub use down::{Purge, down};
 pub use embedded::node::packages::{can_run_real_node, install_packages, missing_packages};
 pub use image::archive::{Image, ImageFile};
 pub use image::load::{load_archive, load_image};
-pub use kind::Provider;
 pub use manifests::apply::{FIELD_MANAGER, apply_manifests};
 pub use manifests::parse::Manifest;
+pub use options::{Nodes, Provider, UpOptions};
 pub use peers::addon::{Addon, Generation};
 pub use peers::peer::{Peer, published};
 pub use progress::{Event, Progress};
-pub use up::{Nodes, UpOptions, up};
+pub use up::up;
 
 /// The name of the cluster that is meant when none is named.
 pub const DEFAULT_NAME: &str = "idp";

@@ -2,90 +2,22 @@
 
 use anyhow::{Result, bail};
 
+use crate::addons;
 use crate::build::modules::{EMBEDDED, KWOK, PAUSE};
 use crate::cache::Cache;
-use crate::cluster::{Access, Cluster, kind_marker};
+use crate::cluster::{Access, Cluster};
 use crate::embedded::kubeconfig;
 use crate::embedded::node::packages::{can_run_real_node, missing_packages};
 use crate::embedded::node::sysctl;
 use crate::embedded::start::{Programs, Start};
 use crate::embedded::state::Folder;
-use crate::kind::{self, Provider};
+use crate::kind;
 use crate::manifests::apply::apply_manifests;
-use crate::manifests::parse::Manifest;
-use crate::peers::addon::{self, Addon};
+use crate::options::{Nodes, Provider, UpOptions};
+use crate::peers::addon;
 use crate::peers::definitions;
 use crate::peers::peer::Peer;
 use crate::progress::{Progress, step};
-use crate::{DEFAULT_NAME, addons};
-
-/// Which nodes an embedded cluster has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nodes {
-    /// One real node, named `<cluster>-node`, which runs real pods. Needs root and some packages.
-    Real,
-    /// This many fake nodes, `kwok-0` and so on, labelled `type=kwok`. Needs nothing.
-    Kwok(usize),
-    /// Both. Only pods that tolerate `kwok.x-k8s.io/node=fake:NoSchedule` go to the fake ones.
-    Both {
-        /// How many fake nodes.
-        kwok: usize,
-    },
-}
-
-impl Nodes {
-    /// The real node where this machine can run it, and three fake ones where it cannot.
-    #[must_use]
-    pub fn default_here() -> Self {
-        if can_run_real_node() {
-            Self::Real
-        } else {
-            Self::Kwok(3)
-        }
-    }
-
-    fn real(self) -> bool {
-        !matches!(self, Self::Kwok(_))
-    }
-
-    fn kwok(self) -> usize {
-        match self {
-            Self::Real => 0,
-            Self::Kwok(count) | Self::Both { kwok: count } => count,
-        }
-    }
-}
-
-/// What cluster is wanted.
-#[derive(Debug, Clone)]
-pub struct UpOptions {
-    /// 1 to 24 of a-z, 0-9 and `-`.
-    pub name: String,
-    /// Where it comes from.
-    pub provider: Provider,
-    /// Its nodes; an embedded cluster's only.
-    pub nodes: Nodes,
-    /// Whose resource definitions it gets.
-    pub peers: Vec<Peer>,
-    /// Which of them run beside it; an embedded cluster's only. They stay with the cluster until it is purged: an `up`
-    /// that names none starts those that it has.
-    pub addons: Vec<Addon>,
-    /// What else is applied, at each call: our own definitions, roles and so on.
-    pub manifests: Vec<Manifest>,
-}
-
-impl Default for UpOptions {
-    fn default() -> Self {
-        Self {
-            name: DEFAULT_NAME.to_owned(),
-            provider: Provider::Embedded,
-            nodes: Nodes::default_here(),
-            peers: Peer::ALL.to_vec(),
-            addons: vec![],
-            manifests: vec![],
-        }
-    }
-}
 
 /// Starts a cluster, or completes one that runs in part, and returns once its API server and its nodes are ready
 /// and all definitions and manifests are applied. Calling it again is cheap and changes nothing.
@@ -105,8 +37,8 @@ pub async fn up(options: &UpOptions, progress: &dyn Progress) -> Result<Cluster>
         Provider::Embedded => embedded(options, &cache, folder, progress).await,
         Provider::Kind => {
             let _lock = folder.lock().await?;
-            kind::kind_up(&options.name, &folder.kubeconfig(), progress).await?;
-            std::fs::write(kind_marker(&folder), "")?;
+            kind::up(&options.name, &folder.kubeconfig(), progress).await?;
+            std::fs::write(kind::marker(&folder), "")?;
             let client = kubeconfig::client(Some(&folder.kubeconfig()), None).await?;
             populate(options, &options.peers, &cache, &client, progress).await?;
             Ok(Cluster::new(folder, Access::Kind))

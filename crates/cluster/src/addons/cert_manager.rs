@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::{Setup, ports};
+use super::ports;
+use super::setup::Setup;
 use crate::build::modules::CERT_MANAGER;
 use crate::process::daemon::Daemon;
 

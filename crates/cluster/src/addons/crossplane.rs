@@ -4,7 +4,8 @@ use std::fs;
 
 use anyhow::Result;
 
-use super::{Setup, function, ports, var};
+use super::setup::{Setup, var};
+use super::{function, ports};
 use crate::build::modules::{CROSSPLANE, CROSSPLANE2};
 use crate::embedded::certs;
 use crate::peers::addon::Generation;

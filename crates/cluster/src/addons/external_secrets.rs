@@ -2,18 +2,20 @@
 
 use anyhow::Result;
 
-use super::{Setup, localstack, ports, var};
+use super::names::{EXTERNAL_SECRETS_NAMESPACE as NAMESPACE, LOCALSTACK};
+use super::ports;
+use super::setup::{Setup, var};
 use crate::build::modules::EXTERNAL_SECRETS;
+use crate::embedded::state::Recorded;
 use crate::process::daemon::Daemon;
 
 const NAME: &str = "external-secrets";
-pub(super) const NAMESPACE: &str = "external-secrets";
 
 pub(super) async fn start(setup: &mut Setup<'_>) -> Result<()> {
-    let localstack = setup.state.find(localstack::NAME);
+    let localstack = setup.state.find(LOCALSTACK);
     let aws = localstack.map(|recorded| recorded.endpoint.clone());
     // One that was started when LocalStack was not there yet, or listened elsewhere, asks the wrong AWS.
-    let asks = |recorded: &crate::embedded::state::Recorded| {
+    let asks = |recorded: &Recorded| {
         let env = recorded.daemon.iter().flat_map(|daemon| &daemon.env);
         let mut endpoints = env.filter(|(name, _)| name == SECRETS_MANAGER);
         endpoints.next().map(|(_, endpoint)| endpoint.clone())

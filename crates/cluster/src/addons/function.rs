@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::{Setup, ports};
+use super::ports;
+use super::setup::Setup;
 use crate::build::modules::FUNCTION;
 use crate::manifests::apply::FIELD_MANAGER;
 use crate::process::daemon::Daemon;

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::{Setup, external_secrets, ports, var};
+use super::names::{EXTERNAL_SECRETS_NAMESPACE, LOCALSTACK as NAME};
+use super::ports;
+use super::setup::{Setup, var};
 use crate::addons::secrets_manager::SecretsManager;
 use crate::build::python::Environment;
 use crate::cache::Cache;
 use crate::embedded::state::{Folder, State};
 use crate::process::daemon::Daemon;
 use crate::progress::Progress;
-
-pub(crate) const NAME: &str = "localstack";
 
 /// What is in Secrets Manager after each start: the community edition remembers nothing.
 const SEED: &str = include_str!("../../../../infrastructure/localstack/seed.json");
@@ -71,7 +71,7 @@ pub(super) async fn start(setup: &mut Setup<'_>) -> Result<()> {
 
 /// What a secret store signs its requests with. LocalStack takes anything.
 fn credentials() -> [Value; 2] {
-    let namespace = external_secrets::NAMESPACE;
+    let namespace = EXTERNAL_SECRETS_NAMESPACE;
     [
         json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } }),
         json!({

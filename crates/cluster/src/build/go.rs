@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-use crate::build::modules::KUBERNETES;
+use crate::build::versions::KUBERNETES;
 use crate::cache::{Cache, Lock};
 use crate::process;
 use crate::progress::{Event, Progress, step};
@@ -272,7 +272,8 @@ pub(crate) async fn download_module(module: &str, version: &str) -> Result<PathB
 
 #[cfg(test)]
 mod tests {
-    use crate::build::modules::{EMBEDDED, EXTERNAL_SECRETS, KUBERNETES, KWOK, PAUSE};
+    use crate::build::modules::{EMBEDDED, EXTERNAL_SECRETS, KWOK, PAUSE};
+    use crate::build::versions::KUBERNETES;
 
     #[test]
     fn the_version_told_is_the_version_built() {

@@ -1,6 +1,8 @@
 //! Building and installing the programs that clusters consist of, once for each cache.
 
+pub(crate) mod apt;
 pub(crate) mod go;
 pub(crate) mod helm;
 pub(crate) mod modules;
 pub(crate) mod python;
+pub(crate) mod versions;

@@ -1,12 +1,7 @@
 //! The Go programs that clusters are made of. Their modules are carried inside this crate.
 
 use crate::build::go::{GoModule, Upstream};
-
-/// The Kubernetes release that `infrastructure/embedded/kubernetes/go.mod` requires.
-pub(crate) const KUBERNETES: &str = "1.36.3";
-
-/// The release of External Secrets that `infrastructure/embedded/external-secrets/go.mod` requires.
-const EXTERNAL_SECRETS_VERSION: &str = "v0.20.4";
+use crate::build::versions::EXTERNAL_SECRETS_VERSION;
 
 macro_rules! source {
     ($module:literal, $file:literal) => {

@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
+use crate::build::apt::{apt_install, can_install_packages};
 use crate::build::go::{hex, run_reporting};
 use crate::cache::{Cache, Lock};
-use crate::embedded::node::packages::{apt_install, can_install_packages};
 use crate::progress::{Progress, step};
 
 /// Written last: its presence says that everything is installed.

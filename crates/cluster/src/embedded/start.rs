@@ -10,12 +10,14 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ListParams};
 
 use crate::embedded::addresses::Ports;
-use crate::embedded::control_plane::ControlPlane;
-use crate::embedded::node::{self, Node, PAUSE_IMAGE, cgroup, containerd_socket, network, sysctl};
+use crate::embedded::control_plane::{ControlPlane, apiserver, controller_manager, etcd, scheduler};
+use crate::embedded::node::images::{digest_of, load_into};
+use crate::embedded::node::{
+    self, Node, PAUSE_IMAGE, cgroup, containerd, kube_proxy, kubelet, network, sysctl,
+};
 use crate::embedded::state::{Folder, State};
 use crate::embedded::{certs, kubeconfig, kwok};
 use crate::image::archive::Image;
-use crate::image::load::{digest_of, load_into};
 use crate::process::daemon::{Daemon, wait_ready};
 use crate::process::identity::{Identity, stop};
 
@@ -64,10 +66,10 @@ impl Start<'_> {
         let folder = self.folder;
         let plane = self.plane(folder)?;
         plane.write_kubeconfigs()?;
-        let (etcd, apiserver) = (plane.etcd(), plane.apiserver()?);
+        let (etcd, apiserver) = (etcd::daemon(&plane), apiserver::daemon(&plane)?);
         let ports = plane.ports;
         if self.state.real_node {
-            let containerd = Node { plane: &plane }.containerd()?;
+            let containerd = containerd::daemon(&Node { plane: &plane })?;
             self.ensure(&containerd)?; // not needed for a while: it gets ready meanwhile
         }
         let process = self.ensure(&etcd)?;
@@ -85,7 +87,7 @@ impl Start<'_> {
             || is_ready(&client),
         )
         .await?;
-        for daemon in [plane.controller_manager(), plane.scheduler()] {
+        for daemon in [controller_manager::daemon(&plane), scheduler::daemon(&plane)] {
             self.ensure(&daemon)?;
         }
         Ok(client)
@@ -96,11 +98,11 @@ impl Start<'_> {
         let folder = self.folder;
         let plane = self.plane(folder)?;
         let node = Node { plane: &plane };
-        let socket = containerd_socket(self.state.index);
-        let containerd = self.ensure(&node.containerd()?)?;
+        let socket = containerd::socket(self.state.index);
+        let process = self.ensure(&containerd::daemon(&node)?)?;
         wait_ready(
             "containerd",
-            &containerd,
+            &process,
             &folder.log("containerd"),
             LIMIT,
             || async {
@@ -116,12 +118,12 @@ impl Start<'_> {
                 .await
                 .context("loading the sandbox image")?;
         }
-        let kubelet = node.kubelet()?;
+        let kubelet = kubelet::daemon(&node)?;
         if !self.state.runs(&kubelet.name) {
             self.kubelet_started = Some(Timestamp::now());
         }
         self.ensure(&kubelet)?;
-        self.ensure(&node.kube_proxy()?)?;
+        self.ensure(&kube_proxy::daemon(&node)?)?;
         Ok(())
     }
 

@@ -195,7 +195,10 @@ mod tests {
         image.files.reverse();
         image.write_archive(&two).unwrap();
         assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&two).unwrap());
-        assert_eq!(crate::image::load::reference_of(&one).unwrap(), "localhost/a:1");
+        assert_eq!(
+            crate::image::reference::reference_of(&one).unwrap(),
+            "localhost/a:1"
+        );
     }
 
     #[test]

@@ -1,30 +1,23 @@
-//! Where a cluster comes from, and the two providers that somebody else runs.
+//! kind: a cluster in a container engine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
+use crate::cache::write_atomic;
+use crate::embedded::state::Folder;
+use crate::image::reference::reference_of;
 use crate::progress::{Progress, step};
 
-/// Where the cluster comes from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Provider {
-    /// Run here, as processes of this machine.
-    #[default]
-    Embedded,
-    /// kind, in a container engine.
-    Kind,
-    /// One that is there already.
-    Existing {
-        /// A context of the user's kubeconfig; the current one when absent.
-        context: Option<String>,
-    },
+/// The file that marks a folder as a kind cluster's.
+pub(crate) fn marker(folder: &Folder) -> PathBuf {
+    folder.path.join("kind")
 }
 
 /// Makes a kind cluster unless there is one of this name, and writes its kubeconfig.
-pub(crate) async fn kind_up(name: &str, kubeconfig: &Path, progress: &dyn Progress) -> Result<()> {
+pub(crate) async fn up(name: &str, kubeconfig: &Path, progress: &dyn Progress) -> Result<()> {
     let listed = kind(&["get", "clusters"]).await?;
     if !listed.lines().any(|line| line == name) {
         step(
@@ -35,16 +28,16 @@ pub(crate) async fn kind_up(name: &str, kubeconfig: &Path, progress: &dyn Progre
         .await?;
     }
     let content = kind(&["get", "kubeconfig", "--name", name]).await?;
-    crate::cache::write_atomic(kubeconfig, content.as_bytes(), 0o600)
+    write_atomic(kubeconfig, content.as_bytes(), 0o600)
 }
 
 /// Deletes a kind cluster.
-pub(crate) async fn kind_down(name: &str) -> Result<()> {
+pub(crate) async fn down(name: &str) -> Result<()> {
     kind(&["delete", "cluster", "--name", name]).await.map(|_| ())
 }
 
 /// Loads an image archive into a kind cluster's nodes; gives the digest that its first node reports.
-pub(crate) async fn kind_load(name: &str, archive: &Path) -> Result<String> {
+pub(crate) async fn load(name: &str, archive: &Path) -> Result<String> {
     kind(&[
         "load",
         "image-archive",
@@ -59,7 +52,7 @@ pub(crate) async fn kind_load(name: &str, archive: &Path) -> Result<String> {
         &["exec", &node, "ctr", "-n", "k8s.io", "images", "list"],
     )
     .await?;
-    let reference = crate::image::load::reference_of(archive)?;
+    let reference = reference_of(archive)?;
     let line = listed
         .lines()
         .find(|line| line.starts_with(&format!("{reference} ")));

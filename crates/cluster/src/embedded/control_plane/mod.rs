@@ -1,19 +1,20 @@
 //! etcd, API server, controller manager and scheduler: their flags.
 
+pub(crate) mod apiserver;
+pub(crate) mod controller_manager;
+pub(crate) mod etcd;
+pub(crate) mod scheduler;
+
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use serde_json::json;
 
 use crate::embedded::addresses::{Index, Ports};
 use crate::embedded::kubeconfig;
 use crate::embedded::state::Folder;
 use crate::process::daemon::Daemon;
 use crate::process::go;
-
-/// Who is recorded in the audit log: the platform's own controllers, and nobody else.
-const AUDITED_GROUP: &str = "system:serviceaccounts:idp-system";
 
 /// What the control plane's flags depend on.
 pub(crate) struct ControlPlane<'a> {
@@ -68,134 +69,6 @@ impl ControlPlane<'_> {
         }
     }
 
-    pub(crate) fn etcd(&self) -> Daemon {
-        let client = format!("https://127.0.0.1:{}", self.ports.etcd);
-        let peer = format!("https://127.0.0.1:{}", self.ports.etcd_peer);
-        let (cert, key, ca) = (
-            self.cert("etcd.crt"),
-            self.cert("etcd.key"),
-            self.cert("etcd-ca.crt"),
-        );
-        let flags = vec![
-            "--name=idp".into(),
-            format!("--data-dir={}", self.folder.path.join("etcd").display()),
-            format!("--listen-client-urls={client}"),
-            format!("--advertise-client-urls={client}"),
-            format!("--listen-peer-urls={peer}"),
-            format!("--initial-advertise-peer-urls={peer}"),
-            format!("--initial-cluster=idp={peer}"),
-            format!("--cert-file={cert}"),
-            format!("--key-file={key}"),
-            format!("--trusted-ca-file={ca}"),
-            "--client-cert-auth".into(),
-            format!("--peer-cert-file={cert}"),
-            format!("--peer-key-file={key}"),
-            format!("--peer-trusted-ca-file={ca}"),
-            "--peer-client-cert-auth".into(),
-            // A cluster to develop against: a power cut may cost its last seconds, and each write costs no flush.
-            "--unsafe-no-fsync".into(),
-            format!("--quota-backend-bytes={}", 8_u64 << 30),
-            "--log-level=warn".into(),
-        ];
-        self.daemon("etcd", self.ports.etcd, Ipv4Addr::LOCALHOST, flags)
-    }
-
-    pub(crate) fn apiserver(&self) -> Result<Daemon> {
-        let audit = self.folder.write_config("audit-policy.json", &audit_policy())?;
-        let flags = vec![
-            format!("--bind-address={}", self.bind),
-            format!("--secure-port={}", self.ports.apiserver),
-            format!("--advertise-address={}", self.index.host_ip()),
-            format!("--tls-cert-file={}", self.cert("apiserver.crt")),
-            format!("--tls-private-key-file={}", self.cert("apiserver.key")),
-            format!("--client-ca-file={}", self.cert("ca.crt")),
-            format!("--etcd-servers=https://127.0.0.1:{}", self.ports.etcd),
-            format!("--etcd-cafile={}", self.cert("etcd-ca.crt")),
-            format!("--etcd-certfile={}", self.cert("etcd-client.crt")),
-            format!("--etcd-keyfile={}", self.cert("etcd-client.key")),
-            format!("--kubelet-certificate-authority={}", self.cert("ca.crt")),
-            format!(
-                "--kubelet-client-certificate={}",
-                self.cert("apiserver-kubelet.crt")
-            ),
-            format!("--kubelet-client-key={}", self.cert("apiserver-kubelet.key")),
-            "--kubelet-preferred-address-types=InternalIP".into(),
-            format!("--service-account-key-file={}", self.cert("service-accounts.pub")),
-            format!(
-                "--service-account-signing-key-file={}",
-                self.cert("service-accounts.key")
-            ),
-            "--service-account-issuer=https://kubernetes.default.svc.cluster.local".into(),
-            format!("--service-cluster-ip-range={}", self.index.service_cidr()),
-            format!(
-                "--requestheader-client-ca-file={}",
-                self.cert("front-proxy-ca.crt")
-            ),
-            "--requestheader-allowed-names=front-proxy-client".into(),
-            "--requestheader-username-headers=X-Remote-User".into(),
-            "--requestheader-group-headers=X-Remote-Group".into(),
-            "--requestheader-extra-headers-prefix=X-Remote-Extra-".into(),
-            format!("--proxy-client-cert-file={}", self.cert("front-proxy-client.crt")),
-            format!("--proxy-client-key-file={}", self.cert("front-proxy-client.key")),
-            "--authorization-mode=Node,RBAC".into(),
-            "--anonymous-auth=false".into(),
-            "--enable-admission-plugins=NodeRestriction".into(),
-            "--allow-privileged=true".into(),
-            "--profiling=false".into(),
-            // One client at full speed must not be the limit that a load test finds.
-            "--max-requests-inflight=1600".into(),
-            "--max-mutating-requests-inflight=800".into(),
-            format!("--audit-policy-file={audit}"),
-            format!("--audit-log-path={}", self.folder.audit_log().display()),
-            // A request is in the log before its answer is sent: a test that counts has nothing to wait for.
-            "--audit-log-mode=blocking".into(),
-            "--audit-log-maxsize=1024".into(),
-            "--audit-log-maxbackup=1".into(),
-        ];
-        Ok(self.daemon("kube-apiserver", self.ports.apiserver, self.bind, flags))
-    }
-
-    pub(crate) fn controller_manager(&self) -> Daemon {
-        let port = self.ports.controller_manager;
-        let mut flags = self.component("controller-manager", "controller-manager-server", port);
-        flags.extend([
-            "--use-service-account-credentials=true".into(),
-            format!(
-                "--service-account-private-key-file={}",
-                self.cert("service-accounts.key")
-            ),
-            format!("--root-ca-file={}", self.cert("ca.crt")),
-            format!("--cluster-signing-cert-file={}", self.cert("ca.crt")),
-            format!("--cluster-signing-key-file={}", self.cert("ca.key")),
-            "--allocate-node-cidrs=false".into(),
-            // Its default is a folder outside ours, which it would create.
-            format!(
-                "--flex-volume-plugin-dir={}",
-                self.folder.path.join("config/volume-plugins").display()
-            ),
-            "--kube-api-qps=1000".into(),
-            "--kube-api-burst=2000".into(),
-            "--concurrent-deployment-syncs=20".into(),
-            "--concurrent-replicaset-syncs=20".into(),
-            "--concurrent-statefulset-syncs=20".into(),
-            "--concurrent-job-syncs=20".into(),
-            "--concurrent-endpoint-syncs=20".into(),
-            "--concurrent-service-endpoint-syncs=20".into(),
-            "--concurrent-gc-syncs=40".into(),
-            "--concurrent-namespace-syncs=20".into(),
-            "--concurrent-serviceaccount-token-syncs=20".into(),
-            "--concurrent-horizontal-pod-autoscaler-syncs=10".into(),
-        ]);
-        self.daemon("kube-controller-manager", port, Ipv4Addr::LOCALHOST, flags)
-    }
-
-    pub(crate) fn scheduler(&self) -> Daemon {
-        let port = self.ports.scheduler;
-        let mut flags = self.component("scheduler", "scheduler-server", port);
-        flags.extend(["--kube-api-qps=1000".into(), "--kube-api-burst=2000".into()]);
-        self.daemon("kube-scheduler", port, Ipv4Addr::LOCALHOST, flags)
-    }
-
     /// What controller manager and scheduler have in common.
     fn component(&self, name: &str, server: &str, port: u16) -> Vec<String> {
         let kubeconfig = self.kubeconfig_of(name);
@@ -217,19 +90,6 @@ impl ControlPlane<'_> {
             "--profiling=false".into(),
         ]
     }
-}
-
-fn audit_policy() -> String {
-    json!({
-        "apiVersion": "audit.k8s.io/v1",
-        "kind": "Policy",
-        "omitStages": ["RequestReceived"],
-        "rules": [
-            { "level": "Metadata", "userGroups": [AUDITED_GROUP] },
-            { "level": "None" },
-        ],
-    })
-    .to_string()
 }
 
 #[cfg(test)]
@@ -257,10 +117,10 @@ mod tests {
             program: "idp-embedded".into(),
         };
         for daemon in [
-            plane.etcd(),
-            plane.apiserver().unwrap(),
-            plane.controller_manager(),
-            plane.scheduler(),
+            etcd::daemon(&plane),
+            apiserver::daemon(&plane).unwrap(),
+            controller_manager::daemon(&plane),
+            scheduler::daemon(&plane),
         ] {
             assert_eq!(daemon.args[0], daemon.name);
             let listens: Vec<_> = daemon

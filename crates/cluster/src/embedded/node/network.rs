@@ -12,6 +12,7 @@ use rustix::mount::{UnmountFlags, unmount};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+use super::mounts;
 use crate::embedded::addresses::Index;
 
 /// Where the namespace is held open: a file that it is mounted on.
@@ -163,7 +164,7 @@ async fn run(command: &mut Command, input: &str) -> Result<()> {
 }
 
 fn is_mount_point(path: &Path) -> bool {
-    crate::embedded::node::mounts::under(path).is_ok_and(|mounts| !mounts.is_empty())
+    mounts::under(path).is_ok_and(|mounts| !mounts.is_empty())
 }
 
 #[cfg(test)]

@@ -1,11 +1,8 @@
 //! The Debian packages that a real node needs.
 
-use std::path::Path;
-use std::process::Stdio;
+use anyhow::{Result, bail};
 
-use anyhow::{Context, Result, bail};
-use tokio::process::Command;
-
+use crate::build::apt::{apt_install, found};
 use crate::progress::{Progress, step};
 
 /// Package, and a program or file that shows it is there, however it was installed.
@@ -32,18 +29,6 @@ pub fn missing_packages() -> Vec<&'static str> {
         .collect()
 }
 
-fn found(item: &str) -> bool {
-    if item.starts_with('/') {
-        return Path::new(item).exists();
-    }
-    // The system folders too: a user's PATH often lacks them.
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let system = ["/usr/sbin", "/sbin", "/usr/bin"].map(Into::into);
-    std::env::split_paths(&path)
-        .chain(system)
-        .any(|dir| dir.join(item).exists())
-}
-
 /// Whether this machine could run a real node, given the packages: Linux, and root.
 #[must_use]
 pub fn can_run_real_node() -> bool {
@@ -68,36 +53,4 @@ pub async fn install_packages(progress: &dyn Progress) -> Result<()> {
     }
     let title = format!("install {}", missing.join(", "));
     step(progress, &title, apt_install(&missing)).await
-}
-
-/// Whether packages can be installed without asking anybody.
-pub(crate) fn can_install_packages() -> bool {
-    can_run_real_node() && found("apt-get")
-}
-
-/// Installs packages with apt.
-pub(crate) async fn apt_install(packages: &[&str]) -> Result<()> {
-    apt(&["update"]).await?;
-    let mut install = vec!["install", "-y", "--no-install-recommends"];
-    install.extend(packages);
-    apt(&install).await
-}
-
-async fn apt(args: &[&str]) -> Result<()> {
-    let output = Command::new("apt-get")
-        .arg("-q")
-        .args(args)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .context("running apt-get")?;
-    if !output.status.success() {
-        bail!(
-            "apt-get {} failed:\n{}",
-            args.join(" "),
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
-    }
-    Ok(())
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::embedded::addresses::Index;
-use crate::embedded::node::{cgroup, containerd_socket};
-use crate::image::load::ctr;
+use crate::embedded::node::cgroup;
+use crate::embedded::node::containerd::socket;
+use crate::embedded::node::images::ctr;
 use crate::process::identity::{Identity, stop};
 
 /// Ends every process of every pod. The kubelet must be gone already, or it would start them again.
@@ -23,7 +24,7 @@ pub(crate) async fn stop_all(index: Index) {
         }
         stop(&processes, Duration::from_secs(1)).await;
     }
-    let socket = containerd_socket(index);
+    let socket = socket(index);
     if !socket.exists() {
         return;
     }
@@ -57,7 +58,7 @@ async fn forget_containers(socket: &Path) -> anyhow::Result<()> {
 
 /// Ends containerd's helpers that still wait for their containers: those that were told our socket, and no other.
 pub(crate) async fn stop_shims(index: Index) {
-    let socket = containerd_socket(index);
+    let socket = socket(index);
     let Some(socket) = socket.to_str() else { return };
     let Ok(entries) = fs::read_dir("/proc") else {
         return;

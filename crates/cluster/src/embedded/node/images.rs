@@ -1,0 +1,62 @@
+//! The node's images, through containerd's command `ctr`.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use tokio::process::Command;
+
+use crate::image::reference::reference_of;
+
+/// Loads an archive through containerd's socket, and names the image by its digest too.
+pub(crate) async fn load_into(socket: &Path, archive: &Path) -> Result<String> {
+    let path = archive.display().to_string();
+    let output = ctr(socket, &["images", "import", &path]).await?;
+    let reference = reference_of(archive)?;
+    let digest = digest_of(socket, &reference)
+        .await?
+        .with_context(|| format!("containerd holds no {reference} after the import: {output}"))?;
+    let name = reference
+        .rsplit_once(':')
+        .map_or(reference.as_str(), |(name, _)| name);
+    ctr(
+        socket,
+        &[
+            "images",
+            "tag",
+            "--force",
+            &reference,
+            &format!("{name}@{digest}"),
+        ],
+    )
+    .await?;
+    Ok(digest)
+}
+
+/// The digest of an image that containerd holds.
+pub(crate) async fn digest_of(socket: &Path, reference: &str) -> Result<Option<String>> {
+    let listed = ctr(socket, &["images", "list", &format!("name=={reference}")]).await?;
+    Ok(listed
+        .split_ascii_whitespace()
+        .find(|field| field.starts_with("sha256:"))
+        .map(str::to_owned))
+}
+
+/// Runs `ctr` in the namespace that the kubelet uses; gives its output.
+pub(crate) async fn ctr(socket: &Path, args: &[&str]) -> Result<String> {
+    let output = Command::new("ctr")
+        .arg("--address")
+        .arg(socket)
+        .args(["--namespace", "k8s.io"])
+        .args(args)
+        .output()
+        .await
+        .context("running ctr, which comes with containerd")?;
+    if !output.status.success() {
+        bail!(
+            "ctr {} failed: {}",
+            args.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

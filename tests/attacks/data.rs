@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use idp_claim_broker::{data, kinds, marks};
+use idp_claim_broker::{annotations, kinds, retention::cli as data};
 use idp_testkit::{eventually, stays};
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use kube::{
@@ -48,13 +48,13 @@ async fn attempts(tenant: &Tenant) {
             .await,
     );
     for patch in [
-        json!({ "annotations": { marks::KEPT_UNTIL: "2020-01-01T00:00:00Z" } }),
-        json!({ "annotations": { marks::KEPT_UNTIL: "2020-01-01T00:00:00Z", marks::DELETE_DATA: CLAIM } }),
-        json!({ "annotations": { marks::RELEASED_AT: "2020-01-01T00:00:00Z" } }),
-        json!({ "annotations": { marks::DELETION_POLICY: "Delete" } }),
-        json!({ "annotations": { marks::BINDING: "{}" } }),
+        json!({ "annotations": { annotations::KEPT_UNTIL: "2020-01-01T00:00:00Z" } }),
+        json!({ "annotations": { annotations::KEPT_UNTIL: "2020-01-01T00:00:00Z", annotations::DELETE_DATA: CLAIM } }),
+        json!({ "annotations": { annotations::RELEASED_AT: "2020-01-01T00:00:00Z" } }),
+        json!({ "annotations": { annotations::DELETION_POLICY: "Delete" } }),
+        json!({ "annotations": { annotations::BINDING: "{}" } }),
         json!({ "annotations": { "idp.dev/purge": CLAIM } }),
-        json!({ "labels": { marks::CLASS: "local-redis" } }),
+        json!({ "labels": { annotations::CLASS: "local-redis" } }),
         json!({ "labels": { "app.kubernetes.io/managed-by": null } }),
         json!({ "labels": { "app.kubernetes.io/managed-by": "me" } }),
     ] {
@@ -90,7 +90,7 @@ async fn a_grace_period_holds_against_everybody() {
         .unwrap();
     let kept = eventually("the claim is kept", || async {
         let claim = all.get(CLAIM).await?;
-        let until = claim.annotations().get(marks::KEPT_UNTIL).cloned();
+        let until = claim.annotations().get(annotations::KEPT_UNTIL).cloned();
         until.ok_or_else(|| anyhow::anyhow!("not yet"))
     })
     .await;
@@ -110,7 +110,7 @@ async fn a_grace_period_holds_against_everybody() {
             "another, or going"
         );
         ensure!(
-            now.annotations().get(marks::KEPT_UNTIL) == Some(&kept),
+            now.annotations().get(annotations::KEPT_UNTIL) == Some(&kept),
             "another time"
         );
         Ok(())
@@ -232,7 +232,7 @@ async fn a_class_that_deletes_says_so_and_rolls_no_pods_when_it_does() {
         told.message.contains("local-redis") && told.message.contains("deletionPolicy: Delete"),
         "{told:?}"
     );
-    assert!(!told.message.contains("somebody") && !told.hint.unwrap().contains("undelete"));
+    assert!(!told.message.contains("requested") && !told.hint.unwrap().contains("undelete"));
     let error = data::undelete(&tenant.client, &kinds::CLAIMS, tenant.namespace(), "shop-cache")
         .await
         .unwrap_err();

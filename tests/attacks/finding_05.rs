@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use idp_api::{ClaimBinding, kinds::CLAIM_BINDING};
-use idp_claim_broker::{kinds, marks};
+use idp_claim_broker::{annotations, kinds};
 use idp_core::Kind;
 use idp_testkit::{eventually, stays};
 use kube::{
@@ -61,7 +61,7 @@ async fn refused(tenant: &Tenant, name: &str, reason: &str) {
 
 fn retention(claim: &DynamicObject) -> Vec<Option<String>> {
     let all = claim.annotations();
-    marks::RETENTION.map(|mark| all.get(mark).cloned()).into()
+    annotations::RETENTION.map(|mark| all.get(mark).cloned()).into()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,7 +89,10 @@ async fn a_binding_of_another_class_does_not_touch_a_claim() {
     release(&tenant, "q1", true).await;
     let kept = eventually("the claim is kept", || async {
         let claim = claims.get("q1").await?;
-        ensure!(claim.annotations().contains_key(marks::KEPT_UNTIL), "not yet");
+        ensure!(
+            claim.annotations().contains_key(annotations::KEPT_UNTIL),
+            "not yet"
+        );
         Ok::<_, anyhow::Error>(claim)
     })
     .await;
@@ -106,7 +109,7 @@ async fn a_binding_of_another_class_does_not_touch_a_claim() {
 
     let redis = json!({ "engine": "redis", "class": "local-redis", "version": "7.4", "size": null, "released": true });
     let mut attack = binding("q1", &redis);
-    attack["metadata"]["annotations"] = json!({ marks::DELETE_DATA: "q1" });
+    attack["metadata"]["annotations"] = json!({ annotations::DELETE_DATA: "q1" });
     tenant.granted(CLAIM_BINDING, attack).await.unwrap();
     let is_as_before = async || -> Result<()> {
         let claim = claims.get("q1").await?;

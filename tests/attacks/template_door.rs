@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, process::Command, time::Duration};
 
 use idp_core::{Kind, capability::SectionRequest};
-use idp_secrets_bridge::template::FUNCTIONS;
+use idp_secrets_bridge::TEMPLATE_FUNCTIONS as FUNCTIONS;
 use idp_testkit::{eventually, stays};
 use idp_tests::EXTERNAL_SECRET;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
@@ -57,9 +57,7 @@ fn planned(template: &str) -> Vec<(String, Option<String>)> {
         section: json!([{ "name": "db", "template": { "A": template } }]),
         path: "spec.secrets".into(),
     };
-    let problems = idp_secrets_bridge::capability::plan(&request)
-        .problems
-        .into_iter();
+    let problems = idp_secrets_bridge::section::plan(&request).problems.into_iter();
     problems.map(|problem| (problem.reason, problem.path)).collect()
 }
 

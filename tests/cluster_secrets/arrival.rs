@@ -132,7 +132,7 @@ async fn render_shows_what_happens() {
     let app = lab.create("shop", forms()).await;
     lab.ready("shop").await;
     let ask = |capability: &str, request: &idp_core::capability::SectionRequest| {
-        (capability == "secrets").then(|| idp_secrets_bridge::capability::plan(request))
+        (capability == "secrets").then(|| idp_secrets_bridge::section::plan(request))
     };
     let environment = lab.environment().await;
     let plan = idp_webapp::render::render_with(&app, &environment, ask).unwrap();

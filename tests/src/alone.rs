@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::{Lab, beside};
 
 /// Name of the secrets bridge.
-pub const BRIDGE: &str = idp_secrets_bridge::controller::NAME;
+pub const BRIDGE: &str = idp_secrets_bridge::NAME;
 /// A Lease that a killed controller held runs out, and the caches fill.
 const LEADS: Duration = Duration::from_secs(90);
 

@@ -7,7 +7,7 @@ use std::{
     sync::{OnceLock, mpsc},
 };
 
-use idp_claim_broker::{controller::NAME as BROKER, kinds::Kinds};
+use idp_claim_broker::{NAME as BROKER, kinds::Kinds};
 use idp_cluster::Cluster;
 use idp_runtime::{LeaseLost, Options, Process, grpc::GrpcArgs};
 use idp_testkit::{NAMESPACE, TestCluster};
@@ -124,7 +124,7 @@ impl Beside {
         });
         let bridge = async {
             if self.runs("secrets") {
-                let name = idp_secrets_bridge::controller::NAME;
+                let name = idp_secrets_bridge::NAME;
                 forever(&test, name, addresses["secrets"], idp_secrets_bridge::process).await;
             }
         };
@@ -158,7 +158,7 @@ impl Beside {
 /// The name in the certificate of the controller that serves a capability.
 pub(crate) fn server_name(capability: &str) -> String {
     match capability {
-        "secrets" => idp_secrets_bridge::controller::NAME.to_owned(),
+        "secrets" => idp_secrets_bridge::NAME.to_owned(),
         "certificates" => idp_certificate_policy::NAME.to_owned(),
         "claims" => BROKER.to_owned(),
         other => format!("idp-{other}"),

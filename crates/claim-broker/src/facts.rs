@@ -1,5 +1,5 @@
-//! What the caches remember of watched objects: a few fields of each, so that thousands cost little memory and a status
-//! update that tells nothing new wakes nobody.
+//! What the caches keep of watched objects: a few fields of each, so that thousands need little memory and a status update
+//! without news requeues nothing.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,18 @@ use kube::core::DynamicObject;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{cause::readable, marks};
+use crate::annotations;
 
-/// Label of everything that Crossplane composes: the composite resource.
+/// Longest message of Crossplane or a provider, in bytes.
+const MAX_MESSAGE_BYTES: usize = 400;
+
+/// Label of all composed resources: their composite resource.
 pub const COMPOSITE: &str = "crossplane.io/composite";
-/// Label of everything that Crossplane 1 makes of a claim: the claim.
+/// Label of all that Crossplane composes for a claim: the claim.
 pub const CLAIM_NAME: &str = "crossplane.io/claim-name";
 const CLAIM_NAMESPACE: &str = "crossplane.io/claim-namespace";
 
-/// Of a claim, a composite resource in a namespace, or a volume claim.
+/// A claim, a namespaced composite resource, or a PersistentVolumeClaim.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ClaimFacts {
@@ -31,31 +34,31 @@ pub struct ClaimFacts {
     pub uid: String,
     /// When it was created, in RFC 3339.
     pub created: String,
-    /// The application that it was made for.
+    /// The application that it was created for.
     pub application: String,
     /// Its class.
     pub class: String,
-    /// The binding that it was made from.
+    /// The spec of its binding.
     pub binding: Option<ClaimBindingSpec>,
-    /// Since when nobody wants it, and until when it is kept.
+    /// Since when no application uses it, and until when it is kept.
     pub tombstone: Option<Tombstone>,
-    /// Those of [`marks::RETENTION`] that it carries, as they are: what is decided on them holds only for these.
-    pub marks: BTreeMap<String, String>,
+    /// Its annotations out of [`annotations::RETENTION`]: a decision based on them is valid only while they are the same.
+    pub retention: BTreeMap<String, String>,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// `metadata.generation`.
     pub generation: i64,
-    /// Conditions that matter.
+    /// Its conditions.
     pub state: State,
-    /// When, or as which version, the connection Secret was last published.
+    /// When, or with which version, the connection Secret was last published.
     pub published: Option<String>,
-    /// Composite resource of a claim: kind and name.
+    /// The claim's composite resource: kind and name.
     pub composite: Option<(String, String)>,
-    /// Phase of a volume claim.
+    /// Phase of a PersistentVolumeClaim.
     pub phase: Option<String>,
 }
 
-/// Of a composite or composed resource.
+/// A composite or composed resource.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ResourceFacts {
@@ -65,7 +68,7 @@ pub struct ResourceFacts {
     pub kind: String,
     /// Name.
     pub name: String,
-    /// Conditions that matter.
+    /// Its conditions.
     pub state: State,
 }
 
@@ -74,58 +77,58 @@ pub struct ResourceFacts {
 #[serde(rename_all = "camelCase", default)]
 pub struct State {
     /// `Synced`.
-    pub synced: Option<Said>,
+    pub synced: Option<ConditionState>,
     /// `Ready`.
-    pub ready: Option<Said>,
+    pub ready: Option<ConditionState>,
     /// `LastAsyncOperation`, of providers made with Upjet.
-    pub last_operation: Option<Said>,
+    pub last_operation: Option<ConditionState>,
 }
 
-/// One condition.
+/// A condition.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Said {
+pub struct ConditionState {
     /// Whether its status is `True`.
-    pub yes: bool,
-    /// Whether its status is `False`: `Unknown` is neither.
-    pub no: bool,
+    pub is_true: bool,
+    /// Whether its status is `False`; `Unknown` is neither.
+    pub is_false: bool,
     /// Its reason.
     pub reason: String,
-    /// Its message, without what changes with each attempt.
+    /// Its message, without parts that change with each attempt.
     pub message: String,
 }
 
-/// Reads facts back.
+/// Parses facts.
 pub fn parse<T: DeserializeOwned>(facts: &Value) -> Option<T> {
     T::deserialize(facts).ok()
 }
 
-/// Of a ClaimClass: its spec.
+/// A ClaimClass: its spec.
 pub fn class(object: &DynamicObject) -> Value {
     object.data["spec"].clone()
 }
 
-/// Of a Namespace: its labels, and whether it is going.
+/// A Namespace: its labels.
 pub fn namespace(object: &DynamicObject) -> Value {
     json!(object.metadata.labels.clone().unwrap_or_default())
 }
 
-/// What an object that holds data is looked up by: its namespace.
+/// The index of claims: their namespace.
 pub fn namespace_of(object: &DynamicObject) -> Vec<String> {
     object.metadata.namespace.clone().into_iter().collect()
 }
 
-/// Of an object that holds data.
+/// A claim.
 pub fn claim(object: &DynamicObject) -> Value {
     let (metadata, data) = (&object.metadata, &object.data);
     let types = object.types.clone().unwrap_or_default();
-    let annotation = |key| marks::annotation(metadata, key);
-    let tombstone = annotation(marks::RELEASED_AT).map(|since| Tombstone {
+    let annotation = |key| annotations::annotation(metadata, key);
+    let tombstone = annotation(annotations::RELEASED_AT).map(|since| Tombstone {
         since: since.to_owned(),
-        until: annotation(marks::KEPT_UNTIL).unwrap_or_default().to_owned(),
-        delete: annotation(marks::DELETE_DATA) == metadata.name.as_deref()
-            || annotation(marks::DELETION_POLICY) == Some(marks::BY_CLASS),
-        by_class: annotation(marks::DELETION_POLICY) == Some(marks::BY_CLASS),
+        until: annotation(annotations::KEPT_UNTIL).unwrap_or_default().to_owned(),
+        delete: annotation(annotations::DELETE_DATA) == metadata.name.as_deref()
+            || annotation(annotations::DELETION_POLICY) == Some(annotations::BY_CLASS),
+        by_class: annotation(annotations::DELETION_POLICY) == Some(annotations::BY_CLASS),
     });
     let reference = &data["spec"]["resourceRef"];
     let facts = ClaimFacts {
@@ -138,15 +141,15 @@ pub fn claim(object: &DynamicObject) -> Value {
             .as_ref()
             .map(|time| time.0.to_string())
             .unwrap_or_default(),
-        application: marks::application(metadata).unwrap_or_default().to_owned(),
-        class: marks::label(metadata, marks::CLASS)
+        application: annotations::application(metadata).unwrap_or_default().to_owned(),
+        class: annotations::label(metadata, annotations::CLASS)
             .unwrap_or_default()
             .to_owned(),
-        binding: annotation(marks::BINDING).and_then(|text| serde_json::from_str(text).ok()),
+        binding: annotation(annotations::BINDING).and_then(|text| serde_json::from_str(text).ok()),
         tombstone,
-        marks: marks::RETENTION
+        retention: annotations::RETENTION
             .into_iter()
-            .filter_map(|mark| Some((mark.to_owned(), annotation(mark)?.to_owned())))
+            .filter_map(|key| Some((key.to_owned(), annotation(key)?.to_owned())))
             .collect(),
         deleting: metadata.deletion_timestamp.is_some(),
         generation: metadata.generation.unwrap_or_default(),
@@ -159,7 +162,7 @@ pub fn claim(object: &DynamicObject) -> Value {
     json!(facts)
 }
 
-/// Of a composite or composed resource.
+/// A composite or composed resource.
 pub fn resource(object: &DynamicObject) -> Value {
     let types = object.types.clone().unwrap_or_default();
     json!(ResourceFacts {
@@ -170,11 +173,10 @@ pub fn resource(object: &DynamicObject) -> Value {
     })
 }
 
-/// The binding that a composite or composed resource concerns: that of its claim, which has the binding's name, or of
-/// the composite resource in the same namespace. What is in a namespace concerns none of another, whatever its labels
-/// say: there anybody may have written them.
+/// The binding of a composite or composed resource: it has the name of the claim, or of the composite resource in the same
+/// namespace. An object in a namespace never belongs to a binding in another, whatever its labels: tenants can write them.
 pub fn binding_of(object: &DynamicObject) -> Option<ObjectKey> {
-    let label = |key| marks::label(&object.metadata, key);
+    let label = |key| annotations::label(&object.metadata, key);
     let own = object.metadata.namespace.as_deref();
     match (label(CLAIM_NAMESPACE), label(CLAIM_NAME)) {
         (Some(namespace), Some(name)) => own
@@ -186,27 +188,30 @@ pub fn binding_of(object: &DynamicObject) -> Option<ObjectKey> {
 
 /// The class of a claim.
 pub fn class_of(object: &DynamicObject) -> Option<ObjectKey> {
-    Some(ObjectKey::new("", marks::label(&object.metadata, marks::CLASS)?))
+    Some(ObjectKey::new(
+        "",
+        annotations::label(&object.metadata, annotations::CLASS)?,
+    ))
 }
 
 fn state(object: &DynamicObject) -> State {
-    let said = |type_: &str| {
+    let condition = |type_: &str| {
         let conditions = object.data["status"]["conditions"].as_array();
         let condition = conditions
             .into_iter()
             .flatten()
             .find(|condition| condition["type"] == type_)?;
-        Some(Said {
-            yes: condition["status"] == "True",
-            no: condition["status"] == "False",
+        Some(ConditionState {
+            is_true: condition["status"] == "True",
+            is_false: condition["status"] == "False",
             reason: text(&condition["reason"]).unwrap_or_default(),
             message: readable(condition["message"].as_str().unwrap_or_default()),
         })
     };
     State {
-        synced: said("Synced"),
-        ready: said("Ready"),
-        last_operation: said("LastAsyncOperation"),
+        synced: condition("Synced"),
+        ready: condition("Ready"),
+        last_operation: condition("LastAsyncOperation"),
     }
 }
 
@@ -214,20 +219,58 @@ fn text(value: &Value) -> Option<String> {
     value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
+/// A message of Crossplane or a provider, shortened and without request IDs, which change with each attempt.
+pub fn readable(message: &str) -> String {
+    let mut text = String::new();
+    let words = message.split_whitespace().collect::<Vec<_>>();
+    let mut words = words.into_iter().peekable();
+    while let Some(word) = words.next() {
+        let lower = word.to_ascii_lowercase();
+        if matches!(
+            lower.trim_matches(',').trim_end_matches(':'),
+            "requestid" | "hostid"
+        ) || lower == "request" && words.peek().is_some_and(|next| next.eq_ignore_ascii_case("id:"))
+        {
+            if lower == "request" {
+                words.next();
+            }
+            // The ID itself.
+            words.next();
+            continue;
+        }
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text += word;
+        if text.len() > MAX_MESSAGE_BYTES {
+            break;
+        }
+    }
+    if text.len() > MAX_MESSAGE_BYTES {
+        let mut at = MAX_MESSAGE_BYTES;
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        text.truncate(at);
+        text += " …";
+    }
+    text
+}
+
 impl ClaimFacts {
-    /// Whether somebody has said that the data may go.
-    pub fn is_ordered(&self) -> bool {
-        self.marks.get(marks::DELETE_DATA) == Some(&self.name)
+    /// Whether a person requested the deletion of the data on the claim.
+    pub fn is_deletion_requested(&self) -> bool {
+        self.retention.get(annotations::DELETE_DATA) == Some(&self.name)
     }
 }
 
 impl State {
-    /// Whether it works.
+    /// Whether it is ready.
     pub fn is_ready(&self) -> bool {
-        self.ready.as_ref().is_some_and(|ready| ready.yes)
+        self.ready.as_ref().is_some_and(|ready| ready.is_true)
     }
 
-    /// Whether anybody has said anything of it.
+    /// Whether it has conditions: until then, no controller has seen it.
     pub fn is_known(&self) -> bool {
         self.synced.is_some() || self.ready.is_some()
     }
@@ -242,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn composed_resources_find_their_binding_in_both_generations() {
+    fn composed_resources_find_their_binding_both_ways() {
         let v1 = object(
             json!({ "apiVersion": "a/v1", "kind": "A", "metadata": { "name": "x", "labels": {
             COMPOSITE: "orders-x7", CLAIM_NAME: "orders", CLAIM_NAMESPACE: "team" } } }),
@@ -263,7 +306,12 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_tells_what_it_is_and_how_it_is() {
+    fn messages_are_bounded() {
+        assert!(readable(&"é".repeat(1000)).len() < MAX_MESSAGE_BYTES + 8);
+    }
+
+    #[test]
+    fn a_claim_has_its_identity_and_its_state() {
         let facts: ClaimFacts = parse(&claim(&object(json!({
             "apiVersion": "platform.idp.dev/v1alpha1", "kind": "PostgresInstance",
             "metadata": { "name": "shop-orders", "uid": "u", "generation": 2,

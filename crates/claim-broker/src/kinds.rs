@@ -1,7 +1,7 @@
-//! The kinds that the broker writes and looks at.
+//! The kinds that the broker writes and reads.
 //!
-//! A fixed set, and whatever the arguments add. Not read from the ClaimClasses: the broker's ClusterRole must name each
-//! kind too, so who adds a kind edits the broker's manifests anyway, and a class cannot widen what the broker may touch.
+//! A fixed set, and those that the arguments add. They are not read from the ClaimClasses: the broker's ClusterRole must
+//! name each kind too, so adding a kind changes the broker's manifests anyway, and a class cannot widen its permissions.
 
 use idp_core::Kind;
 
@@ -41,14 +41,14 @@ pub const COMPOSITES: [Kind; 5] = [
     composite("XObjectBucket", "xobjectbuckets"),
 ];
 
-/// What a broker works with: [`CLAIMS`] and [`COMPOSITES`], and what its arguments add.
+/// The kinds of a broker: [`CLAIMS`] and [`COMPOSITES`], and those that its arguments add.
 #[derive(Clone, Debug)]
 pub struct Kinds {
     /// The kinds that hold data.
     pub claims: Vec<Kind>,
-    /// Crossplane 1's composite resources of claims. They are only looked at.
+    /// Crossplane 1's composite resources of claims. Read only.
     pub composites: Vec<Kind>,
-    /// What is composed. It is only looked at.
+    /// The composed kinds. Read only.
     pub composed: Vec<Kind>,
 }
 
@@ -76,8 +76,8 @@ impl Kinds {
         kinds
     }
 
-    /// Everything between a claim and the cloud.
-    pub fn looked_at(&self) -> impl Iterator<Item = Kind> {
+    /// All kinds that are only read: everything between a claim and the cloud.
+    pub fn read_only(&self) -> impl Iterator<Item = Kind> {
         self.composites.iter().chain(&self.composed).copied()
     }
 
@@ -88,7 +88,7 @@ impl Kinds {
     }
 }
 
-/// Reads a namespaced kind, `group/version/Kind/plural`; with `/cluster` after it, one that belongs to the cluster.
+/// Parses a namespaced kind, `group/version/Kind/plural`, or a cluster-scoped one, `group/version/Kind/plural/cluster`.
 ///
 /// # Errors
 /// When the text has another form.
@@ -97,12 +97,12 @@ pub fn parse(text: &str) -> Result<Kind, String> {
     let (namespaced, [group, version, kind, plural]) = match parts[..] {
         [group, version, kind, plural] => (true, [group, version, kind, plural]),
         [group, version, kind, plural, "cluster"] => (false, [group, version, kind, plural]),
-        _ => return Err("write group/version/Kind/plural, or group/version/Kind/plural/cluster".to_owned()),
+        _ => return Err("Write group/version/Kind/plural, or group/version/Kind/plural/cluster.".to_owned()),
     };
     if [version, kind, plural].contains(&"") {
-        return Err("version, kind and plural must not be empty".to_owned());
+        return Err("Version, kind and plural must not be empty.".to_owned());
     }
-    // A few words for each argument, once a process: `Kind` is `Copy` because it is all static text.
+    // A few words for each argument, leaked once: `Kind` is `Copy`, so its strings are static.
     let fixed = |text: &str| -> &'static str { text.to_owned().leak() };
     Ok(Kind {
         group: fixed(group),
@@ -118,14 +118,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_are_read_and_others_refused() {
+    fn kinds_are_parsed_and_others_rejected() {
         let instance = parse("rds.aws.upbound.io/v1beta1/Instance/instances/cluster").unwrap();
         assert_eq!(instance.api_version(), "rds.aws.upbound.io/v1beta1");
         assert!(!instance.namespaced);
         assert!(parse("a.b/v1/Thing/things").unwrap().namespaced);
         assert!(
             parse("\n  a.b/v1/Thing/things ").is_ok(),
-            "one of a list, a line each"
+            "one of a list with a line each"
         );
         for wrong in ["", "a/v1/Thing", "a/v1/Thing/", "a/v1/Thing/things/namespace"] {
             assert!(parse(wrong).is_err(), "{wrong}");
@@ -136,7 +136,7 @@ mod tests {
     fn a_kind_given_twice_is_watched_once() {
         let kinds = Kinds::with(&CLAIMS, &COMPOSITES, &[]);
         assert_eq!(
-            (kinds.claims.len(), kinds.looked_at().count()),
+            (kinds.claims.len(), kinds.read_only().count()),
             (CLAIMS.len(), COMPOSITES.len())
         );
         assert!(

@@ -1,38 +1,39 @@
-//! The claims capability: what an application wants as databases, buckets and volumes becomes Crossplane claims (or
-//! composite resources, or volume claims), and the data outlive mistakes.
+//! The claims capability: the databases, buckets and volumes of an application become Crossplane claims (or composite
+//! resources, or PersistentVolumeClaims), and deleting data takes two deliberate steps.
 //!
-//! `section` answers the WebApplication controller over gRPC: a database becomes a `ClaimBinding` and environment
-//! variables. `controller` turns each ClaimBinding into its claim, in the usual phases. `tombstone` decides when
-//! data are marked and deleted, as actions that the runtime carries out. `classes` checks ClaimClasses, and plans the deletion
-//! of what is kept for nobody. `data` is what the command line does with a user's rights.
+//! `section` is the pure plan of the section: a database becomes a ClaimBinding and environment variables; `capability`
+//! serves it over gRPC. `binding` turns each ClaimBinding into its claim, in the usual phases. `class` checks ClaimClasses,
+//! and deletes retained claims without a binding. `retention` decides when data are marked and deleted; `retention::cli` is
+//! what `idp-cli data` does with a user's rights.
 
-pub mod capability;
-pub mod cause;
-pub mod classes;
-pub mod controller;
-pub mod data;
+pub mod annotations;
+pub mod binding;
+mod capability;
+pub mod class;
+pub mod class_template;
 pub mod facts;
+mod identity;
 pub mod kinds;
-pub mod marks;
-pub mod observe;
-pub mod observed;
-pub mod offer;
-pub mod plan;
-pub mod reason;
+pub mod reasons;
+pub mod retention;
+mod rules;
 pub mod section;
-pub mod status;
-pub mod template;
-pub mod tombstone;
-pub mod validate;
+
+use std::sync::Arc;
+
+use binding::controller::ClaimBindingController;
+use capability::ClaimCapability;
+use class::controller::ClaimClassController;
+pub use identity::NAME;
 
 /// The process: its two controllers, for claims of these kinds, and the capability that it serves.
 pub fn process(kinds: kinds::Kinds) -> idp_runtime::Process {
-    let kinds = std::sync::Arc::new(kinds);
-    let mut process = idp_runtime::Process::new(controller::NAME);
-    process.controller(classes::ClaimClassController { kinds: kinds.clone() });
-    let view = process.controller(controller::ClaimBindingController { kinds: kinds.clone() });
+    let kinds = Arc::new(kinds);
+    let mut process = idp_runtime::Process::new(NAME);
+    process.controller(ClaimClassController { kinds: kinds.clone() });
+    let view = process.controller(ClaimBindingController { kinds: kinds.clone() });
     process.serve(
-        idp_rpc::capability::service(capability::ClaimCapability { view, kinds }),
+        idp_rpc::capability::service(ClaimCapability { view, kinds }),
         idp_rpc::capability::CALLERS,
         idp_rpc::DESCRIPTORS,
     );

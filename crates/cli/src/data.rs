@@ -1,42 +1,42 @@
-//! `idp-cli data`: what is kept of databases, buckets and volumes, and the act that lets it go.
+//! `idp-cli data`: lists databases, buckets and volumes, and deletes or restores retained data.
 
 use std::io::{BufRead, IsTerminal};
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use idp_api::claim_binding::Tombstone;
-use idp_claim_broker::data::{self, Held};
+use idp_claim_broker::retention::{RetainedClaim, cli as data};
 use idp_core::visible;
 use kube::Client;
 
 use crate::terminal::{ask, emit, say};
 
-/// What is kept of databases, buckets and volumes.
+/// List, delete or restore retained data of databases, buckets and volumes
 #[derive(Subcommand)]
 pub(crate) enum DataCommand {
-    /// Lists all that holds data, and whether anybody wants it.
+    /// List all claims, and whether an application uses them
     List(ListArgs),
-    /// Lets the data of a claim that no application wants be deleted, once its grace period is over.
+    /// Delete the data of a claim that no application uses, after its grace period
     Delete(DeleteArgs),
-    /// Takes a deletion back, as long as the grace period lasts.
+    /// Cancel a deletion before the grace period ends
     Undelete(ClaimArgs),
 }
 
 #[derive(Args)]
 pub(crate) struct ListArgs {
-    /// Namespace. Default: that of the kubeconfig's context.
+    /// Namespace; default: the one of the kubeconfig's context
     #[arg(long, short)]
     namespace: Option<String>,
-    /// Every namespace.
+    /// All namespaces
     #[arg(long, short = 'A', conflicts_with = "namespace")]
     all_namespaces: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct ClaimArgs {
-    /// Name of the claim, as `data list` shows it.
+    /// Name of the claim, as `data list` shows it
     name: String,
-    /// Namespace. Default: that of the kubeconfig's context.
+    /// Namespace; default: the one of the kubeconfig's context
     #[arg(long, short)]
     namespace: Option<String>,
 }
@@ -45,7 +45,7 @@ pub(crate) struct ClaimArgs {
 pub(crate) struct DeleteArgs {
     #[command(flatten)]
     claim: ClaimArgs,
-    /// The claim's name once more, instead of being asked for it.
+    /// The claim's name again, instead of the prompt
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
 }
@@ -58,12 +58,12 @@ pub(crate) async fn run(client: Client, command: &DataCommand) -> Result<()> {
         DataCommand::List(args) => {
             let namespace = args.namespace.as_deref().unwrap_or(&default);
             let namespace = (!args.all_namespaces).then_some(namespace);
-            let held = data::list(&client, &kinds, namespace).await?;
-            emit(&table(&held))?;
-            if held.is_empty() {
+            let claims = data::list(&client, &kinds, namespace).await?;
+            emit(&table(&claims))?;
+            if claims.is_empty() {
                 match namespace {
-                    Some(namespace) => say(&format!("Nothing holds data in the namespace {namespace}."))?,
-                    None => say("Nothing holds data.")?,
+                    Some(namespace) => say(&format!("No claims in the namespace {namespace}."))?,
+                    None => say("No claims.")?,
                 }
             }
         }
@@ -72,65 +72,65 @@ pub(crate) async fn run(client: Client, command: &DataCommand) -> Result<()> {
             let namespace = args.claim.namespace.as_deref().unwrap_or(&default);
             confirm(namespace, name, args.confirm.as_deref())?;
             let tombstone = data::delete(&client, &kinds, namespace, name).await?;
-            say(&ordered(namespace, name, &tombstone, jiff::Timestamp::now()))?;
+            say(&deletion(namespace, name, &tombstone, jiff::Timestamp::now()))?;
         }
         DataCommand::Undelete(args) => {
             let namespace = args.namespace.as_deref().unwrap_or(&default);
             data::undelete(&client, &kinds, namespace, &args.name).await?;
-            say(&format!("The data of {} are kept.", args.name))?;
+            say(&format!("The data of {} are retained.", args.name))?;
         }
     }
     Ok(())
 }
 
-/// Deleting data takes the name twice: once to say it, once to mean it.
+/// Deleting data needs the name twice, as a confirmation.
 fn confirm(namespace: &str, name: &str, given: Option<&str>) -> Result<()> {
     let given = match given {
         Some(given) => given.to_owned(),
         None if std::io::stdin().is_terminal() => {
             ask(&format!(
-                "This deletes the data of {name} in {namespace} for good. Write its name to go on: "
+                "This deletes the data of {name} in {namespace} permanently. Type the name to continue: "
             ))?;
             let mut line = String::new();
             std::io::stdin().lock().read_line(&mut line)?;
             line.trim().to_owned()
         }
-        None => bail!("nothing was deleted: add --confirm {name}"),
+        None => bail!("Nothing was deleted. Confirm with --confirm {name}."),
     };
     if given != name {
-        bail!("nothing was deleted: {given:?} is not {name:?}");
+        bail!("Nothing was deleted: {given:?} is not {name:?}.");
     }
     Ok(())
 }
 
-/// What becomes of data that somebody has said may go.
-fn ordered(namespace: &str, name: &str, tombstone: &Tombstone, now: jiff::Timestamp) -> String {
+/// What happens to the data after a request to delete them.
+fn deletion(namespace: &str, name: &str, tombstone: &Tombstone, now: jiff::Timestamp) -> String {
     let until = &tombstone.until;
     let is_over = until.parse::<jiff::Timestamp>().is_ok_and(|until| until <= now);
     if is_over {
-        return format!("The data of {name} are being deleted: they were kept until {until}.");
+        return format!("The data of {name} are being deleted: the grace period ended at {until}.");
     }
-    let way_back = if tombstone.by_class {
-        "their class says so (deletionPolicy: Delete). To keep them, name them in the application again before that.".to_owned()
+    let keep = if tombstone.by_class {
+        "Their class has deletionPolicy: Delete. To keep them, name them in the application again before that.".to_owned()
     } else {
-        format!("nobody can delete them before. To keep them: idp-cli data undelete {name} -n {namespace}")
+        format!("To keep them, run: idp-cli data undelete {name} -n {namespace}")
     };
-    format!("The data of {name} will be deleted after {until}; {way_back}")
+    format!("The data of {name} will be deleted after {until}. {keep}")
 }
 
-fn table(held: &[Held]) -> String {
+fn table(claims: &[RetainedClaim]) -> String {
     let mut rows = vec![["NAMESPACE", "NAME", "KIND", "APPLICATION", "STATE"].map(str::to_owned)];
-    rows.extend(held.iter().map(|held| {
+    rows.extend(claims.iter().map(|claim| {
         [
-            held.namespace.clone(),
-            held.claim.name.clone(),
-            held.kind.to_string(),
-            held.claim.application.clone(),
-            state(held),
+            claim.namespace.clone(),
+            claim.claim.name.clone(),
+            claim.kind.to_string(),
+            claim.claim.application.clone(),
+            state(claim),
         ]
         .map(|text| visible::line(&text).into_owned())
     }));
-    if held.is_empty() {
+    if claims.is_empty() {
         return String::new();
     }
     let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or_default();
@@ -145,18 +145,18 @@ fn table(held: &[Held]) -> String {
         .collect()
 }
 
-fn state(held: &Held) -> String {
-    match &held.claim.tombstone {
-        _ if held.claim.deleting => "being deleted".to_owned(),
+fn state(retained: &RetainedClaim) -> String {
+    match &retained.claim.tombstone {
+        _ if retained.claim.deleting => "being deleted".to_owned(),
         None => "in use".to_owned(),
         Some(tombstone) if tombstone.by_class => {
             format!(
                 "deleted after {}, by its class {}",
-                tombstone.until, held.claim.class
+                tombstone.until, retained.claim.class
             )
         }
         Some(tombstone) if tombstone.delete => format!("deleted after {}", tombstone.until),
-        Some(tombstone) => format!("kept since {}, wanted by nobody", tombstone.since),
+        Some(tombstone) => format!("retained since {}", tombstone.since),
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_deletes_when_and_what_keeps_it_is_told() {
+    fn a_deletion_is_announced_with_its_time_and_how_to_keep_the_data() {
         let tombstone = |by_class| Tombstone {
             since: "2026-01-01T00:00:00Z".into(),
             until: "2026-01-08T00:00:00Z".into(),
@@ -176,11 +176,15 @@ mod tests {
             "2026-01-02T00:00:00Z".parse().unwrap(),
             "2026-01-08T00:00:00Z".parse().unwrap(),
         );
-        let told = |by_class, now| ordered("team", "shop-orders", &tombstone(by_class), now);
-        assert!(told(false, before).contains("data undelete shop-orders -n team"));
+        let message = |by_class, now| deletion("team", "shop-orders", &tombstone(by_class), now);
+        assert!(message(false, before).contains("data undelete shop-orders -n team"));
         assert!(
-            told(true, before).contains("deletionPolicy: Delete") && !told(true, before).contains("undelete")
+            message(true, before).contains("deletionPolicy: Delete")
+                && !message(true, before).contains("undelete")
         );
-        assert!(told(false, after).contains("are being deleted") && !told(false, after).contains("undelete"));
+        assert!(
+            message(false, after).contains("are being deleted")
+                && !message(false, after).contains("undelete")
+        );
     }
 }

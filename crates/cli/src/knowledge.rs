@@ -23,7 +23,7 @@ impl Knowledge {
     /// application holds are the WebApplication controller's concern too, so nothing is said of them here.
     pub(crate) fn ask(&self, name: &str, request: &SectionRequest) -> Option<SectionPlan> {
         match name {
-            SECRETS => Some(idp_secrets_bridge::capability::plan(request)),
+            SECRETS => Some(idp_secrets_bridge::section::plan(request)),
             CLAIMS => Some(claims::plan(request, self.claims.as_ref()?)),
             CERTIFICATES => {
                 let look = |host: &str, _gateway: &str| KnownHost {

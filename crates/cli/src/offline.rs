@@ -9,7 +9,7 @@ use idp_certificate_policy::{
     rules::{NAMESPACE_NOT_SELECTED, Policy},
     section as certificates,
 };
-use idp_claim_broker::{reason::CLASS_NOT_ALLOWED, section as claims};
+use idp_claim_broker::{reasons::CLASS_NOT_ALLOWED, section as claims};
 use idp_core::{
     Problem,
     capability::{SectionPlan, SectionRequest},
@@ -129,7 +129,7 @@ fn namespaces(documents: &[Value]) -> Result<BTreeMap<String, Labels>> {
 
 /// A namespace that no file has may have labels all the same: whoever is refused for want of one learns what to add.
 fn doubt(problem: &mut Problem, namespace: &str) {
-    if [NAMESPACE_NOT_SELECTED, CLASS_NOT_ALLOWED].contains(&problem.reason.as_str()) {
+    if [NAMESPACE_NOT_SELECTED, CLASS_NOT_ALLOWED.name].contains(&problem.reason.as_str()) {
         let known = problem.hint.take().map_or_else(String::new, |hint| hint + "; ");
         problem.hint = Some(format!(
             "{known}without a cluster only labels in files count: give Namespace {namespace} too if it has any"

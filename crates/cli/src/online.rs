@@ -8,7 +8,7 @@ use idp_api::{
     WebApplication,
 };
 use idp_certificate_policy::{facts as certificate_facts, rules::Policy, section as certificates};
-use idp_claim_broker::{data, section as claims};
+use idp_claim_broker::{retention::cli as data, section as claims};
 use idp_core::{Kind, labels};
 use idp_runtime::{
     ObjectKey,

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::{
     facts,
+    identity::NAME,
     kinds::{CLUSTER_SECRET_STORE, EVENT, EXTERNAL_SECRET, PASSWORD, SECRET_STORE},
     observe::{self, Observed},
     plan, status,
@@ -16,12 +17,9 @@ use crate::{
     versions,
 };
 
-/// Name of the controller, and its field manager.
-pub const NAME: &str = "idp-secrets-bridge";
-
 /// The SecretBinding controller.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SecretBindingController;
+pub(crate) struct SecretBindingController;
 
 impl Reconcile for SecretBindingController {
     type Resource = SecretBinding;
@@ -39,11 +37,11 @@ impl Reconcile for SecretBindingController {
             Watch::related(CLUSTER_SECRET_STORE, Targets::All, "")
                 .facts(facts::store)
                 .optional(),
-            // Teams may make these themselves: one of theirs concerns nobody else.
+            // Teams may create these themselves, so they affect bindings of their own namespace only.
             Watch::related(SECRET_STORE, Targets::Namespace, "")
                 .facts(facts::store)
                 .optional(),
-            // External Secrets says by events alone that a Secret has changed: its status does not tell.
+            // External Secrets reports a changed Secret by an event only: its status does not show it.
             Watch::related(EVENT, Targets::Named(facts::event_binding), "")
                 .fields("involvedObject.kind=ExternalSecret")
                 .facts(facts::event),

@@ -1,4 +1,4 @@
-//! What the caches remember of External Secrets' objects. Nothing of a Secret is ever among it.
+//! What the caches keep of External Secrets' objects. It never includes anything of a Secret.
 
 use idp_api::environment::SecretsLimits;
 use idp_runtime::ObjectKey;
@@ -6,23 +6,23 @@ use kube::core::DynamicObject;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::failure;
+use crate::sync_error;
 
-/// What is remembered of an `ExternalSecret`.
+/// An `ExternalSecret`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct ExternalSecretFacts {
-    /// Its UID: events name it.
+    /// Its UID; events refer to it.
     pub(crate) uid: String,
-    /// Whether its present spec has been carried out at least once.
+    /// Whether its current spec was synchronized at least once.
     pub(crate) synced: bool,
-    /// Generation and hash of its metadata when it was last carried out.
+    /// Generation and hash of its metadata at its last synchronization.
     pub(crate) synced_version: String,
-    /// Whether it is `Ready`; `None` before anything is known.
+    /// Whether it is `Ready`; `None` while it has no condition.
     pub(crate) ready: Option<bool>,
 }
 
-/// Of an `ExternalSecret`. When it was last refreshed is left out: it changes all the time, and says nothing.
+/// An `ExternalSecret`, without the time of its last refresh: it changes all the time, and nothing depends on it.
 pub(crate) fn external_secret(object: &DynamicObject) -> Value {
     let status = &object.data["status"];
     let synced_version = status["syncedResourceVersion"].as_str().unwrap_or_default();
@@ -43,7 +43,7 @@ pub(crate) fn external_secret(object: &DynamicObject) -> Value {
     })
 }
 
-/// Whether a store works: `true`, `false`, or nothing before it has been looked at.
+/// Whether a store is ready: `true`, `false`, or `null` while it has no condition.
 pub(crate) fn store(object: &DynamicObject) -> Value {
     object.data["status"]["conditions"]
         .as_array()
@@ -53,13 +53,13 @@ pub(crate) fn store(object: &DynamicObject) -> Value {
         .map_or(Value::Null, |condition| json!(condition["status"] == "True"))
 }
 
-/// Of an Environment: where secrets come from, and how often they may.
+/// An Environment: its secret store, and the limits of its use.
 pub(crate) fn environment(object: &DynamicObject) -> Value {
     let spec = &object.data["spec"];
     let mut secrets = spec["secrets"].clone();
     if let Some(secrets) = secrets.as_object_mut() {
         let limits = match &spec["limits"]["secrets"] {
-            // An Environment of before there were any.
+            // An Environment from before this field existed.
             Value::Null => json!(SecretsLimits::default()),
             limits => limits.clone(),
         };
@@ -68,13 +68,13 @@ pub(crate) fn environment(object: &DynamicObject) -> Value {
     secrets
 }
 
-/// What an event about an `ExternalSecret` says.
+/// An event about an `ExternalSecret`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventFacts {
     /// UID of the `ExternalSecret`.
     pub(crate) about: String,
-    /// When it happened last, in RFC 3339: comparable as a text.
+    /// When it happened last, in RFC 3339, so that strings compare by time.
     pub(crate) at: String,
     /// What happened.
     pub(crate) what: Happened,
@@ -86,16 +86,16 @@ pub(crate) struct EventFacts {
 pub(crate) enum Happened {
     /// Its Secret was changed.
     Changed,
-    /// It could not be carried out, in stable words.
-    Failed(failure::Cause),
+    /// It could not be synchronized.
+    Failed(sync_error::Cause),
 }
 
-/// Of an event: External Secrets says by events alone that a Secret has changed, and why one could not be made.
+/// An event: only events report that a Secret was changed, and why one could not be created.
 pub(crate) fn event(object: &DynamicObject) -> Value {
     let data = &object.data;
     let what = match (data["reason"].as_str(), data["message"].as_str()) {
         (Some("Updated"), _) => Happened::Changed,
-        (Some("UpdateFailed"), Some(message)) => Happened::Failed(failure::cause(message)),
+        (Some("UpdateFailed"), Some(message)) => Happened::Failed(sync_error::cause(message)),
         _ => return Value::Null,
     };
     let at = [
@@ -115,11 +115,11 @@ pub(crate) fn event(object: &DynamicObject) -> Value {
     }
 }
 
-/// The SecretBinding that an event concerns: an `ExternalSecret` is called `BINDING.SECRET`.
+/// The SecretBinding of an event: an `ExternalSecret` is named `BINDING.SECRET`.
 pub(crate) fn event_binding(object: &DynamicObject) -> Option<ObjectKey> {
     let involved = &object.data["involvedObject"];
     let (binding, _) = involved["name"].as_str()?.rsplit_once('.')?;
-    // The event's own namespace: what it says of the other is its writer's word.
+    // The event's own namespace: a tenant can write any other one into the event.
     Some(ObjectKey::new(object.metadata.namespace.as_deref()?, binding))
 }
 
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refresh_that_changes_nothing_is_no_news() {
+    fn a_refresh_without_changes_changes_no_facts() {
         let at = |refreshed: &str| {
             external_secret(&object(json!({
                 "apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret",
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_says_where_secrets_come_from_and_how_often() {
+    fn an_environment_has_its_store_and_its_limits() {
         let read = |spec: Value| {
             let environment = json!({"apiVersion": "idp.dev/v1alpha1", "kind": "Environment", "metadata": {}, "spec": spec});
             super::environment(&object(environment))

@@ -1,24 +1,31 @@
-//! The secrets bridge: what applications want of the remote secret store becomes External Secrets' resources.
+//! The secrets capability: the secrets of an application become resources of External Secrets.
 //!
-//! It wires names. It never reads a Secret, and has no right to.
+//! It connects names. It never reads a Secret, and has no permission to.
+//!
+//! `section` is the pure plan of the section; `capability` serves it over gRPC. `controller` turns each SecretBinding into
+//! ExternalSecrets, in the usual phases.
 
-pub mod capability;
-mod checks;
-pub mod controller;
+mod capability;
+mod controller;
 mod facts;
-mod failure;
-mod keys;
+mod identity;
 mod kinds;
 mod observe;
 mod plan;
+pub mod reasons;
+mod rules;
+pub mod section;
 mod status;
-pub mod template;
+mod sync_error;
 mod validate;
 mod versions;
 
+pub use identity::NAME;
+pub use rules::template::FUNCTIONS as TEMPLATE_FUNCTIONS;
+
 /// The process: its controller, and the capability that it serves.
 pub fn process() -> idp_runtime::Process {
-    let mut process = idp_runtime::Process::new(controller::NAME);
+    let mut process = idp_runtime::Process::new(NAME);
     process.controller(controller::SecretBindingController);
     process.serve(
         idp_rpc::capability::service(capability::SecretsCapability),

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use idp_secrets_bridge::controller::NAME;
+use idp_secrets_bridge::NAME;
 
-/// Turns the secrets that applications want into External Secrets' resources.
+/// Creates External Secrets' resources for the secrets of applications
 #[derive(Parser)]
 #[command(name = "idp-secrets-bridge", version)]
 struct Cli {

@@ -9,7 +9,6 @@ use idp_api::{
 };
 use idp_runtime::{FactsError, ObjectKey, View};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
@@ -17,37 +16,38 @@ use crate::{
     kinds::{CLUSTER_SECRET_STORE, EVENT, EXTERNAL_SECRET, SECRET_STORE},
 };
 
-/// What a plan and a status depend on besides the binding.
+/// What `validate` and `status` depend on besides the binding itself.
 #[derive(Clone, Debug, Default)]
-pub struct Observed {
-    /// Where secrets come from, and how often, of each Environment; there should be one. Or why it cannot be read.
+pub(crate) struct Observed {
+    /// The secret store and its limits, of each Environment, or why it cannot be read. There should be one Environment.
     pub(crate) environments: Vec<Result<Option<(SecretDefaults, SecretsLimits)>, String>>,
     /// The `ExternalSecret`s that exist, by name.
     pub(crate) external_secrets: BTreeMap<String, ExternalSecretFacts>,
     /// What happened to them.
     pub(crate) events: Vec<EventFacts>,
-    /// Whether the binding's store is there, and what is known of it.
+    /// The state of the binding's store.
     pub(crate) store: Store,
 }
 
-/// What is known of a store.
+/// The state of a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Store {
-    /// There is none of this name.
+    /// It does not exist.
     Missing,
-    /// It does not work.
+    /// It is not ready.
     Down,
-    /// It works, or has not been looked at.
+    /// It is ready, or has no condition yet.
     #[default]
     Fine,
 }
 
-/// How often secrets may come, beside where from.
+/// The limits of a secret store.
 #[derive(Deserialize)]
 struct Bounds {
     limits: SecretsLimits,
 }
 
+/// Collects what the plan of `binding` depends on.
 pub(crate) fn observe(binding: &SecretBinding, view: &View<SecretBinding>) -> Result<Observed, FactsError> {
     let key = ObjectKey::of(binding);
     let store = &binding.spec.store;
@@ -61,21 +61,21 @@ pub(crate) fn observe(binding: &SecretBinding, view: &View<SecretBinding>) -> Re
     } else {
         ""
     };
-    let unreadable = |key: ObjectKey, misread: FactsError| {
+    let unreadable = |key: ObjectKey, error: FactsError| {
         format!(
             "Environment {} cannot be read: {}",
             key.name,
-            misread.message_at("spec.secrets")
+            error.message_at("spec.secrets")
         )
     };
-    // Twice the same facts: a path in them is that of the Environment.
+    // The same facts, read twice: this way, paths in errors are those of the Environment.
     let secrets = view.read_all::<Option<SecretDefaults>>(ENVIRONMENT).into_iter();
     let bounds = view.read_all::<Option<Bounds>>(ENVIRONMENT).into_iter();
     let environments = secrets
         .zip(bounds)
         .map(|((key, secrets), (_, bounds))| match (secrets, bounds) {
             (Ok(secrets), Ok(bounds)) => Ok(secrets.zip(bounds.map(|bounds| bounds.limits))),
-            (Err(misread), _) | (_, Err(misread)) => Err(unreadable(key, misread)),
+            (Err(error), _) | (_, Err(error)) => Err(unreadable(key, error)),
         });
     let external_secrets = view.children(EXTERNAL_SECRET, binding)?.into_iter();
     let events: Vec<(ObjectKey, Option<EventFacts>)> = view.about(EVENT, &key)?;
@@ -89,8 +89,4 @@ pub(crate) fn observe(binding: &SecretBinding, view: &View<SecretBinding>) -> Re
             Some(_) => Store::Fine,
         },
     })
-}
-
-pub(crate) fn parse<T: DeserializeOwned>(facts: &Value) -> Option<T> {
-    T::deserialize(facts).ok()
 }

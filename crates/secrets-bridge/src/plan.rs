@@ -39,7 +39,7 @@ fn children(binding: &Validated, secret: &BoundSecret) -> Vec<Child> {
                 &binding.child_meta(name.clone()),
                 generator,
             ));
-            // Made once: a value that changed by itself would lock the application out of what it protects.
+            // Created once: a new value would lock the application out of what the old one protects.
             spec["refreshPolicy"] = json!("CreatedOnce");
             spec["dataFrom"] = json!([{"sourceRef": {"generatorRef": {
                 "apiVersion": PASSWORD.api_version(), "kind": PASSWORD.kind, "name": name,
@@ -64,8 +64,8 @@ fn children(binding: &Validated, secret: &BoundSecret) -> Vec<Child> {
     children
 }
 
-/// In the form that External Secrets gives it back when it writes its finalizer: in any other, the field would change
-/// hands, and look changed ever after.
+/// In the form in which External Secrets writes it back with its finalizer: any other form would look like a change by
+/// another writer from then on.
 fn interval(written: &str) -> String {
     duration::seconds(written).map_or_else(|| written.to_owned(), duration::canonical)
 }
@@ -74,7 +74,7 @@ fn target(secret: &BoundSecret) -> Value {
     let mut target = json!({
         "name": secret.target,
         "creationPolicy": "Owner",
-        // What was there stays when the remote secret goes: pods that run must not lose it.
+        // The Secret stays when the remote secret is deleted: running pods need it.
         "deletionPolicy": "Retain",
     });
     if !secret.template.is_empty() {

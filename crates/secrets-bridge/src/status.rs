@@ -15,22 +15,24 @@ use idp_core::{
 use idp_runtime::Outcome;
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     facts::{EventFacts, ExternalSecretFacts, Happened},
-    failure::{self, Cause},
     kinds::EXTERNAL_SECRET,
-    observe::{Observed, Store, parse},
+    observe::{Observed, Store},
+    reasons,
+    sync_error::{self, Cause},
     validate::external_secret,
     versions::{self, Versions},
 };
 
-/// One secret as it is.
-struct Seen<'a> {
+/// The state of one secret.
+struct Current<'a> {
     secret: &'a BoundSecret,
     facts: Option<&'a ExternalSecretFacts>,
-    /// When its Secret last changed: the newest that was ever seen, as events are kept for an hour only.
+    /// When its Secret last changed. Kept from status to status, because events are deleted after an hour.
     changed: Option<String>,
     cause: Option<Cause>,
 }
@@ -43,70 +45,80 @@ pub(crate) fn status(
 ) -> SecretBindingStatus {
     let empty = SecretBindingStatus::default();
     let previous = binding.status.as_ref().unwrap_or(&empty);
-    let (plan, refused) = match outcome {
+    let (plan, rejected) = match outcome {
         Outcome::Applied(plan) => (plan, &[][..]),
         Outcome::Refused { problems, existing } => (existing, &problems[..]),
     };
-    // What was just written counts as it is now, and not as it was seen before.
+    // What was just written counts as written, not as it was read before.
     let mut external_secrets = observed.external_secrets.clone();
     let written = plan.children.iter().filter(|child| child.kind == EXTERNAL_SECRET);
-    external_secrets.extend(written.filter_map(|child| Some((child.name.clone(), parse(&child.facts)?))));
-    let seen: Vec<Seen<'_>> = binding
+    external_secrets.extend(written.filter_map(|child| {
+        Some((
+            child.name.clone(),
+            ExternalSecretFacts::deserialize(&child.facts).ok()?,
+        ))
+    }));
+    let current: Vec<Current<'_>> = binding
         .spec
         .secrets
         .iter()
-        .map(|secret| see(binding, secret, &external_secrets, observed, previous))
+        .map(|secret| current(binding, secret, &external_secrets, observed, previous))
         .collect();
-    let complete = refused.is_empty()
-        && seen
+    let complete = rejected.is_empty()
+        && current
             .iter()
-            .all(|seen| seen.facts.is_some_and(|facts| facts.synced));
-    let current = complete.then(|| version(&seen));
+            .all(|current| current.facts.is_some_and(|facts| facts.synced));
+    let complete_version = complete.then(|| version(&current));
     let versions = versions::next(
         &Versions {
             version: previous.version.clone(),
             pending: previous.pending.clone(),
         },
-        current.as_deref(),
+        complete_version.as_deref(),
         now,
     );
-    let mut problems: Vec<Problem> = plan.problems.iter().chain(refused).cloned().collect();
-    problems.extend(seen.iter().filter_map(|seen| {
-        let serves = seen.facts.is_some_and(|facts| facts.synced);
-        let cause = seen.cause.as_ref()?;
-        Some(failure::problem(seen.secret, &binding.spec.store, cause, serves))
+    let mut problems: Vec<Problem> = plan.problems.iter().chain(rejected).cloned().collect();
+    problems.extend(current.iter().filter_map(|current| {
+        let serves = current.facts.is_some_and(|facts| facts.synced);
+        let cause = current.cause.as_ref()?;
+        Some(sync_error::problem(
+            current.secret,
+            &binding.spec.store,
+            cause,
+            serves,
+        ))
     }));
     problems.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.cmp(other)));
 
     let failing = problems.first();
-    let waiting = seen.iter().find(|seen| !is_ready(seen));
+    let waiting = current.iter().find(|current| !is_ready(current));
     let (ready, reason, message) = match (failing, waiting) {
         (Some(problem), _) => (false, problem.reason.clone(), problem.message.clone()),
-        (None, Some(seen)) => (
+        (None, Some(current)) => (
             false,
             "Syncing".to_owned(),
-            format!("secret {} is being fetched", seen.secret.name),
+            format!("Secret {} is being synchronized.", current.secret.name),
         ),
         (None, None) if versions.version.is_none() => (
             false,
             "Settling".to_owned(),
-            "all secrets are there; pods follow in a moment".to_owned(),
+            "All secrets are synchronized. Pods are updated after a few seconds without changes.".to_owned(),
         ),
         (None, None) => (
             true,
             "Synced".to_owned(),
-            format!("{} secrets are there", seen.len()),
+            format!("{} secrets are synchronized.", current.len()),
         ),
     };
     let stalled = problems.iter().any(Problem::is_error);
-    let planned = refused.is_empty() && !plan.problems.iter().any(Problem::is_error);
+    let planned = rejected.is_empty() && !plan.problems.iter().any(Problem::is_error);
     let conditions = ConditionSet::new(&previous.conditions, binding.meta().generation, now)
         .set(READY, ready, &reason, message.clone())
         .set(
             SYNCED,
             planned,
             if planned { "Applied" } else { "Refused" },
-            format!("{} objects", plan.children.len()),
+            format!("{} objects are applied.", plan.children.len()),
         )
         .set_abnormal(RECONCILING, !ready && !stalled, &reason, message.clone())
         .set_abnormal(STALLED, stalled, &reason, message)
@@ -117,30 +129,31 @@ pub(crate) fn status(
         problems,
         version: versions.version,
         pending: versions.pending,
-        secrets: seen
+        secrets: current
             .iter()
-            .map(|seen| SecretState {
-                name: seen.secret.name.clone(),
-                ready: is_ready(seen),
-                changed: seen.changed.clone(),
+            .map(|current| SecretState {
+                name: current.secret.name.clone(),
+                ready: is_ready(current),
+                changed: current.changed.clone(),
             })
             .collect(),
         children: ChildStatus::inventory(plan, binding.metadata.namespace.as_deref()),
     }
 }
 
-fn is_ready(seen: &Seen<'_>) -> bool {
-    seen.facts
+fn is_ready(current: &Current<'_>) -> bool {
+    current
+        .facts
         .is_some_and(|facts| facts.synced && facts.ready == Some(true))
 }
 
-fn see<'a>(
+fn current<'a>(
     binding: &SecretBinding,
     secret: &'a BoundSecret,
     external_secrets: &'a BTreeMap<String, ExternalSecretFacts>,
     observed: &'a Observed,
     previous: &SecretBindingStatus,
-) -> Seen<'a> {
+) -> Current<'a> {
     let facts = external_secrets.get(&external_secret(&binding.name_any(), secret));
     let events: Vec<&EventFacts> = observed
         .events
@@ -162,18 +175,18 @@ fn see<'a>(
     let failed = newest(|what| matches!(what, Happened::Failed(_)));
     let failing = facts.is_some_and(|facts| facts.ready == Some(false));
     let cause = match (observed.store, &secret.remote_key) {
-        // Whatever an event says: without a store nothing else matters.
+        // Without a store, no event matters.
         (Store::Missing, Some(_)) => Some(Cause::StoreMissing),
         _ if !failing => None,
         (Store::Down, Some(_)) => Some(Cause::StoreDown),
         _ => Some(match failed.map(|event| &event.what) {
             Some(Happened::Failed(cause)) => cause.clone(),
-            // Events are sent later than statuses, and kept for an hour only.
-            _ => kept(secret, previous)
-                .unwrap_or_else(|| Cause::Other("the reason is not known yet".to_owned())),
+            // Events come later than statuses, and are deleted after an hour.
+            _ => reported_before(secret, previous)
+                .unwrap_or_else(|| Cause::Other("External Secrets has reported no reason yet".to_owned())),
         }),
     };
-    Seen {
+    Current {
         secret,
         facts,
         changed: changed.max(known),
@@ -181,32 +194,34 @@ fn see<'a>(
     }
 }
 
-/// The cause that the status tells, when its event is gone.
-fn kept(secret: &BoundSecret, previous: &SecretBindingStatus) -> Option<Cause> {
-    let told = previous.problems.iter().find(|problem| {
+/// The cause in the previous status, for when its event is deleted.
+fn reported_before(secret: &BoundSecret, previous: &SecretBindingStatus) -> Option<Cause> {
+    let reported = previous.problems.iter().find(|problem| {
         problem
             .path
             .as_deref()
             .is_some_and(|path| path.starts_with(&secret.path))
     })?;
-    match told.reason.as_str() {
-        "RemoteKeyMissing" => Some(Cause::KeyMissing),
-        "RemoteSecretNotJson" => Some(Cause::NoProperties),
-        "StoreNotAllowed" => Some(Cause::StoreNotAllowed),
-        "StoreAccessDenied" => Some(Cause::AccessDenied),
-        "StoreDown" => Some(Cause::StoreDown),
-        "NameTaken" => Some(Cause::TargetTaken),
-        _ => None,
-    }
+    let causes = [
+        (reasons::REMOTE_KEY_MISSING, Cause::KeyMissing),
+        (reasons::REMOTE_SECRET_NOT_JSON, Cause::NoProperties),
+        (reasons::STORE_NOT_ALLOWED, Cause::StoreNotAllowed),
+        (reasons::STORE_ACCESS_DENIED, Cause::AccessDenied),
+        (reasons::STORE_DOWN, Cause::StoreDown),
+        (reasons::NAME_TAKEN, Cause::TargetTaken),
+    ];
+    causes
+        .into_iter()
+        .find_map(|(reason, cause)| (reported.reason == reason).then_some(cause))
 }
 
-/// What pods would read: which spec was carried out, and when its Secret last changed.
-fn version(seen: &[Seen<'_>]) -> String {
-    let all: Vec<_> = seen
+/// The version of what pods read: which spec was synchronized, and when its Secret last changed.
+fn version(current: &[Current<'_>]) -> String {
+    let all: Vec<_> = current
         .iter()
-        .map(|seen| {
-            let synced = seen.facts.map(|facts| facts.synced_version.as_str());
-            json!([seen.secret.name, synced, seen.changed])
+        .map(|current| {
+            let synced = current.facts.map(|facts| facts.synced_version.as_str());
+            json!([current.secret.name, synced, current.changed])
         })
         .collect();
     hash::of(&json!(all))

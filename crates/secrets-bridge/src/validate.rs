@@ -1,7 +1,7 @@
 //! (binding, `Observed`) -> `Validated`. Pure.
 //!
-//! A binding is checked as if anybody had written it, because anybody who may create one in its namespace can: the
-//! capability's own plan is no proof.
+//! A binding is checked in full: tenants can create bindings in their namespaces, so it need not be the plan of the
+//! capability.
 
 use idp_api::{
     SecretBinding,
@@ -11,11 +11,16 @@ use idp_core::{Problem, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 
-use crate::{checks, controller::NAME, keys, observe::Observed};
+use crate::{
+    identity::NAME,
+    observe::Observed,
+    reasons,
+    rules::{self, remote_key},
+};
 
-/// A binding whose secrets are its application's.
+/// A binding whose secrets all belong to its application.
 #[derive(Clone, Debug)]
-pub struct Validated {
+pub(crate) struct Validated {
     pub(crate) name: String,
     pub(crate) namespace: String,
     pub(crate) application: String,
@@ -24,7 +29,7 @@ pub struct Validated {
 }
 
 impl Validated {
-    /// Name of the `ExternalSecret` of a secret. Names of secrets have no dots, so the binding can be told from it.
+    /// Name of the `ExternalSecret` of a secret. Names of secrets have no dots, so the binding's name can be read from it.
     pub(crate) fn external_secret(&self, secret: &BoundSecret) -> String {
         external_secret(&self.name, secret)
     }
@@ -46,40 +51,38 @@ pub(crate) fn external_secret(binding: &str, secret: &BoundSecret) -> String {
 pub(crate) fn validate(binding: &SecretBinding, observed: &Observed) -> Result<Validated, Vec<Problem>> {
     let spec = &binding.spec;
     let (name, namespace) = (binding.name_any(), binding.namespace().unwrap_or_default());
-    if let Some(Err(flaw)) = observed.environments.iter().find(|read| read.is_err()) {
+    if let Some(Err(error)) = observed.environments.iter().find(|read| read.is_err()) {
         return Err(vec![
-            Problem::error("EnvironmentUnreadable", flaw.clone())
+            Problem::error(reasons::ENVIRONMENT_UNREADABLE, format!("{error}."))
                 .at("spec.secrets")
-                .hint("ask the platform team to fix it; secrets that were there before are kept"),
+                .hint("Ask the platform team to fix the field. Existing secrets are unchanged."),
         ]);
     }
     let [Ok(Some((defaults, limits)))] = &observed.environments[..] else {
-        let message = "the cluster has no Environment with a secret store, or several";
+        let message = "The cluster does not have exactly one Environment with a secret store.";
         return Err(vec![
-            Problem::error("NoSecretStore", message)
-                .at("spec.secrets")
-                .hint("the platform team sets secrets.store in the one Environment"),
+            Problem::error(reasons::NO_SECRET_STORE, message).at("spec.secrets"),
         ]);
     };
     let mut problems = Vec::new();
     let own_store = (&defaults.store, &defaults.kind);
     if (&spec.store.name, &spec.store.kind) != own_store {
         let message = format!(
-            "{} {} is not the store of this cluster's Environment",
+            "{} {} is not the secret store of the Environment.",
             spec.store.kind, spec.store.name
         );
         problems.push(
-            Problem::error("StoreNotAllowed", message)
+            Problem::error(reasons::STORE_NOT_ALLOWED, message)
                 .at("spec.secrets")
-                .hint(format!("use {} {}", own_store.1, own_store.0)),
+                .hint(format!("Use {} {}.", own_store.1, own_store.0)),
         );
     }
-    let prefix = keys::prefix(defaults, &namespace, &spec.application);
+    let prefix = remote_key::prefix(defaults, &namespace, &spec.application);
     for secret in &spec.secrets {
-        problems.extend(checks::templates(&secret.template, &secret.path));
+        problems.extend(rules::templates(&secret.template, &secret.path));
         if secret.generate.is_none() {
             let path = format!("{}.refreshInterval", secret.path);
-            problems.extend(checks::interval(
+            problems.extend(rules::interval(
                 &secret.refresh_interval,
                 &limits.least_interval,
                 &path,
@@ -89,14 +92,14 @@ pub(crate) fn validate(binding: &SecretBinding, observed: &Observed) -> Result<V
         let checked = prefix
             .as_ref()
             .map_err(|why| *why)
-            .and_then(|prefix| keys::confined(key, prefix));
+            .and_then(|prefix| remote_key::confined(key, prefix));
         if let Err(why) = checked {
-            let message = format!("secret {} may not read {key:?}: {why}", secret.name);
+            let message = format!("The secret {} may not read {key:?}: {why}.", secret.name);
             problems.push(
-                Problem::error("InvalidRemoteKey", message)
+                Problem::error(reasons::INVALID_REMOTE_KEY, message)
                     .at(format!("{}.remoteKey", secret.path))
                     .hint(format!(
-                        "keys of this application begin with {}",
+                        "Write a key below {}.",
                         prefix.as_deref().unwrap_or(&defaults.prefix)
                     )),
             );
@@ -160,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binding_of_anybody_reads_only_below_its_own_prefix() {
+    fn a_binding_reads_only_below_its_own_prefix() {
         assert!(validate(&binding("team-a/shop/db", "aws"), &observed()).is_ok());
         for key in ["team-b/shop/db", "team-a/shop/../../team-b/db", "db"] {
             let problems = validate(&binding(key, "aws"), &observed()).unwrap_err();
@@ -169,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_wrote_it_its_templates_and_intervals_are_checked() {
+    fn templates_and_intervals_of_a_binding_are_checked_too() {
         let mut evil = binding("team-a/shop/db", "aws");
         let template = r#"{{ getSecretKey "db" "victim" "password" }}"#;
         evil.spec.secrets[0].template = [("STOLEN".to_owned(), template.to_owned())].into();
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_that_cannot_be_read_is_not_one_without_a_store() {
+    fn an_unreadable_environment_is_not_one_without_a_store() {
         let mut observed = observed();
         observed.environments = vec![Err("Environment x cannot be read: spec.secrets.store: …".into())];
         let problems = validate(&binding("team-a/shop/db", "aws"), &observed).unwrap_err();

@@ -1,29 +1,29 @@
-//! The version of what pods read, and when it is given out. Pure; the clock is an argument.
+//! The version of what pods read, and when it is published. Pure; the clock is an argument.
 //!
-//! Several secrets mostly change together, and a new one must be in place before pods look for it. So a new version is
-//! given out only after a few quiet seconds, once for all that changed meanwhile.
+//! Several secrets often change together, and a new one must exist before pods read it. So a new version is published
+//! only after a few seconds without changes, once for all of them.
 
 use std::time::Duration;
 
 use idp_api::secret_binding::PendingVersion;
 use jiff::{SignedDuration, Timestamp};
 
-/// How long nothing must have changed.
+/// How long nothing must change before a version is published.
 pub(crate) const QUIET: Duration = Duration::from_secs(5);
-/// Longest that a version is held back while changes go on.
-const LONGEST: Duration = Duration::from_secs(60);
+/// How long a version is held back at most, while changes continue.
+const MAX_DELAY: Duration = Duration::from_secs(60);
 
-/// What the status says of versions.
+/// The versions in a status.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Versions {
     pub(crate) version: Option<String>,
     pub(crate) pending: Option<PendingVersion>,
 }
 
-/// The next state. `current` is the version of what is there now; `None` while something has not been there yet.
+/// The next versions. `current` is the version of what exists now; `None` while a secret has never been synchronized.
 pub(crate) fn next(previous: &Versions, current: Option<&str>, now: Timestamp) -> Versions {
     let pending = previous.pending.as_ref();
-    let was_given_out = previous.version.is_some() || pending.is_some();
+    let was_published = previous.version.is_some() || pending.is_some();
     let wait = |version: &str| {
         Some(PendingVersion {
             version: version.to_owned(),
@@ -32,10 +32,10 @@ pub(crate) fn next(previous: &Versions, current: Option<&str>, now: Timestamp) -
         })
     };
     let Some(current) = current else {
-        // Pods wait, and what comes is given out only when it is quiet.
+        // Pods wait. What comes next is published only after a while without changes.
         let pending = match pending {
             Some(waiting) if waiting.version.is_empty() => Some(waiting.clone()),
-            _ if was_given_out => wait(""),
+            _ if was_published => wait(""),
             _ => None,
         };
         return Versions {
@@ -43,16 +43,16 @@ pub(crate) fn next(previous: &Versions, current: Option<&str>, now: Timestamp) -
             pending,
         };
     };
-    let give_out = Versions {
+    let publish = Versions {
         version: Some(current.to_owned()),
         pending: None,
     };
-    if previous.version.as_deref() == Some(current) || !was_given_out {
-        return give_out;
+    if previous.version.as_deref() == Some(current) || !was_published {
+        return publish;
     }
     match pending.filter(|pending| pending.version == current) {
-        Some(waiting) if since(&waiting.last, now) >= QUIET || since(&waiting.first, now) >= LONGEST => {
-            give_out
+        Some(waiting) if since(&waiting.last, now) >= QUIET || since(&waiting.first, now) >= MAX_DELAY => {
+            publish
         }
         Some(waiting) => Versions {
             version: previous.version.clone(),
@@ -65,14 +65,14 @@ pub(crate) fn next(previous: &Versions, current: Option<&str>, now: Timestamp) -
     }
 }
 
-/// How long until the pending version is due.
+/// How long until the pending version is published.
 pub(crate) fn due(pending: &PendingVersion, now: Timestamp) -> Option<Duration> {
     let left = QUIET.saturating_sub(since(&pending.last, now));
-    // A version that does not exist yet comes with an event.
+    // A version that does not exist yet comes with an event of its secret.
     (!pending.version.is_empty()).then(|| left + Duration::from_millis(50))
 }
 
-/// A time that cannot be read was long ago.
+/// The time since then; a time that does not parse was long ago.
 fn since(time: &str, now: Timestamp) -> Duration {
     let then: Timestamp = time.parse().unwrap_or(Timestamp::UNIX_EPOCH);
     let passed = now.duration_since(then).max(SignedDuration::ZERO);
@@ -88,14 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_version_is_given_out_at_once() {
+    fn the_first_version_is_published_at_once() {
         let nothing = next(&Versions::default(), None, at(0));
         assert_eq!(nothing, Versions::default());
         assert_eq!(next(&nothing, Some("a"), at(1)).version.as_deref(), Some("a"));
     }
 
     #[test]
-    fn changes_are_given_out_once_when_it_is_quiet() {
+    fn changes_are_published_once_when_they_end() {
         let mut state = next(&Versions::default(), Some("a"), at(0));
         for (second, version) in [(10, "b"), (12, "c"), (14, "d")] {
             state = next(&state, Some(version), at(second));
@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_is_taken_back_rolls_nothing() {
+    fn a_reverted_change_rolls_no_pods() {
         let first = next(&Versions::default(), Some("a"), at(0));
         let changed = next(&first, Some("b"), at(10));
         assert_eq!(next(&changed, Some("a"), at(12)), first);
     }
 
     #[test]
-    fn endless_changes_are_given_out_at_last() {
+    fn endless_changes_are_published_at_last() {
         let mut state = next(&Versions::default(), Some("0"), at(0));
         for second in 1..200 {
             state = next(&state, Some(&format!("{}", second / 3)), at(second));
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_secret_holds_pods_until_it_is_there_and_quiet() {
+    fn a_new_secret_holds_pods_until_it_exists_without_changes() {
         let first = next(&Versions::default(), Some("a"), at(0));
         let missing = next(&first, None, at(10));
         assert_eq!(missing.version, None);

@@ -1,25 +1,23 @@
-//! Whether the section is one that the API server would have let through: who asks need not have come that way.
+//! The checks of the API server's schema, done again: a caller need not have read the section from there.
 
-use idp_api::ClaimClassSpec;
-use idp_core::{Problem, names::is_label, quantity::thousandths};
+use idp_core::Problem;
 
 use super::items::Item;
-use crate::reason;
+use crate::{
+    reasons,
+    rules::{MAX_NAME_CHARS, is_name, shorten},
+};
 
-/// Most things of each list.
-const MOST: usize = 16;
-/// Longest name within an application.
-const LONGEST_NAME: usize = 40;
-/// Longest engine and size.
-const LONGEST_WORD: usize = 63;
-/// Longest version.
-const LONGEST_VERSION: usize = 32;
-/// Longest mount path.
-const LONGEST_PATH: usize = 255;
-/// Smallest volume, in thousandths of a byte: what is smaller was meant otherwise (`100m` is a tenth of a byte).
-const SMALLEST: i128 = 1024 * 1024 * 1000;
+/// Most items of each list.
+const MAX_ITEMS: usize = 16;
+/// Longest engine and size, in characters.
+const MAX_WORD_CHARS: usize = 63;
+/// Longest version, in characters.
+const MAX_VERSION_CHARS: usize = 32;
+/// Longest mount path, in characters.
+const MAX_PATH_CHARS: usize = 255;
 
-/// Everything that the schema of a WebApplication refuses.
+/// Everything that the schema of a WebApplication rejects.
 pub(super) fn check(items: &[Item], path: &str) -> Vec<Problem> {
     let mut problems = Vec::new();
     for list in ["databases", "storage.buckets", "storage.volumes"] {
@@ -28,62 +26,54 @@ pub(super) fn check(items: &[Item], path: &str) -> Vec<Problem> {
             .iter()
             .filter(|item| item.path.starts_with(&format!("{list}[")))
             .count();
-        if count > MOST {
+        if count > MAX_ITEMS {
             problems.push(
-                invalid(&format!("{count} items are too many"), &list).hint(format!(
-                    "write at most {MOST}; make another application of the rest"
+                invalid(format!("{count} items are too many."), &list).hint(format!(
+                    "Write at most {MAX_ITEMS}, and move the rest to another application."
                 )),
             );
         }
     }
-    // A list that is too long is told once.
-    for item in items.iter().take(3 * MOST) {
-        one(item, &mut problems);
+    // A list that is too long is reported once, not once an item.
+    for item in items.iter().take(3 * MAX_ITEMS) {
+        check_item(item, &mut problems);
     }
     problems
 }
 
-fn one(item: &Item, problems: &mut Vec<Problem>) {
+fn check_item(item: &Item, problems: &mut Vec<Problem>) {
     let at = |field: &str| format!("{}.{field}", item.path);
     if !is_name(&item.name) {
-        problems.push(invalid(&format!("{:?} is not a name", cut(&item.name)), &at("name")).hint(format!(
-            "write a-z, 0-9 and '-', beginning with a letter and not ending with '-', at most {LONGEST_NAME} characters"
-        )));
+        problems.push(
+            invalid(format!("{:?} is not a valid name.", shorten(&item.name)), &at("name")).hint(format!(
+                "Write at most {MAX_NAME_CHARS} characters of a-z, 0-9 and '-', starting with a letter and not ending with '-'."
+            )),
+        );
     }
     let words = [
-        ("engine", Some(&item.engine), LONGEST_WORD),
-        ("version", item.version.as_ref(), LONGEST_VERSION),
-        ("size", item.size.as_ref(), LONGEST_WORD),
+        ("engine", Some(&item.engine), MAX_WORD_CHARS),
+        ("version", item.version.as_ref(), MAX_VERSION_CHARS),
+        ("size", item.size.as_ref(), MAX_WORD_CHARS),
     ];
-    for (field, value, longest) in words {
-        if value.is_some_and(|value| value.is_empty() || value.len() > longest) {
+    for (field, value, max) in words {
+        if value.is_some_and(|value| value.is_empty() || value.len() > max) {
             problems.push(
-                invalid(&format!("the {field} is empty or too long"), &at(field))
-                    .hint(format!("write 1 to {longest} characters")),
+                invalid(format!("The {field} is empty or too long."), &at(field))
+                    .hint(format!("Write 1 to {max} characters.")),
             );
         }
     }
-    if item.mount_path.as_deref().is_some_and(|path| !is_directory(path)) {
-        let path = item.mount_path.as_deref().unwrap_or_default();
+    if let Some(path) = item.mount_path.as_deref().filter(|path| !is_directory(path)) {
         problems.push(
-            invalid(&format!("{:?} is no directory to mount at", cut(path)), &at("mountPath")).hint(
-                "write an absolute path of letters, digits, '.', '_', '-' and '/', without '//', '.' and '..', not ending with '/'",
+            invalid(format!("{:?} is not a valid directory to mount at.", shorten(path)), &at("mountPath")).hint(
+                "Write an absolute path of letters, digits, '.', '_', '-' and '/', without '//', '.' and '..', not ending with '/'.",
             ),
         );
     }
 }
 
-fn invalid(what: &str, path: &str) -> Problem {
-    Problem::error(reason::INVALID, what).at(path)
-}
-
-fn cut(text: &str) -> String {
-    text.chars().take(LONGEST_NAME).collect()
-}
-
-/// Whether this is a name within an application.
-pub(crate) fn is_name(text: &str) -> bool {
-    text.len() <= LONGEST_NAME && text.starts_with(|c: char| c.is_ascii_lowercase()) && is_label(text)
+fn invalid(message: String, path: &str) -> Problem {
+    Problem::error(reasons::INVALID, message).at(path)
 }
 
 fn is_directory(path: &str) -> bool {
@@ -91,52 +81,7 @@ fn is_directory(path: &str) -> bool {
     let Some(below) = path.strip_prefix('/') else {
         return false;
     };
-    path.len() <= LONGEST_PATH
+    path.len() <= MAX_PATH_CHARS
         && path.bytes().all(inner)
         && below.split('/').all(|part| !matches!(part, "" | "." | ".."))
-}
-
-/// What is wrong with the size of a volume; `before` is the size of what exists, which stays whatever the class allows by
-/// now.
-pub(crate) fn volume_size(
-    size: &str,
-    before: Option<&str>,
-    name: &str,
-    class: &ClaimClassSpec,
-) -> Option<Problem> {
-    if before == Some(size) {
-        return None;
-    }
-    let Some(bytes) = thousandths(size).filter(|bytes| *bytes >= SMALLEST) else {
-        return Some(
-            Problem::error(
-                reason::INVALID_SIZE,
-                format!("{:?} is not the size of a volume", cut(size)),
-            )
-            .hint("write a size such as 10Gi, 1Mi or more"),
-        );
-    };
-    let most = class.max_size();
-    if thousandths(most).is_none_or(|most| bytes > most) {
-        return Some(
-            Problem::error(
-                reason::SIZE_EXCEEDED,
-                format!("{size} is more than {most}, the largest volume of the class {name}"),
-            )
-            .hint(format!(
-                "ask for {most} or less, or ask the platform team to raise maxSize of ClaimClass {name}"
-            )),
-        );
-    }
-    let shrinks = before.and_then(thousandths).is_some_and(|before| bytes < before);
-    shrinks.then(|| {
-        Problem::error(
-            reason::IMMUTABLE_FIELD,
-            format!(
-                "the volume has {}, and cannot shrink to {size}",
-                before.unwrap_or_default()
-            ),
-        )
-        .hint("add a volume of another name, copy the data, then remove this one")
-    })
 }

@@ -1,12 +1,15 @@
-//! What an application chooses: version and size, and what of it cannot change.
+//! What an application chooses: version and size, and which of them cannot change.
 
 use idp_api::{ClaimBindingSpec, ClaimClassSpec, claim_class::ClaimInput};
 use idp_core::Problem;
 
-use super::{checks::volume_size, items::Item};
-use crate::reason;
+use super::items::Item;
+use crate::{
+    reasons,
+    rules::{choices, volume_size},
+};
 
-/// The version: what is asked for, or what it was, or the class's.
+/// The version: what the application names, or what it was, or the class's default.
 pub(super) fn version(
     item: &Item,
     class: &ClaimClassSpec,
@@ -15,22 +18,23 @@ pub(super) fn version(
 ) -> Option<String> {
     let before = before.and_then(|before| before.version.clone());
     let Some(version) = &item.version else {
-        // A new default is for new databases: nobody's is upgraded because the class changed.
+        // A new default is for new databases: existing ones are not upgraded because the class changed.
         return before.or_else(|| class.default_version.clone());
     };
     if !class.versions.contains(version) && before.as_ref() != Some(version) {
-        let choice = choice("versions", class.versions.iter());
-        let message = format!("{} {version} is not offered", item.engine);
         problems.push(
-            Problem::error(reason::UNKNOWN_VERSION, message)
-                .at(format!("{}.version", item.path))
-                .hint(choice),
+            Problem::error(
+                reasons::UNKNOWN_VERSION,
+                format!("The class does not offer {} {version}.", item.engine),
+            )
+            .at(format!("{}.version", item.path))
+            .hint(choices("version", class.versions.iter())),
         );
     }
     Some(version.clone())
 }
 
-/// The size: what is asked for, or what it was, or the class's.
+/// The size: what the application names, or what it was, or the class's default.
 pub(super) fn size(
     item: &Item,
     name: &str,
@@ -41,8 +45,8 @@ pub(super) fn size(
     if item.is_volume() {
         let known = before.and_then(|before| before.size.as_deref());
         let size = item.size.clone().unwrap_or_default();
-        let wrong = volume_size(&size, known, name, class);
-        problems.extend(wrong.map(|problem| problem.at(format!("{}.size", item.path))));
+        let invalid = volume_size(&size, known, name, class);
+        problems.extend(invalid.map(|problem| problem.at(format!("{}.size", item.path))));
         return Some(size);
     }
     let before = before.and_then(|before| before.size.clone());
@@ -50,27 +54,19 @@ pub(super) fn size(
         return before.or_else(|| class.default_size.clone());
     };
     if !class.sizes.contains_key(size) {
-        let choice = choice("sizes", class.sizes.keys());
-        let message = format!("the size {size} is not offered for {}", item.engine);
         problems.push(
-            Problem::error(reason::UNKNOWN_SIZE, message)
-                .at(format!("{}.size", item.path))
-                .hint(choice),
+            Problem::error(
+                reasons::UNKNOWN_SIZE,
+                format!("The class does not offer the size {size} for {}.", item.engine),
+            )
+            .at(format!("{}.size", item.path))
+            .hint(choices("size", class.sizes.keys())),
         );
     }
     Some(size.clone())
 }
 
-pub(crate) fn choice<'a>(what: &str, offered: impl Iterator<Item = &'a String>) -> String {
-    let offered: Vec<&str> = offered.map(String::as_str).collect();
-    if offered.is_empty() {
-        format!("the class offers no {what}: leave it out")
-    } else {
-        format!("the class offers the {what} {}", offered.join(", "))
-    }
-}
-
-/// Fields that the class says cannot change, and that would.
+/// Changed fields that the class declares immutable.
 pub(super) fn immutable(
     item: &Item,
     class: &ClaimClassSpec,
@@ -93,20 +89,20 @@ pub(super) fn immutable(
 }
 
 fn text(value: &Option<String>) -> String {
-    value.clone().unwrap_or_else(|| "nothing".to_owned())
+    value.clone().unwrap_or_else(|| "none".to_owned())
 }
 
-/// The problem of what cannot change once it exists.
+/// The problem of a field that cannot change after creation.
 pub(super) fn cannot_change(item: &Item, field: &str, before: &str, now: &str) -> Problem {
     Problem::error(
-        reason::IMMUTABLE_FIELD,
+        reasons::IMMUTABLE_FIELD,
         format!(
-            "the {field} of {} cannot change from {before} to {now}, because it exists",
+            "The {field} of {} cannot change from {before} to {now} after creation.",
             item.name
         ),
     )
     .at(format!("{}.{field}", item.path))
     .hint(format!(
-        "add a database of another name with {field} {now}, copy the data, then remove this one"
+        "Add a database with another name and {field} {now}, copy the data, then remove this one."
     ))
 }

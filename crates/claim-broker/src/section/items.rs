@@ -1,11 +1,19 @@
-//! The section, read: one item for each thing that is wanted.
+//! The section as a list of items: one for each database, bucket and volume.
 
-use idp_api::web_application::{Database, Storage};
-use idp_core::{Problem, capability::SectionRequest, hash};
+use idp_api::{
+    ClaimBindingSpec,
+    web_application::{Database, Storage},
+};
+use idp_core::{
+    Problem,
+    capability::{Binding, SectionRequest},
+    hash,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::{offer::LONGEST, reason};
+use crate::{class_template::MAX_OBJECT_NAME, reasons};
 
 /// The section: `databases` and `storage` of a WebApplication.
 #[derive(Deserialize, JsonSchema)]
@@ -19,44 +27,44 @@ pub(super) struct Section {
     pub storage: Option<Storage>,
 }
 
-/// One thing that is wanted.
+/// A database, bucket or volume.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Item {
     /// Name within the application.
     pub(super) name: String,
-    /// Where it is written.
+    /// Its path in the application.
     pub(super) path: String,
     pub(super) engine: String,
-    /// Name of its binding, and of its claim.
+    /// Name of its binding and of its claim.
     pub(super) binding: String,
     pub(super) version: Option<String>,
     pub(super) size: Option<String>,
     pub(super) versioned: bool,
-    /// Of a volume: the directory in the container.
+    /// The directory in the container; volumes only.
     pub(super) mount_path: Option<String>,
 }
 
-/// What serves buckets, in the Environment's words.
+/// The engine of buckets, as the Environment names it.
 const BUCKET: &str = "bucket";
-/// What serves volumes, in the Environment's words.
+/// The engine of volumes, as the Environment names it.
 const VOLUME: &str = "volume";
 
-/// Everything that the section wants, in its order: of two that do not both fit a quota, the first gets it.
+/// Every item of the section, in its order: if not all fit a quota, the first ones do.
 pub(super) fn items(request: &SectionRequest) -> Result<Vec<Item>, Problem> {
     let section = Section::deserialize(&request.section).map_err(|error| {
         Problem::error(
-            reason::INVALID,
-            format!("databases and storage do not parse: {error}"),
+            reasons::INVALID,
+            format!("The fields databases and storage cannot be read: {error}."),
         )
         .at(request.path.clone())
-        .hint("the controllers of the platform differ in version: update the claim broker")
+        .hint("Ask the platform team to deploy idp-webapp and idp-claim-broker of the same release.")
     })?;
     let (application, path) = (&request.application, &request.path);
     let mut items: Vec<Item> = Vec::new();
     for (index, database) in section.databases.into_iter().enumerate() {
         items.push(Item {
             path: format!("{path}.databases[{index}]"),
-            binding: hash::bounded_name(application, &database.name, LONGEST),
+            binding: hash::bounded_name(application, &database.name, MAX_OBJECT_NAME),
             name: database.name,
             engine: database.engine,
             version: database.version,
@@ -69,7 +77,7 @@ pub(super) fn items(request: &SectionRequest) -> Result<Vec<Item>, Problem> {
     for (index, bucket) in storage.buckets.into_iter().enumerate() {
         items.push(Item {
             path: format!("{path}.storage.buckets[{index}]"),
-            binding: hash::bounded_name(application, &format!("{}-{BUCKET}", bucket.name), LONGEST),
+            binding: hash::bounded_name(application, &format!("{}-{BUCKET}", bucket.name), MAX_OBJECT_NAME),
             name: bucket.name,
             engine: BUCKET.to_owned(),
             version: None,
@@ -81,7 +89,7 @@ pub(super) fn items(request: &SectionRequest) -> Result<Vec<Item>, Problem> {
     for (index, volume) in storage.volumes.into_iter().enumerate() {
         items.push(Item {
             path: format!("{path}.storage.volumes[{index}]"),
-            binding: hash::bounded_name(application, &format!("{}-{VOLUME}", volume.name), LONGEST),
+            binding: hash::bounded_name(application, &format!("{}-{VOLUME}", volume.name), MAX_OBJECT_NAME),
             name: volume.name,
             engine: VOLUME.to_owned(),
             version: None,
@@ -93,6 +101,15 @@ pub(super) fn items(request: &SectionRequest) -> Result<Vec<Item>, Problem> {
     Ok(items)
 }
 
+/// The binding of an item.
+pub(super) fn binding(name: &str, spec: &ClaimBindingSpec) -> Binding {
+    Binding {
+        kind: idp_api::kinds::CLAIM_BINDING.kind.to_owned(),
+        name: name.to_owned(),
+        spec: serde_json::to_value(spec).unwrap_or(Value::Null),
+    }
+}
+
 impl Item {
     pub(super) fn is_volume(&self) -> bool {
         self.mount_path.is_some()
@@ -100,6 +117,6 @@ impl Item {
 }
 
 /// JSON schema of the section.
-pub(crate) fn schema() -> serde_json::Value {
+pub(crate) fn schema() -> Value {
     schemars::schema_for!(Section).to_value()
 }

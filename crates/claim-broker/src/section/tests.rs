@@ -1,11 +1,16 @@
-use idp_api::{claim_binding::Tombstone, claim_class::ClaimQuota};
+use idp_api::{
+    ClaimBindingSpec,
+    claim_binding::{ClaimPhase, Tombstone},
+    claim_class::ClaimQuota,
+};
 use idp_core::{
     Severity,
     capability::{MountSource, ValueFrom},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::{facts::ClaimFacts, rules::unusable_class};
 
 fn request(section: Value) -> SectionRequest {
     SectionRequest {
@@ -66,8 +71,8 @@ fn reasons(plan: &SectionPlan) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// What exists after `plan` was carried out.
-fn carried_out(mut known: Known, plan: &SectionPlan, claims: bool) -> Known {
+/// What exists after `plan` was applied.
+fn after(mut known: Known, plan: &SectionPlan, claims: bool) -> Known {
     for binding in &plan.bindings {
         let spec: ClaimBindingSpec = serde_json::from_value(binding.spec.clone()).unwrap();
         if claims {
@@ -141,7 +146,7 @@ fn storage_becomes_bindings_and_mounts() {
 }
 
 #[test]
-fn all_that_is_wrong_is_said_at_once_where_it_is_written() {
+fn all_problems_are_reported_at_once_with_their_paths() {
     let section = json!({ "databases": [
         { "name": "a", "engine": "oracle" },
         { "name": "b", "engine": "postgres", "version": "9", "size": "huge" },
@@ -163,17 +168,17 @@ fn all_that_is_wrong_is_said_at_once_where_it_is_written() {
             ("ClassMissing", "spec.storage.buckets[0]"),
         ]
     );
-    assert!(plan.bindings.is_empty(), "with one error nothing else counts");
+    assert!(plan.bindings.is_empty(), "with one error there is no plan");
 }
 
 #[test]
-fn a_quota_refuses_the_last_ones_and_takes_nothing_away() {
+fn a_quota_rejects_new_claims_and_removes_none() {
     let mut known = known();
     known.classes.get_mut("pg").unwrap().quota = Some(ClaimQuota { per_namespace: 2 });
     let two = json!({ "databases": [{ "name": "a", "engine": "postgres" }, { "name": "b", "engine": "postgres" }] });
     let first = plan(&request(two.clone()), &known);
     assert_eq!(first.problems, []);
-    let mut known = carried_out(known, &first, true);
+    let mut known = after(known, &first, true);
     let other = SectionRequest {
         application: "other".into(),
         ..request(orders())
@@ -182,12 +187,12 @@ fn a_quota_refuses_the_last_ones_and_takes_nothing_away() {
         reasons(&plan(&other, &known)),
         [("QuotaExceeded", "spec.databases[0]")]
     );
-    // Lowered, it takes nothing away; kept data count.
+    // Lowering it removes nothing; retained data count.
     known.classes.get_mut("pg").unwrap().quota = Some(ClaimQuota { per_namespace: 1 });
     assert_eq!(plan(&request(two), &known).problems, []);
     let one = json!({ "databases": [{ "name": "a", "engine": "postgres" }] });
     let released = plan(&request(one), &known);
-    let known = carried_out(known, &released, true);
+    let known = after(known, &released, true);
     assert_eq!(
         reasons(&plan(&other, &known)),
         [("QuotaExceeded", "spec.databases[0]")]
@@ -195,8 +200,8 @@ fn a_quota_refuses_the_last_ones_and_takes_nothing_away() {
 }
 
 #[test]
-fn a_database_that_is_removed_is_kept_and_comes_back_as_it_was() {
-    let known = carried_out(known(), &plan(&request(orders()), &known()), true);
+fn a_removed_database_is_retained_and_comes_back_as_it_was() {
+    let known = after(known(), &plan(&request(orders()), &known()), true);
     let removed = plan(&request(json!({})), &known);
     assert_eq!(reasons(&removed), [("DataKept", "spec")]);
     assert_eq!(removed.problems[0].severity, Severity::Warning);
@@ -215,15 +220,15 @@ fn a_database_that_is_removed_is_kept_and_comes_back_as_it_was() {
         ("shop-orders", &json!(true))
     );
     assert!(removed.env.is_empty());
-    let known = carried_out(known, &removed, true);
+    let known = after(known, &removed, true);
     let again = plan(&request(orders()), &known);
     assert_eq!(again.problems, []);
     assert_eq!(again.bindings[0].spec.get("released"), None);
 }
 
 #[test]
-fn a_binding_is_named_until_its_data_are_gone() {
-    let mut known = carried_out(known(), &plan(&request(orders()), &known()), true);
+fn a_binding_exists_until_its_data_are_deleted() {
+    let mut known = after(known(), &plan(&request(orders()), &known()), true);
     known.claims.get_mut("shop-orders").unwrap().tombstone = Some(Tombstone {
         since: "s".into(),
         until: "u".into(),
@@ -232,17 +237,17 @@ fn a_binding_is_named_until_its_data_are_gone() {
     });
     let going = plan(&request(json!({})), &known);
     assert_eq!(reasons(&going), [("DataDeletion", "spec")]);
-    let mut known = carried_out(known, &going, false);
+    let mut known = after(known, &going, false);
     known.claims.clear();
     known.bindings.get_mut("shop-orders").unwrap().phase = Some(ClaimPhase::Deleted);
     assert_eq!(plan(&request(json!({})), &known), SectionPlan::default());
-    // Wanted again, it is a new one.
+    // Named again, it is a new one.
     assert_eq!(plan(&request(orders()), &known).bindings.len(), 1);
 }
 
 #[test]
-fn what_exists_stays_with_its_class_its_version_and_its_engine() {
-    let mut known = carried_out(known(), &plan(&request(orders()), &known()), true);
+fn an_existing_database_keeps_its_class_version_and_engine() {
+    let mut known = after(known(), &plan(&request(orders()), &known()), true);
     let mut elsewhere = request(orders());
     elsewhere.environment_spec = json!({ "classes": { "postgres": "aurora" } });
     known.classes.get_mut("pg").unwrap().default_version = Some("15".into());
@@ -268,7 +273,7 @@ fn what_exists_stays_with_its_class_its_version_and_its_engine() {
             .hint
             .as_ref()
             .unwrap()
-            .starts_with("add a database of another name with version 15, copy")
+            .starts_with("Add a database with another name and version 15, copy")
     );
     let bigger =
         request(json!({ "databases": [{ "name": "orders", "engine": "postgres", "size": "large" }] }));
@@ -281,8 +286,8 @@ fn what_exists_stays_with_its_class_its_version_and_its_engine() {
 }
 
 #[test]
-fn what_an_earlier_application_left_is_taken_up_again_by_its_namesake_only() {
-    let before = carried_out(known(), &plan(&request(orders()), &known()), true);
+fn retained_data_are_used_again_only_by_an_application_of_the_same_name() {
+    let before = after(known(), &plan(&request(orders()), &known()), true);
     let mut known = Known {
         bindings: BTreeMap::new(),
         ..before
@@ -304,7 +309,7 @@ fn what_an_earlier_application_left_is_taken_up_again_by_its_namesake_only() {
 }
 
 #[test]
-fn two_things_of_one_name_are_refused() {
+fn two_items_with_one_name_are_rejected() {
     let section = json!({ "databases": [{ "name": "a-bucket", "engine": "postgres" }],
         "storage": { "buckets": [{ "name": "a" }] } });
     assert_eq!(
@@ -321,7 +326,7 @@ fn two_things_of_one_name_are_refused() {
 }
 
 #[test]
-fn a_section_that_does_not_parse_is_a_problem() {
+fn an_unreadable_section_is_a_problem() {
     assert_eq!(
         reasons(&plan(&request(json!({ "caches": [] })), &known())),
         [("Invalid", "spec")]
@@ -330,8 +335,8 @@ fn a_section_that_does_not_parse_is_a_problem() {
 }
 
 #[test]
-fn what_a_class_says_about_deletion_is_told_before_it_happens_and_after() {
-    let mut known = carried_out(known(), &plan(&request(orders()), &known()), true);
+fn the_deletion_policy_of_a_class_is_reported_before_and_after_the_release() {
+    let mut known = after(known(), &plan(&request(orders()), &known()), true);
     let class = known.classes.get_mut("pg").unwrap();
     class.deletion_policy = idp_api::claim_class::DeletionPolicy::Delete;
     class.grace_period = "24h".into();
@@ -343,17 +348,17 @@ fn what_a_class_says_about_deletion_is_told_before_it_happens_and_after() {
             removed.problems[0].hint.clone().unwrap(),
         );
         assert!(
-            message.contains("class pg says (deletionPolicy: Delete)") && message.contains(when),
+            message.contains("class pg has deletionPolicy: Delete") && message.contains(when),
             "{message}"
         );
         assert!(
-            !message.contains("somebody") && !message.contains("kept"),
+            !message.contains("requested") && !message.contains("retained"),
             "{message}"
         );
         assert!(!hint.contains("undelete"), "{hint}");
         assert!(hint.contains("name it in the application shop again"), "{hint}");
     };
-    check(&known, "24h after it let go of them");
+    check(&known, "24h after the release");
     known.claims.get_mut("shop-orders").unwrap().tombstone = Some(Tombstone {
         since: "s".into(),
         until: "2026-01-02T00:00:00Z".into(),
@@ -364,7 +369,7 @@ fn what_a_class_says_about_deletion_is_told_before_it_happens_and_after() {
 }
 
 #[test]
-fn a_section_is_checked_whoever_asks() {
+fn a_section_is_checked_for_every_caller() {
     let volume = |name: &str, path: &str, size: &str| json!({ "storage": { "volumes": [{ "name": name, "mountPath": path, "size": size }] } });
     let at = |field: &str| format!("spec.storage.volumes[0].{field}");
     for (section, reason, path) in [
@@ -411,7 +416,7 @@ fn a_section_is_checked_whoever_asks() {
 }
 
 #[test]
-fn a_volume_is_as_large_as_its_class_allows_and_never_shrinks() {
+fn a_volume_has_at_most_the_size_of_its_class_and_never_shrinks() {
     let volume = |size: &str| {
         request(
             json!({ "storage": { "volumes": [{ "name": "cache", "mountPath": "/cache", "size": size }] } }),
@@ -426,7 +431,7 @@ fn a_volume_is_as_large_as_its_class_allows_and_never_shrinks() {
     known.classes.get_mut("files").unwrap().max_size = Some("100Gi".into());
     let made = plan(&volume("50Gi"), &known);
     assert_eq!(made.problems, []);
-    let mut known = carried_out(known, &made, true);
+    let mut known = after(known, &made, true);
     assert_eq!(
         reasons(&plan(&volume("49Gi"), &known)),
         [("ImmutableField", "spec.storage.volumes[0].size")]
@@ -442,7 +447,7 @@ fn a_volume_is_as_large_as_its_class_allows_and_never_shrinks() {
 }
 
 #[test]
-fn a_class_without_a_quota_is_not_without_bounds() {
+fn a_class_without_a_quota_has_the_default_one() {
     let mut known = known();
     for number in 0..8 {
         let spec = ClaimBindingSpec {
@@ -464,10 +469,9 @@ fn a_class_without_a_quota_is_not_without_bounds() {
 }
 
 #[test]
-fn a_class_that_cannot_be_read_is_not_one_that_is_missing() {
-    use super::without_class;
-    assert_eq!(without_class("pg", None).reason, "ClassMissing");
-    let problem = without_class("pg", Some("spec.quota.perNamespace: invalid type"));
+fn an_unreadable_class_is_not_a_missing_one() {
+    assert_eq!(unusable_class("pg", None).reason, "ClassMissing");
+    let problem = unusable_class("pg", Some("spec.quota.perNamespace: invalid type"));
     assert_eq!(problem.reason, "ClassUnreadable");
     assert!(
         problem

@@ -1,4 +1,4 @@
-//! One thing that the section wants: its class, its inputs, and what the application gets.
+//! One item of the section: its class, its inputs, and what the application gets.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,16 @@ use idp_core::{
 };
 
 use super::{
-    Known,
     inputs::{cannot_change, immutable, size, version},
     items::Item,
-    without_class,
+    known::Known,
 };
-use crate::{offer, reason, tombstone};
+use crate::{
+    class_template::{self, placeholders::TemplateError},
+    reasons, retention, rules,
+};
 
-/// What one thing becomes.
+/// What an item becomes.
 pub(super) struct Wanted {
     pub(super) spec: ClaimBindingSpec,
     pub(super) env: Vec<EnvSource>,
@@ -25,7 +27,7 @@ pub(super) struct Wanted {
     pub(super) warnings: Vec<Problem>,
 }
 
-/// What `item` becomes, or everything that is wrong with it. `new` counts what earlier items add to each class.
+/// What `item` becomes, or everything that is wrong with it. `new` counts the claims that earlier items add to each class.
 pub(super) fn wanted(
     item: &Item,
     request: &SectionRequest,
@@ -51,9 +53,9 @@ pub(super) fn wanted(
     let class = class(item, &name, known).map_err(one)?;
     let mut problems = Vec::new();
     let exists = before.is_some();
-    if let Err(problem) = allowed(item, &name, class, request, known) {
-        // What exists goes on: a class that is narrowed takes nothing away.
-        problems.extend((!exists).then_some(problem));
+    if let Err(problem) = rules::namespace(&name, class, &request.namespace, &known.labels) {
+        // An existing claim stays, even if its class excludes the namespace by now.
+        problems.extend((!exists).then(|| problem.at(engine_path(item))));
     } else if !exists {
         let (counted, earlier) = (known.counted(&name).len(), new.entry(name.clone()).or_default());
         problems.extend(over_quota(item, &name, class, counted + *earlier));
@@ -71,7 +73,7 @@ pub(super) fn wanted(
         size,
         versioned: item.versioned,
         environment: (!request.environment.is_empty()).then(|| request.environment.clone()),
-        secret: offer::has_secret(class).then(|| offer::secret_name(&item.binding)),
+        secret: class_template::has_secret(class).then(|| class_template::secret_name(&item.binding)),
         released: false,
     };
     problems.extend(
@@ -83,19 +85,21 @@ pub(super) fn wanted(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let wanted = gets(item, class, spec, request).map_err(|problem| one(problem.at(item.path.clone())))?;
+    let name = spec.class.clone();
+    let wanted = connection(item, class, spec, request)
+        .map_err(|error| one(rules::invalid_class(&name, &error).at(item.path.clone())))?;
     Ok(Wanted { warnings, ..wanted })
 }
 
 /// What the application gets: environment variables, a mount, and the connections that it may open.
-fn gets(
+fn connection(
     item: &Item,
     class: &ClaimClassSpec,
     spec: ClaimBindingSpec,
     request: &SectionRequest,
-) -> Result<Wanted, Problem> {
-    let inputs = offer::inputs(class, &request.namespace, &item.binding, &spec);
-    let env = offer::env(class, &spec, &inputs)?;
+) -> Result<Wanted, TemplateError> {
+    let inputs = class_template::inputs(class, &request.namespace, &item.binding, &spec);
+    let env = class_template::env(class, &spec, &inputs)?;
     let mount = match &item.mount_path {
         Some(path) => Some(Mount {
             name: item.binding.clone(),
@@ -103,27 +107,26 @@ fn gets(
             source: MountSource::Claim(item.binding.clone()),
             read_only: false,
         }),
-        None => offer::files(class, &spec, &item.binding, &inputs)?,
+        None => class_template::files(class, &spec, &item.binding, &inputs)?,
     };
     Ok(Wanted {
         env,
         mount,
-        egress: offer::egress(class, &request.namespace, &inputs)?,
+        egress: class_template::egress(class, &request.namespace, &inputs)?,
         spec,
         warnings: Vec::new(),
     })
 }
 
-/// What the thing was until now: the spec of its binding, or of a claim that was kept from an earlier application of
-/// this name.
+/// The item until now: the spec of its binding, or of a claim retained from an earlier application with this name.
 fn before(item: &Item, request: &SectionRequest, known: &Known) -> Result<Option<ClaimBindingSpec>, Problem> {
     let taken = |what: &str, whose: &str| {
         Problem::error(
-            reason::NAME_TAKEN,
-            format!("the {what} {} belongs to the application {whose}", item.binding),
+            reasons::NAME_TAKEN,
+            format!("The {what} {} belongs to the application {whose}.", item.binding),
         )
         .at(format!("{}.name", item.path))
-        .hint("give the database another name")
+        .hint("Rename the database.")
     };
     let gone = |spec: &ClaimBindingSpec, phase| {
         spec.released && phase == Some(idp_api::claim_binding::ClaimPhase::Deleted)
@@ -138,15 +141,15 @@ fn before(item: &Item, request: &SectionRequest, known: &Known) -> Result<Option
     }
     if let Some(claim) = claim.filter(|claim| claim.deleting) {
         return Err(Problem::error(
-            reason::DATA_DELETION,
+            reasons::DATA_DELETION,
             format!(
-                "the claim {} is being deleted with its data, {}",
+                "The claim {} is being deleted with its data: {}.",
                 claim.name,
-                tombstone::reason(claim, &claim.tombstone.clone().unwrap_or_default())
+                retention::deletion_cause(claim, &claim.tombstone.clone().unwrap_or_default())
             ),
         )
         .at(item.path.clone())
-        .hint("wait until it is gone, or give the database another name"));
+        .hint("Wait until the claim is deleted, or rename the database."));
     }
     let binding = binding
         .filter(|binding| !gone(&binding.spec, binding.phase))
@@ -161,31 +164,23 @@ fn before(item: &Item, request: &SectionRequest, known: &Known) -> Result<Option
 }
 
 fn class<'a>(item: &Item, name: &str, known: &'a Known) -> Result<&'a ClaimClassSpec, Problem> {
+    let at_engine = |problem: Problem| problem.at(engine_path(item));
     let class = known.classes.get(name).ok_or_else(|| {
-        let missing = || {
-            Problem::error(
-                reason::CLASS_MISSING,
-                format!("there is no ClaimClass {name}, which serves {}", item.engine),
-            )
-            .hint("the platform team installs the class, or maps the engine to another in the Environment")
-        };
-        let flaw = known.unreadable.get(name);
-        flaw.map_or_else(missing, |flaw| without_class(name, Some(flaw)))
-            .at(engine_path(item))
+        let error = known.unreadable.get(name);
+        at_engine(rules::unusable_class(name, error.map(String::as_str)))
     })?;
+    let invalid = |fault: &str| at_engine(rules::invalid_class(name, &fault));
     if class.engine != item.engine {
-        return Err(offer::invalid(&format!(
-            "it offers {}, but the Environment has it serve {}",
+        return Err(invalid(&format!(
+            "it offers {}, but the Environment maps {} to it",
             class.engine, item.engine
-        ))
-        .at(engine_path(item)));
+        )));
     }
-    let volume = class.resource.type_ == ClaimType::PersistentVolumeClaim;
-    if item.is_volume() && !volume {
-        return Err(
-            offer::invalid("it serves volumes, so its resource must be a PersistentVolumeClaim")
-                .at(engine_path(item)),
-        );
+    let is_volume_class = class.resource.type_ == ClaimType::PersistentVolumeClaim;
+    if item.is_volume() && !is_volume_class {
+        return Err(invalid(
+            "it serves volumes, so resource.type must be PersistentVolumeClaim",
+        ));
     }
     Ok(class)
 }
@@ -195,69 +190,35 @@ fn no_class(item: &Item, request: &SectionRequest) -> Problem {
         .as_object()
         .map(|classes| classes.keys().map(String::as_str).collect())
         .unwrap_or_default();
-    let hint = if engines.is_empty() {
-        "the platform team maps engines to ClaimClasses in the Environment's `classes`".to_owned()
-    } else {
-        format!("this Environment has {}", engines.join(", "))
-    };
-    Problem::error(
-        reason::NO_CLASS,
-        format!("the Environment has nothing that serves {}", item.engine),
+    let problem = Problem::error(
+        reasons::NO_CLASS,
+        format!("The Environment has no class for {}.", item.engine),
     )
-    .at(engine_path(item))
-    .hint(hint)
+    .at(engine_path(item));
+    if engines.is_empty() {
+        problem
+    } else {
+        problem.hint(format!("Choose one of {}.", engines.join(", ")))
+    }
 }
 
 fn class_changed(item: &Item, before: &ClaimBindingSpec, mapped: &str) -> Problem {
     Problem::warning(
-        reason::CLASS_CHANGED,
-        format!("it stays with the class {}, though the Environment says {mapped} for {} now", before.class, item.engine),
+        reasons::CLASS_CHANGED,
+        format!(
+            "{} keeps the class {}, though the Environment maps {} to {mapped} now.",
+            item.name, before.class, item.engine
+        ),
     )
     .at(engine_path(item))
-    .hint("to move: add a database of another name, which gets the new class, copy the data, then remove this one")
-}
-
-fn allowed(
-    item: &Item,
-    name: &str,
-    class: &ClaimClassSpec,
-    request: &SectionRequest,
-    known: &Known,
-) -> Result<(), Problem> {
-    if offer::allows(class, &known.labels).map_err(|problem| problem.at(engine_path(item)))? {
-        return Ok(());
-    }
-    Err(class_not_allowed(name, &request.namespace).at(engine_path(item)))
-}
-
-/// The problem of a class that is not for this namespace.
-pub(crate) fn class_not_allowed(class: &str, namespace: &str) -> Problem {
-    Problem::error(
-        reason::CLASS_NOT_ALLOWED,
-        format!("the class {class} is not for the namespace {namespace}"),
-    )
-    .hint("the platform team widens the class's `namespaces`, or labels the namespace")
 }
 
 fn over_quota(item: &Item, name: &str, class: &ClaimClassSpec, counted: usize) -> Option<Problem> {
     let quota = class.per_namespace() as usize;
-    (counted >= quota).then(|| quota_exceeded(name, quota, counted).at(item.path.clone()))
+    (counted >= quota).then(|| rules::quota_exceeded(name, quota, counted).at(item.path.clone()))
 }
 
-/// The problem of a namespace that has as many of a class as it may have.
-/// `counted` are those that count before this one.
-pub(crate) fn quota_exceeded(class: &str, quota: usize, counted: usize) -> Problem {
-    Problem::error(
-        reason::QUOTA_EXCEEDED,
-        format!("the namespace may have {quota} of the class {class}, and this would be number {}; kept data count too", counted + 1),
-    )
-    .hint(format!(
-        "remove one, delete data that are kept (`idp-cli data list`), or ask the platform team to raise quota.perNamespace of \
-         ClaimClass {class}"
-    ))
-}
-
-/// Buckets and volumes say by their place what they are.
+/// The field that decides the engine: buckets and volumes have none.
 fn engine_path(item: &Item) -> String {
     if item.path.contains(".storage.") {
         item.path.clone()

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow, ensure};
 use idp_api::{Environment, WebApplication, WebApplicationStatus};
-use idp_claim_broker::reason;
+use idp_claim_broker::reasons;
 use idp_core::capability::SectionRequest;
 use idp_rpc::capability as rpc;
 use idp_runtime::{Peer, grpc::Credentials};
@@ -109,13 +109,13 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application() {
         status
             .problems
             .iter()
-            .any(|problem| problem.reason == reason::RESOURCE_FAILED)
+            .any(|problem| problem.reason == reasons::RESOURCE_FAILED)
     })
     .await;
     let said = status
         .problems
         .iter()
-        .find(|problem| problem.reason == reason::RESOURCE_FAILED)
+        .find(|problem| problem.reason == reasons::RESOURCE_FAILED)
         .unwrap();
     assert_eq!(said.path.as_deref(), Some("spec.databases[0]"));
     assert!(
@@ -195,13 +195,16 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application() {
         !planned.well && planned.errors.contains("spec.databases[1]"),
         "{planned:?}"
     );
-    assert!(planned.errors.contains(reason::QUOTA_EXCEEDED), "{planned:?}");
+    assert!(
+        planned.errors.contains(reasons::QUOTA_EXCEEDED.name),
+        "{planned:?}"
+    );
     patch(json!({ "databases": [{ "name": "orders", "engine": "postgres", "version": "16" }, { "name": "users", "engine": "postgres" }] })).await;
     let status = until(&lab, &namespace, "the quota is told", |status| {
         status
             .problems
             .iter()
-            .any(|problem| problem.reason == reason::QUOTA_EXCEEDED)
+            .any(|problem| problem.reason == reasons::QUOTA_EXCEEDED)
     })
     .await;
     assert!(
@@ -220,7 +223,7 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application() {
         status
             .problems
             .iter()
-            .any(|problem| problem.reason == reason::DATA_KEPT)
+            .any(|problem| problem.reason == reasons::DATA_KEPT)
             && status
                 .conditions
                 .iter()
@@ -302,7 +305,7 @@ async fn the_capability_answers_and_tells_what_became_stale() {
         .await;
     told(&mut stale, &<[String]>::is_empty, "a class concerns everybody").await;
     let refused = plan().await;
-    assert_eq!(refused.problems[0].reason, reason::QUOTA_EXCEEDED);
+    assert_eq!(refused.problems[0].reason, reasons::QUOTA_EXCEEDED);
     lab.class(&namespace, json!({ "quota": { "perNamespace": 1 } }))
         .await;
     told(&mut stale, &<[String]>::is_empty, "a class concerns everybody").await;
@@ -315,7 +318,7 @@ async fn the_capability_answers_and_tells_what_became_stale() {
         "the room in the quota concerns its namespace",
     )
     .await;
-    assert_eq!(plan().await.problems[0].reason, reason::QUOTA_EXCEEDED);
+    assert_eq!(plan().await.problems[0].reason, reasons::QUOTA_EXCEEDED);
     drop(broker);
     lab.clean(&namespace).await;
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::ensure;
-use idp_claim_broker::{kinds, reason};
+use idp_claim_broker::{kinds, reasons};
 use idp_cluster::{start_component, stop_component};
 use idp_testkit::{audit::Request, eventually, eventually_within};
 use kube::{
@@ -112,8 +112,8 @@ async fn a_crossplane_that_is_down_is_told_of_and_caught_up_with() {
             Duration::from_secs(150),
             &namespace,
             "shop-orders",
-            "it says who is silent",
-            |status| problem(status, reason::CROSSPLANE_SILENT).is_some(),
+            "Crossplane is reported as unreachable",
+            |status| problem(status, reasons::CROSSPLANE_UNREACHABLE).is_some(),
         )
         .await;
     assert!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use futures::future::join_all;
 use idp_api::{ClaimBindingStatus, claim_binding::ClaimPhase};
-use idp_claim_broker::{data, kinds, marks, reason};
+use idp_claim_broker::{annotations, kinds, reasons, retention::cli as data};
 use idp_testkit::{cli::idp_cli, eventually, stays};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -36,7 +36,7 @@ async fn is_gone(lab: &Lab, namespace: &str, name: &str) -> Result<()> {
 }
 
 fn marked(claim: &kube::api::DynamicObject) -> bool {
-    claim.annotations().contains_key(marks::RELEASED_AT)
+    claim.annotations().contains_key(annotations::RELEASED_AT)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -147,7 +147,7 @@ async fn what_is_removed_is_kept_and_comes_back() {
     other.metadata.name = Some("shop-orders".into());
     lab.bind(&other).await;
     lab.until(&namespace, "shop-orders", "it is refused", |status| {
-        problem(status, reason::NAME_TAKEN).is_some()
+        problem(status, reasons::NAME_TAKEN).is_some()
     })
     .await;
     is_there(&lab, &namespace, "shop-orders", &first).await.unwrap();
@@ -172,7 +172,7 @@ async fn deleting_takes_a_second_act_and_its_time() {
         .await
         .unwrap();
     lab.until(&namespace, "shop-orders", "it says so", |status| {
-        problem(status, reason::DELETE_IGNORED).is_some()
+        problem(status, reasons::DELETE_IGNORED).is_some()
     })
     .await;
     assert!(
@@ -180,7 +180,7 @@ async fn deleting_takes_a_second_act_and_its_time() {
             .await
             .unwrap_err()
             .to_string()
-            .contains("in use")
+            .contains("uses shop-orders")
     );
     lab.patch_binding(
         &namespace,
@@ -255,7 +255,7 @@ async fn deleting_takes_a_second_act_and_its_time() {
         broker
             .controller
             .log()
-            .contains("its grace period is over; as somebody asked")
+            .contains("the grace period is over; the deletion was requested")
     );
     drop(broker);
     lab.clean(&namespace).await;
@@ -288,7 +288,10 @@ async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again() {
     .await;
     stays(Duration::from_secs(3), "the order is taken back", || async {
         let claim = lab.claims(&namespace).get("shop-orders").await?;
-        ensure!(!claim.annotations().contains_key(marks::DELETE_DATA), "again");
+        ensure!(
+            !claim.annotations().contains_key(annotations::DELETE_DATA),
+            "again"
+        );
         anyhow::Ok(())
     })
     .await;
@@ -305,7 +308,7 @@ async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again() {
         assert!(!said.well && said.errors.contains(why), "{said:?}");
     }
     let claim = lab.claims(&namespace).get("shop-orders").await.unwrap();
-    assert!(!claim.annotations().contains_key(marks::DELETE_DATA));
+    assert!(!claim.annotations().contains_key(annotations::DELETE_DATA));
     let confirmed = [&delete[..], &["--confirm", "shop-orders"]].concat();
     let said = idp_cli(&lab.test.cluster, &confirmed, "").await.unwrap();
     assert!(said.well, "{said:?}");
@@ -414,7 +417,7 @@ async fn a_claim_that_somebody_deleted_is_not_made_anew_empty() {
     });
     let (first, lost) = join_all(lost).await.swap_remove(0);
     let status = lost.status.unwrap();
-    let hint = problem(&status, reason::CLAIM_LOST)
+    let hint = problem(&status, reasons::CLAIM_LOST)
         .unwrap()
         .hint
         .clone()

@@ -1,7 +1,7 @@
 //! A claim from its wish to its Secret, and what goes wrong on the way.
 
 use idp_api::claim_binding::ClaimPhase;
-use idp_claim_broker::reason;
+use idp_claim_broker::reasons;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use serde_json::json;
@@ -58,12 +58,12 @@ async fn a_binding_becomes_a_claim_with_its_secret() {
         .unwrap();
     let failing = lab
         .until(&namespace, "shop-orders", "the failure shows", |status| {
-            problem(status, reason::RESOURCE_FAILED).is_some()
+            problem(status, reasons::RESOURCE_FAILED).is_some()
         })
         .await;
     let status = failing.status.unwrap();
     assert_eq!(status.version, before);
-    let said = problem(&status, reason::RESOURCE_FAILED).unwrap();
+    let said = problem(&status, reasons::RESOURCE_FAILED).unwrap();
     assert!(
         said.message
             .ends_with("InvalidParameterCombination: Cannot find version 99 for postgres"),
@@ -88,7 +88,7 @@ async fn the_errors_of_the_cloud_and_of_crossplane_are_shown_with_their_cause() 
 
     let status = lab
         .until(&namespace, "shop-refused", "the cloud's error shows", |status| {
-            problem(status, reason::RESOURCE_FAILED).is_some()
+            problem(status, reasons::RESOURCE_FAILED).is_some()
         })
         .await
         .status
@@ -97,7 +97,7 @@ async fn the_errors_of_the_cloud_and_of_crossplane_are_shown_with_their_cause() 
     let said = &status.problems[0];
     assert_eq!(
         (said.reason.as_str(), said.path.as_deref()),
-        (reason::RESOURCE_FAILED, Some("spec.databases[0]"))
+        (reasons::RESOURCE_FAILED.name, Some("spec.databases[0]"))
     );
     assert!(
         said.message.starts_with("Machine shop-refused-")
@@ -106,7 +106,7 @@ async fn the_errors_of_the_cloud_and_of_crossplane_are_shown_with_their_cause() 
     );
     assert_eq!(
         said.hint.as_deref(),
-        Some("choose another size or version, or the platform team mends the class")
+        Some("Choose another size or version, or ask the platform team to fix the class.")
     );
     assert!(status.version.is_none() && !is_ready(&status));
 
@@ -138,14 +138,14 @@ async fn the_errors_of_the_cloud_and_of_crossplane_are_shown_with_their_cause() 
             &namespace,
             "shop-homeless",
             "Crossplane's error shows",
-            |status| problem(status, reason::COMPOSITION_FAILED).is_some(),
+            |status| problem(status, reasons::COMPOSITION_FAILED).is_some(),
         )
         .await
         .status
         .unwrap();
-    let said = problem(&status, reason::COMPOSITION_FAILED).unwrap();
+    let said = problem(&status, reasons::COMPOSITION_FAILED).unwrap();
     assert!(
-        said.hint.as_ref().unwrap().contains("installs a Composition"),
+        said.hint.as_ref().unwrap().contains("install a Composition"),
         "{said:?}"
     );
     drop(broker);

@@ -1,7 +1,7 @@
 //! Who may have what, and what cannot change.
 
 use idp_api::{WebApplication, claim_binding::ClaimPhase};
-use idp_claim_broker::reason;
+use idp_claim_broker::reasons;
 use idp_testkit::{eventually, fixtures::app};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -30,7 +30,7 @@ async fn a_quota_lets_the_oldest_in_and_the_next_when_one_goes() {
     lab.until_ready(&namespace, "shop-b").await;
     let refused = lab
         .until(&namespace, "shop-c", "it is over the quota", |status| {
-            problem(status, reason::QUOTA_EXCEEDED).is_some()
+            problem(status, reasons::QUOTA_EXCEEDED).is_some()
         })
         .await;
     assert_eq!(refused.status.unwrap().phase, Some(ClaimPhase::Pending));
@@ -73,7 +73,7 @@ async fn a_class_is_for_the_namespaces_that_it_selects() {
         lab.bind(&binding(&namespace, &class, "shop", name)).await;
     }
     lab.until(&namespace, "shop-orders", "it is not allowed", |status| {
-        problem(status, reason::CLASS_NOT_ALLOWED).is_some()
+        problem(status, reasons::CLASS_NOT_ALLOWED).is_some()
     })
     .await;
     let patch = json!({ "metadata": { "labels": { "tier": "gold" } } });
@@ -137,7 +137,7 @@ async fn a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them()
         &namespace,
         "shop-orders",
         "it says that the class is wrong",
-        |status| problem(status, reason::CLASS_INVALID).is_some(),
+        |status| problem(status, reasons::CLASS_INVALID).is_some(),
     )
     .await;
     eventually("the class says so itself", || async {
@@ -169,7 +169,7 @@ async fn a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them()
             &namespace,
             "shop-orders",
             "it says that the class is gone",
-            |status| problem(status, reason::CLASS_MISSING).is_some(),
+            |status| problem(status, reasons::CLASS_MISSING).is_some(),
         )
         .await;
     let status = left.status.unwrap();

@@ -2,7 +2,7 @@
 
 use anyhow::{anyhow, ensure};
 use idp_api::WebApplication;
-use idp_claim_broker::reason;
+use idp_claim_broker::reasons;
 use idp_core::condition::READY;
 use idp_testkit::{
     eventually,
@@ -111,7 +111,7 @@ async fn a_volume_is_mounted_and_kept_until_somebody_deletes_it() {
     apps.patch("shop", &PatchParams::default(), &none).await.unwrap();
     until(&lab, &namespace, "that it is kept is told", |status| {
         let mut problems = status.problems.iter();
-        problems.any(|problem| problem.reason == reason::DATA_KEPT)
+        problems.any(|problem| problem.reason == reasons::DATA_KEPT)
     })
     .await;
     let refused = claims.delete(CLAIM, &DeleteParams::default()).await.unwrap_err();

@@ -1,7 +1,7 @@
 //! From the wish to the Secret, and what goes wrong on the way, where both differ from claims.
 
 use anyhow::ensure;
-use idp_claim_broker::reason;
+use idp_claim_broker::reasons;
 use idp_testkit::eventually;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
@@ -80,12 +80,12 @@ async fn errors_are_shown_with_their_cause() {
     lab.bind(&refused).await;
     let status = lab
         .until(&namespace, "shop-refused", "the cloud's error shows", |status| {
-            problem(status, reason::RESOURCE_FAILED).is_some()
+            problem(status, reasons::RESOURCE_FAILED).is_some()
         })
         .await
         .status
         .unwrap();
-    let said = problem(&status, reason::RESOURCE_FAILED).unwrap();
+    let said = problem(&status, reasons::RESOURCE_FAILED).unwrap();
     assert!(
         said.message
             .ends_with("InvalidParameterCombination: Cannot find version 99 for postgres"),
@@ -102,7 +102,7 @@ async fn errors_are_shown_with_their_cause() {
             &namespace,
             "shop-homeless",
             "Crossplane's error shows",
-            |status| problem(status, reason::COMPOSITION_FAILED).is_some(),
+            |status| problem(status, reasons::COMPOSITION_FAILED).is_some(),
         )
         .await
         .status

@@ -15,8 +15,8 @@ use std::{
 
 use anyhow::{Result, anyhow, ensure};
 use idp_api::{ClaimBinding, ClaimBindingSpec, ClaimBindingStatus, ClaimClass, claim_binding::ClaimPhase};
-use idp_claim_broker::{controller::NAME, kinds, offer};
-use idp_core::{Kind, Problem, condition::READY};
+use idp_claim_broker::{NAME, class_template, kinds};
+use idp_core::{Kind, Problem, Reason, condition::READY};
 use idp_testkit::{
     Controller, TestCluster,
     audit::{Audit, Request},
@@ -344,7 +344,7 @@ pub(crate) fn binding(namespace: &str, class: &str, application: &str, name: &st
             class: class.into(),
             version: Some("16".into()),
             size: Some("small".into()),
-            secret: Some(offer::secret_name(&full)),
+            secret: Some(class_template::secret_name(&full)),
             ..ClaimBindingSpec::default()
         },
     );
@@ -363,7 +363,7 @@ pub(crate) fn is_ready(status: &ClaimBindingStatus) -> bool {
     condition(status, READY).is_some_and(idp_core::Condition::is_true)
 }
 
-pub(crate) fn problem<'a>(status: &'a ClaimBindingStatus, reason: &str) -> Option<&'a Problem> {
+pub(crate) fn problem(status: &ClaimBindingStatus, reason: Reason) -> Option<&Problem> {
     status.problems.iter().find(|problem| problem.reason == reason)
 }
 

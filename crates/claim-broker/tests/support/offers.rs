@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use idp_api::{ClaimBindingSpec, ClaimClass, claim_class::ClaimType};
-use idp_claim_broker::offer;
+use idp_claim_broker::class_template;
 use idp_testkit::{eventually_within, root};
 use kube::{
     Api, ResourceExt,
@@ -302,7 +302,7 @@ fn claims(generation: u8, namespace: &str) -> Vec<(Value, String)> {
     let mut claims = Vec::new();
     for (environment, class) in classes {
         let class: ClaimClass = serde_json::from_value(class).expect("a ClaimClass");
-        assert_eq!(offer::check(&class.spec), [], "{}", class.name_any());
+        assert_eq!(class_template::check(&class.spec), [], "{}", class.name_any());
         if class.spec.resource.type_ == ClaimType::PersistentVolumeClaim {
             continue;
         }
@@ -313,12 +313,12 @@ fn claims(generation: u8, namespace: &str) -> Vec<(Value, String)> {
             engine: class.spec.engine.clone(),
             version: class.spec.default_version.clone(),
             size: class.spec.default_size.clone(),
-            secret: offer::has_secret(&class.spec).then(|| offer::secret_name(&name)),
+            secret: class_template::has_secret(&class.spec).then(|| class_template::secret_name(&name)),
             ..ClaimBindingSpec::default()
         };
-        let inputs = offer::inputs(&class.spec, namespace, &name, &binding);
-        let mut spec =
-            offer::claim_spec(&class.spec, &inputs, binding.secret.as_deref()).expect("it can be filled in");
+        let inputs = class_template::inputs(&class.spec, namespace, &name, &binding);
+        let mut spec = class_template::claim_spec(&class.spec, &inputs, binding.secret.as_deref())
+            .expect("it can be filled in");
         drop_nulls(&mut spec);
         let provider = class.spec.composition_selector["provider"].clone();
         let claim = json!({ "apiVersion": class.spec.resource.api_version, "kind": class.spec.resource.kind,

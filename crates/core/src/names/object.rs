@@ -9,6 +9,18 @@ pub fn is_label(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
+/// Whether `name` is a DNS subdomain as of RFC 1123, as Kubernetes checks names of objects: parts of small letters, digits
+/// and `-` between dots, up to 253 characters in all.
+pub fn is_subdomain(name: &str) -> bool {
+    let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let inside = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
+    let is_part = |part: &str| {
+        let bytes = part.as_bytes();
+        is_end(bytes.first()) && is_end(bytes.last()) && bytes.iter().all(inside)
+    };
+    name.len() <= 253 && name.split('.').all(is_part)
+}
+
 /// Whether the API server would take `name` for one segment of a path, whatever the kind: the loosest rule that it has
 /// for names, without what would need escaping or mean something else in a path.
 pub fn is_path_segment(name: &str) -> bool {
@@ -18,7 +30,7 @@ pub fn is_path_segment(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_label, is_path_segment};
+    use super::{is_label, is_path_segment, is_subdomain};
 
     #[test]
     fn what_a_label_is() {
@@ -38,6 +50,25 @@ mod tests {
             &"a".repeat(64),
         ] {
             assert!(!is_label(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_subdomain_is() {
+        for name in ["a", "staging.eu", &"a".repeat(64), &"a.".repeat(126)[..251]] {
+            assert!(is_subdomain(name), "{name}");
+        }
+        for name in [
+            "",
+            "a/b",
+            "a..b",
+            ".a",
+            "a.-b",
+            "A",
+            "ä",
+            &"a.".repeat(128)[..255],
+        ] {
+            assert!(!is_subdomain(name), "{name}");
         }
     }
 

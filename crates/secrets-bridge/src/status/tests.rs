@@ -74,7 +74,7 @@ fn a_failure_after_success_keeps_version_and_value() {
     let failing = next(&mut binding, &failed, 60);
     assert_eq!(failing.version, there.version);
     assert!(!failing.problems[0].is_error(), "{:?}", failing.problems);
-    // The event is gone after an hour; the trouble is not.
+    // The event is deleted after an hour; the failure continues.
     let later = next(&mut binding, &observed(true, false, &[]), 7200);
     assert_eq!(later.problems, failing.problems);
 }
@@ -94,14 +94,14 @@ fn a_rotation_changes_the_version_once_and_outlives_its_event() {
 }
 
 #[test]
-fn what_was_just_written_is_not_what_was_seen_before() {
+fn what_was_just_written_counts_as_written() {
     let mut binding = binding();
     assert!(
         next(&mut binding, &observed(true, true, &[]), 0)
             .version
             .is_some()
     );
-    let seen = observed(true, true, &[]);
+    let read = observed(true, true, &[]);
     let written = AppliedChild {
         kind: EXTERNAL_SECRET,
         namespace: Some("team-a".into()),
@@ -115,7 +115,7 @@ fn what_was_just_written_is_not_what_was_seen_before() {
         ..Plan::default()
     };
     let now = Timestamp::from_second(1_000_100).unwrap();
-    let status = status(&binding, &seen, &Outcome::Applied(plan), now);
+    let status = status(&binding, &read, &Outcome::Applied(plan), now);
     assert_eq!(status.version, None, "pods wait for the secret of the new spec");
 }
 

@@ -1,0 +1,313 @@
+//! (binding, `Observed`) -> `Validated`. Pure; later phases never re-read the raw spec. A binding is checked in full, because
+//! tenants can write bindings: `request` compares it with what its class offers.
+
+mod request;
+#[cfg(test)]
+mod tests;
+
+use idp_api::{ClaimBinding, ClaimBindingSpec, claim_binding::ClaimPhase};
+use idp_core::{Action, Kind, Problem};
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use serde_json::Value;
+
+use super::observe::Observed;
+use crate::{
+    annotations, class_template, reasons,
+    retention::{
+        self, RetainedClaim,
+        policy::{self, Decision},
+    },
+    rules,
+};
+
+/// After this time no older binding can appear: creation times are in whole seconds.
+const SETTLED: SignedDuration = SignedDuration::from_secs(2);
+
+/// A binding with its class filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Validated {
+    /// Namespace.
+    pub namespace: String,
+    /// Name of the binding and of the claim.
+    pub name: String,
+    /// The binding's spec, which the claim carries.
+    pub binding: ClaimBindingSpec,
+    /// Whether the application no longer uses it.
+    pub released: bool,
+    /// The claim; none if the binding is released: a deleted claim is not created again.
+    pub claim: Option<DesiredClaim>,
+    /// Whether the class has a connection Secret.
+    pub has_secret: bool,
+    /// Whether pods may start before it is ready: a volume may be bound only when the first pod starts.
+    pub is_volume: bool,
+    /// Problems that do not keep it from working.
+    pub warnings: Vec<Problem>,
+    /// What to do about the retention annotations of the claim, or about the claim.
+    pub actions: Vec<Action>,
+}
+
+/// The claim to create or change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DesiredClaim {
+    /// Kind.
+    pub kind: Kind,
+    /// `spec`.
+    pub spec: Value,
+    /// UID of the claim that exists: one with another UID would be empty.
+    pub uid: Option<String>,
+}
+
+/// Resolves the class and checks the binding against it. On `Err` nothing is changed.
+///
+/// # Errors
+/// Everything that keeps the claim from being created or changed, with the path in the application.
+pub fn validate(binding: &ClaimBinding, observed: &Observed) -> Result<Validated, Vec<Problem>> {
+    let spec = &binding.spec;
+    let at = |problem: Problem| match problem.path {
+        Some(_) => problem,
+        None => problem.at(spec.path.clone()),
+    };
+    let rejected = |problem: Problem| vec![at(problem)];
+    let (namespace, name) = (binding.namespace().unwrap_or_default(), binding.name_any());
+    let mut validated = Validated {
+        released: spec.released,
+        binding: spec.clone(),
+        claim: None,
+        has_secret: false,
+        is_volume: false,
+        warnings: Vec::new(),
+        actions: Vec::new(),
+        namespace,
+        name,
+    };
+    ownership(binding, observed).map_err(rejected)?;
+    if spec.released {
+        // A released claim is not changed, only its retention annotations are, whatever the class offers by now.
+        validated.actions = actions(binding, observed, false);
+        return Ok(validated);
+    }
+    let class = observed.class.as_ref().ok_or_else(|| {
+        rejected(rules::unusable_class(
+            &spec.class,
+            observed.class_error.as_deref(),
+        ))
+    })?;
+    let kind = kind(&spec.class, observed).map_err(rejected)?;
+    if observed.claim.is_none() {
+        lost(binding, observed).map_err(rejected)?;
+        admission(binding, observed).map_err(rejected)?;
+    }
+    let invalid = request::check(&validated.name, spec, class, observed.claim.as_ref());
+    if !invalid.is_empty() {
+        return Err(invalid.into_iter().map(at).collect());
+    }
+    let inputs = class_template::inputs(class, &validated.namespace, &validated.name, spec);
+    let claim = class_template::claim_spec(class, &inputs, spec.secret.as_deref()).map_err(|errors| {
+        let invalid = |error| at(rules::invalid_class(&spec.class, error));
+        errors.iter().map(|error| invalid(error)).collect::<Vec<_>>()
+    })?;
+    validated.claim = Some(DesiredClaim {
+        kind,
+        spec: claim,
+        uid: observed.claim.as_ref().map(|claim| claim.uid.clone()),
+    });
+    validated.actions = actions(binding, observed, true);
+    validated.has_secret = spec.secret.is_some() && !class.connection.keys.is_empty();
+    validated.is_volume = kind == crate::kinds::VOLUME_CLAIM;
+    if observed.requests.delete.is_some() {
+        validated.warnings.push(at(Problem::warning(
+            reasons::DELETE_IGNORED,
+            format!(
+                "An application uses {}, so its data are not deleted.",
+                validated.name
+            ),
+        )));
+    }
+    Ok(validated)
+}
+
+/// What to do about the claim before its binding is deleted: it is marked as released, if it is this binding's. It is never
+/// deleted here: when its grace period is over, the controller of its class does that.
+pub fn release(binding: &ClaimBinding, observed: &Observed) -> Vec<Action> {
+    let Some(existing) = existing(binding, observed).filter(|_| ownership(binding, observed).is_ok()) else {
+        return Vec::new();
+    };
+    let requested = deletion_requested(&existing.claim.name, observed);
+    let decision = if binding.spec.released {
+        policy::decide(
+            &existing.claim,
+            false,
+            requested,
+            observed.class.as_ref(),
+            observed.now,
+        )
+    } else if existing.claim.deleting {
+        Decision::Nothing
+    } else {
+        // Annotations of an earlier release, which could not be removed, are void: the claim was in use until now.
+        policy::release(requested, observed.class.as_ref(), observed.now)
+    };
+    let decision = if decision == Decision::Delete {
+        Decision::Nothing
+    } else {
+        decision
+    };
+    retention::plan(&existing, &decision).into_iter().collect()
+}
+
+/// What to do about the claim, if [`ownership`] was checked before.
+fn actions(binding: &ClaimBinding, observed: &Observed, in_use: bool) -> Vec<Action> {
+    let Some(existing) = existing(binding, observed) else {
+        return Vec::new();
+    };
+    let requested = deletion_requested(&existing.claim.name, observed);
+    let decision = policy::decide(
+        &existing.claim,
+        in_use,
+        requested,
+        observed.class.as_ref(),
+        observed.now,
+    );
+    retention::plan(&existing, &decision).into_iter().collect()
+}
+
+fn deletion_requested(claim: &str, observed: &Observed) -> bool {
+    observed.requests.delete.as_deref() == Some(claim)
+}
+
+fn existing(binding: &ClaimBinding, observed: &Observed) -> Option<RetainedClaim> {
+    Some(RetainedClaim {
+        namespace: binding.namespace().unwrap_or_default(),
+        kind: observed.claim_kind?,
+        claim: observed.claim.clone()?,
+    })
+}
+
+fn kind(class: &str, observed: &Observed) -> Result<Kind, Problem> {
+    let resource = observed.class.as_ref().map(|class| &class.resource);
+    let named = resource
+        .map(|resource| format!("{} {}", resource.api_version, resource.kind))
+        .unwrap_or_default();
+    let kind = observed.kind.ok_or_else(|| {
+        Problem::error(
+            reasons::KIND_NOT_WATCHED,
+            format!("ClaimClass {class} creates {named}, a kind that the claim broker does not watch."),
+        )
+    })?;
+    if observed.served {
+        return Ok(kind);
+    }
+    Err(Problem::error(
+        reasons::KIND_NOT_SERVED,
+        format!("ClaimClass {class} creates {named}, a kind that the cluster does not serve."),
+    ))
+}
+
+/// Whether the claim, if it exists, is this binding's: of its application, its class and that class's kind. Any other claim
+/// is neither written, marked nor deleted, whatever the binding says.
+fn ownership(binding: &ClaimBinding, observed: &Observed) -> Result<(), Problem> {
+    let Some(claim) = &observed.claim else {
+        return Ok(());
+    };
+    let (name, class) = (&claim.name, &binding.spec.class);
+    if claim.application != binding.spec.application {
+        return Err(Problem::error(
+            reasons::NAME_TAKEN,
+            format!(
+                "{} {name} belongs to the application {}.",
+                claim.kind, claim.application
+            ),
+        )
+        .hint("Rename the database."));
+    }
+    let resource = observed.class.as_ref().map(|class| &class.resource);
+    let other_kind =
+        resource.filter(|resource| claim.kind != resource.kind || claim.api_version != resource.api_version);
+    if let Some(resource) = other_kind {
+        return Err(Problem::error(
+            reasons::KIND_CHANGED,
+            format!(
+                "{} {name} exists, but ClaimClass {class} creates a {}. No second claim is created.",
+                claim.kind, resource.kind
+            ),
+        )
+        .hint(format!(
+            "Delete the binding. The existing claim stays, in its own ClaimClass {}.",
+            claim.class
+        )));
+    }
+    let engine = claim.binding.as_ref().map(|before| before.engine.as_str());
+    if claim.class != *class || engine.is_some_and(|engine| engine != binding.spec.engine) {
+        return Err(Problem::error(
+            reasons::CLASS_DIFFERS,
+            format!(
+                "{} {name} is {} of ClaimClass {}, not {} of ClaimClass {class}. It is unchanged.",
+                claim.kind,
+                engine.unwrap_or("a claim"),
+                claim.class,
+                binding.spec.engine
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// A claim that existed and was deleted by someone else: a new one would be empty, and look like the old one.
+fn lost(binding: &ClaimBinding, observed: &Observed) -> Result<(), Problem> {
+    let name = binding.name_any();
+    let Some(status) = &binding.status else {
+        return Ok(());
+    };
+    let Some(claim) = status
+        .claim
+        .as_ref()
+        .filter(|_| status.phase != Some(ClaimPhase::Deleted))
+    else {
+        return Ok(());
+    };
+    if observed.requests.recreate.as_ref() == Some(&claim.uid) {
+        return Ok(());
+    }
+    Err(Problem::error(
+        reasons::CLAIM_LOST,
+        format!(
+            "{} {name} was deleted by someone else. A new one would be empty, so it is not created automatically.",
+            claim.kind
+        ),
+    )
+    .hint(format!(
+        "Restore it, or create an empty one: `kubectl -n {} annotate --overwrite claimbinding {name} {}={}`.",
+        binding.namespace().unwrap_or_default(),
+        annotations::RECREATE,
+        claim.uid
+    )))
+}
+
+/// Whether a claim that does not exist yet may be created.
+fn admission(binding: &ClaimBinding, observed: &Observed) -> Result<(), Problem> {
+    let (Some(class), name) = (&observed.class, &binding.spec.class) else {
+        return Ok(());
+    };
+    let namespace = binding.namespace().unwrap_or_default();
+    rules::namespace(name, class, &namespace, &observed.labels)?;
+    let quota = class.per_namespace() as usize;
+    if observed.before >= quota {
+        return Err(rules::quota_exceeded(name, quota, observed.before));
+    }
+    if observed.others >= quota && is_young(binding, observed.now) {
+        // The order is certain only when no older binding can appear any more.
+        return Err(Problem::warning(
+            reasons::QUOTA_UNDECIDED,
+            format!(
+                "Several bindings of ClaimClass {name} were created together, and the quota has no room for all."
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn is_young(binding: &ClaimBinding, now: Timestamp) -> bool {
+    let created = binding.creation_timestamp().map(|time| time.0);
+    created.is_none_or(|created| now.duration_since(created) < SETTLED)
+}

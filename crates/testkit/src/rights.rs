@@ -82,12 +82,16 @@ pub fn assert_least(name: &str, requests: &[Request]) {
     );
 }
 
-/// What a request needed. Server-side apply of what is not there yet needs two rights.
+/// What a request needed. Server-side apply of what is not there yet needs two rights; and so does a watch, which begins
+/// with a list: as a stream, or by pages where the API server does not stream lists.
 fn used(request: &Request) -> Vec<Right> {
     let right = |verb: &str| (verb.to_owned(), request.group.clone(), request.resource.clone());
     let mut rights = vec![right(&request.verb)];
     if request.verb == "patch" && request.code == 201 {
         rights.push(right("create"));
+    }
+    if request.verb == "watch" {
+        rights.push(right("list"));
     }
     rights
 }

@@ -5,6 +5,7 @@ pub(crate) mod entry;
 pub(crate) mod facts;
 pub(crate) mod index;
 pub(crate) mod kind_store;
+pub(crate) mod list_watch;
 pub(crate) mod primary;
 pub(crate) mod reflector;
 pub(crate) mod stores;

@@ -6,7 +6,6 @@
 use std::{
     fmt::Debug,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -16,7 +15,7 @@ use idp_core::{ObjectKey, labels};
 use kube::{
     Api, Client, Resource,
     core::ObjectMeta,
-    runtime::watcher::{self, Event, watcher},
+    runtime::watcher::{self, Event},
 };
 use serde::de::DeserializeOwned;
 
@@ -25,11 +24,12 @@ use crate::{
     object::reading::{DecodeError, RawObject, Unreadable, api_resource},
     observability::{metrics, unreadable::Unreadables},
     panics,
-    store::kind_store::{Cache, Serving, Wake},
+    store::{
+        kind_store::{Cache, Serving, Wake},
+        list_watch::ListWatch,
+    },
 };
 
-/// Objects a page of the initial list: a page is all of them that is ever in memory.
-const PAGE: u32 = 20;
 /// How often a kind that is not there is looked for again.
 const ABSENT: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(30);
@@ -42,14 +42,15 @@ pub(crate) async fn watch_kind(
     wake: impl Fn(Vec<Wake>),
 ) {
     let kind = cache.watch.kind;
-    let config = watcher::Config::default()
-        .page_size(PAGE)
-        .labels(&selector(&cache, unreadables.controller))
-        .fields(cache.watch.fields);
+    let mut list = ListWatch {
+        api: Api::all_with(client, &kind.api_resource()),
+        labels: selector(&cache, unreadables.controller),
+        fields: cache.watch.fields.to_owned(),
+        paged: false,
+    };
     let mut failures = Failures::new(kind.plural);
     loop {
-        let api = Api::<RawObject>::all_with(client.clone(), &kind.api_resource());
-        let mut events = pin!(watcher(api, config.clone()));
+        let mut events = list.events();
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
@@ -59,6 +60,7 @@ pub(crate) async fn watch_kind(
                         wake(handle(&cache, &unreadables, event));
                     });
                 }
+                Err(error) if list.falls_back(&error) => break,
                 Err(error) => match absence(&error) {
                     Some(why) if cache.watch.optional || why == Serving::Missing => {
                         if cache.serving() != why {
@@ -197,10 +199,14 @@ pub(crate) async fn watch_resources<K>(
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     let mut failures = Failures::new(unreadables.kind.plural);
-    let config = watcher::Config::default().page_size(PAGE);
+    let mut list = ListWatch {
+        api: Api::all_with(client, &api_resource::<K>()),
+        labels: String::new(),
+        fields: String::new(),
+        paged: false,
+    };
     loop {
-        let api = Api::<RawObject>::all_with(client.clone(), &api_resource::<K>());
-        let mut events = pin!(watcher(api, config.clone()));
+        let mut events = list.events();
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
@@ -211,6 +217,7 @@ pub(crate) async fn watch_resources<K>(
                         handle(sight(&unreadables, largest, event));
                     });
                 }
+                Err(error) if list.falls_back(&error) => break,
                 Err(error) => {
                     tokio::time::sleep(failures.failed(&error)).await;
                     if absence(&error).is_some() {

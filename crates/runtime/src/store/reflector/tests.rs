@@ -5,6 +5,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use axum::body::Body as Content;
 use http::{Request, Response};
 use kube::client::Body;
 use serde_json::json;
@@ -16,15 +17,20 @@ use crate::{fake::Gadget, object::reading::MAX_BYTES, observability::events::Eve
 /// Answers lists and watches from a script; afterwards watches bring nothing more.
 #[derive(Clone, Default)]
 struct Script {
-    lists: Arc<Mutex<VecDeque<(u16, String)>>>,
+    /// The objects of each list; a list fails where there is none.
+    lists: Arc<Mutex<VecDeque<Vec<String>>>>,
     watches: Arc<Mutex<VecDeque<String>>>,
+    /// Whether lists are streamed; they are refused otherwise.
+    streams: bool,
+    /// Whether it takes them for watches.
+    endless: bool,
     asked: Arc<Mutex<Vec<Instant>>>,
 }
 
 impl tower::Service<Request<Body>> for Script {
-    type Response = Response<Body>;
+    type Response = Response<Content>;
     type Error = Infallible;
-    type Future = futures::future::BoxFuture<'static, Result<Response<Body>, Infallible>>;
+    type Future = futures::future::BoxFuture<'static, Result<Response<Content>, Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -33,26 +39,60 @@ impl tower::Service<Request<Body>> for Script {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let script = self.clone();
         Box::pin(async move {
-            if request.uri().query().unwrap_or_default().contains("watch=") {
+            let query = request.uri().query().unwrap_or_default();
+            let streamed = query.contains("sendInitialEvents=true");
+            if streamed && script.endless {
+                let nothing = futures::stream::pending::<Result<Vec<u8>, Infallible>>();
+                return Ok(Response::new(Content::from_stream(nothing)));
+            }
+            if streamed && !script.streams {
+                let status = json!({"kind": "Status", "status": "Failure", "code": 422, "reason": "Invalid",
+                    "message": "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"});
+                return Ok(answer(422, status.to_string()));
+            }
+            if query.contains("watch=") && !streamed {
                 let Some(lines) = script.watches.lock().unwrap().pop_front() else {
                     return std::future::pending().await;
                 };
-                return Ok(Response::new(Body::from(lines.into_bytes())));
+                return Ok(Response::new(Content::from(lines)));
             }
             script.asked.lock().unwrap().push(Instant::now());
-            let next = script.lists.lock().unwrap().pop_front();
-            let (code, text) = next.unwrap_or_else(|| {
-                (
-                    500,
-                    json!({"kind": "Status", "status": "Failure", "code": 500, "message": "no"}).to_string(),
-                )
-            });
-            Ok(Response::builder()
-                .status(code)
-                .body(Body::from(text.into_bytes()))
-                .unwrap())
+            let Some(items) = script.lists.lock().unwrap().pop_front() else {
+                let status = json!({"kind": "Status", "status": "Failure", "code": 500, "message": "no"});
+                return Ok(answer(500, status.to_string()));
+            };
+            if !streamed {
+                return Ok(answer(200, page(&items)));
+            }
+            let changes = script.watches.lock().unwrap().pop_front().unwrap_or_default();
+            Ok(answer(200, lines(&items) + &changes))
         })
     }
+}
+
+fn answer(code: u16, text: String) -> Response<Content> {
+    let body = Content::from(text);
+    Response::builder().status(code).body(body).unwrap()
+}
+
+/// The list as a page.
+fn page(items: &[String]) -> String {
+    let items = items.join(",");
+    format!(
+        r#"{{"kind":"GadgetList","apiVersion":"test.idp.dev/v1","metadata":{{"resourceVersion":"50"}},"items":[{items}]}}"#
+    )
+}
+
+/// The list as a stream, with its end.
+fn lines(items: &[String]) -> String {
+    let mut lines: String = items
+        .iter()
+        .map(|item| format!("{{\"type\":\"ADDED\",\"object\":{item}}}\n"))
+        .collect();
+    let end = json!({"type": "BOOKMARK", "object": {"apiVersion": "test.idp.dev/v1", "kind": "Gadget",
+        "metadata": {"resourceVersion": "50", "annotations": {"k8s.io/initial-events-end": "true"}}}});
+    lines += &format!("{end}\n");
+    lines
 }
 
 fn deep(levels: usize) -> String {
@@ -65,20 +105,9 @@ fn gadget(name: &str, version: u32, spec: &str) -> String {
     )
 }
 
-fn list(items: &[String]) -> (u16, String) {
-    let items = items.join(",");
-    (
-        200,
-        format!(
-            r#"{{"kind":"GadgetList","apiVersion":"test.idp.dev/v1","metadata":{{"resourceVersion":"50"}},"items":[{items}]}}"#
-        ),
-    )
-}
-
 fn unreadables() -> Arc<Unreadables> {
     let reporter = kube::runtime::events::Reporter::from("tests");
-    let recorder = kube::runtime::events::Recorder::new(Client::new(Script::default(), "default"), reporter);
-    let (events, _task) = Events::new(recorder);
+    let (events, _task) = Events::new(Client::new(Script::default(), "default"), reporter);
     Unreadables::new("idp-tests", crate::fake::GADGET, events)
 }
 
@@ -117,7 +146,16 @@ async fn next(receiver: &mut mpsc::UnboundedReceiver<String>, count: usize) -> V
 
 #[tokio::test(start_paused = true)]
 async fn an_unreadable_object_hides_and_delays_no_other() {
-    let script = Script::default();
+    for streams in [true, false] {
+        hides_and_delays_no_other(Script {
+            streams,
+            ..Script::default()
+        })
+        .await;
+    }
+}
+
+async fn hides_and_delays_no_other(script: Script) {
     let bad = |version| gadget("deep", version, &format!(r#"{{"free":{}}}"#, deep(200)));
     let typed = gadget("typed", 3, r#"{"count":9999999999}"#);
     let items = [
@@ -127,7 +165,7 @@ async fn an_unreadable_object_hides_and_delays_no_other() {
         gadget("poison", 5, "{}"),
         gadget("two", 4, "{}"),
     ];
-    script.lists.lock().unwrap().push_back(list(&items));
+    script.lists.lock().unwrap().push_back(items.into());
     let mut lines: Vec<String> = (0..10)
         .map(|index| format!(r#"{{"type":"MODIFIED","object":{}}}"#, bad(60 + index)))
         .collect();
@@ -176,12 +214,68 @@ async fn an_unreadable_object_hides_and_delays_no_other() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_fails_backs_off() {
-    let script = Script::default();
+    for streams in [true, false] {
+        fails_and_backs_off(Script {
+            streams,
+            ..Script::default()
+        })
+        .await;
+    }
+}
+
+/// An API server that does not know such streams begins a watch, and never tells that it was complete.
+#[tokio::test(start_paused = true)]
+async fn a_stream_without_an_end_is_asked_for_by_pages() {
+    let script = Script {
+        endless: true,
+        ..Script::default()
+    };
+    script
+        .lists
+        .lock()
+        .unwrap()
+        .push_back(vec![gadget("one", 1, "{}")]);
+    let began = Instant::now();
+    let mut receiver = watch(&script, &unreadables());
+    assert_eq!(next(&mut receiver, 4).await, ["list", "list", "read one", "done"]);
+    assert!(began.elapsed() < Duration::from_secs(60));
+}
+
+/// Changes come before the end of a stream too, up to the version that it promises.
+#[tokio::test(start_paused = true)]
+async fn what_goes_while_a_list_is_streamed_is_gone() {
+    let script = Script {
+        streams: true,
+        ..Script::default()
+    };
+    let gone = format!(
+        "{}}}\n{{\"type\":\"DELETED\",\"object\":{}",
+        gadget("one", 1, "{}"),
+        gadget("one", 2, "{}")
+    );
+    script
+        .lists
+        .lock()
+        .unwrap()
+        .push_back(vec![gone, gadget("two", 3, "{}")]);
+    let mut receiver = watch(&script, &unreadables());
+    assert_eq!(
+        next(&mut receiver, 5).await,
+        ["list", "read one", "gone one", "read two", "done"]
+    );
+    assert_eq!(
+        script.asked.lock().unwrap().len(),
+        1,
+        "one request for all of them"
+    );
+}
+
+async fn fails_and_backs_off(script: Script) {
     let mut receiver = watch(&script, &unreadables());
     tokio::time::sleep(Duration::from_secs(120)).await;
     let asked = script.asked.lock().unwrap().len();
     assert!((5..16).contains(&asked), "{asked} lists in two minutes");
-    script.lists.lock().unwrap().push_back(list(&[]));
+    script.lists.lock().unwrap().push_back(Vec::new());
     while receiver.recv().await.unwrap() != "done" {}
 }
 

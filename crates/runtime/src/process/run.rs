@@ -184,7 +184,7 @@ impl Process {
         let start = |part: Box<dyn Part>| part.start(&client, &identity, &leading, &mut tasks);
         let mut parts: Vec<Running> = self.parts.into_iter().map(start).collect();
         let overview = Overview(parts.iter().map(|part| part.insight.clone()).collect());
-        let (address, server) = health::serve(options.health_address, Arc::new(overview)).await?;
+        let (address, server) = health::serve(options.health_address, Arc::new(overview))?;
         tracing::info!(controller = name, version = env!("CARGO_PKG_VERSION"), health = %address, "started");
         tasks.spawn_fallible("health server", server);
 

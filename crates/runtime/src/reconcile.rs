@@ -116,6 +116,13 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
         now: Timestamp,
     ) -> Self::Status;
 
+    /// Whether a status only tells that work is under way. It is then held back for about two seconds, and not written at
+    /// all where something comes of it meanwhile. A problem that somebody must mend is no such status.
+    fn is_progress(status: &Self::Status) -> bool {
+        let _ = status;
+        false
+    }
+
     /// Resources (by namespace and name) whose plans may change because `changed` changed or went:
     /// for rules between resources, such as "the first to hold a name keeps it". Called with every
     /// change of a resource's spec and with every deletion.

@@ -143,6 +143,10 @@ impl Reconcile for WebApplicationController {
         status::status(app, observed, validated, outcome, now)
     }
 
+    fn is_progress(status: &WebApplicationStatus) -> bool {
+        status::is_progress(status)
+    }
+
     /// A capability that answers again says so by its stream; one that only failed, or was slow, says nothing. Nor does an
     /// application that was about to take a host and cannot.
     fn requeue_after(&self, status: &WebApplicationStatus, _: Timestamp) -> Option<Duration> {

@@ -3,6 +3,7 @@
 pub(crate) mod backoff;
 pub(crate) mod explain;
 pub(crate) mod finalizer;
+pub(crate) mod progress;
 pub(crate) mod pulse;
 pub(crate) mod queue;
 pub(crate) mod reconciler;

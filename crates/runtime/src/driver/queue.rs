@@ -3,8 +3,12 @@
 //! A resource is never handed out twice at a time. One that is added while it is being worked on is
 //! handed out again afterwards; however often it is added, it waits only once.
 //!
-//! Namespaces take turns, and inside of one who came first is served first: however much changes in one namespace,
-//! another waits for one turn of each. And one alone never has all workers, or what is slow there would hold up others.
+//! Changes come before resyncs: what is new or has changed does not wait behind thousands of resources at which there is
+//! most likely nothing to do. Resyncs do not starve: one that has waited for [`AGED`] takes turns with changes.
+//!
+//! Within a priority, namespaces take turns, and inside of one who came first is served first: however much changes in one
+//! namespace, another waits for one turn of each. And one alone never has all workers, or what is slow there would hold up
+//! others.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
@@ -16,6 +20,19 @@ use tokio::{sync::Notify, time::Instant};
 
 use idp_core::ObjectKey;
 
+/// How long a resync waits while there are changes, before it takes turns with them.
+const AGED: Duration = Duration::from_secs(30);
+
+/// How urgent it is to reconcile a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Priority {
+    /// Nothing has changed that is known to concern it: after a restart, after a change that concerns all, or because
+    /// time has passed.
+    Resync,
+    /// It is new, or something has changed that concerns it.
+    Change,
+}
+
 /// The queue of one controller.
 #[derive(Default)]
 pub(crate) struct Queue {
@@ -26,22 +43,72 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 struct State {
-    /// Namespaces in which something waits, in the order of their turns; a namespace is in it once.
-    turns: VecDeque<String>,
-    /// What waits in each of them.
-    lines: HashMap<String, VecDeque<ObjectKey>>,
+    changes: Lane,
+    resyncs: Lane,
+    /// Whether a resync was handed out before its time last: a change is next then.
+    aged: bool,
     /// How many are being worked on in each namespace.
     busy: HashMap<String, usize>,
     /// How many workers one namespace may have at a time; 0 is any number.
     share: usize,
-    waiting: HashSet<ObjectKey>,
+    /// What waits, and in which lane.
+    waiting: HashMap<ObjectKey, Priority>,
     running: HashSet<ObjectKey>,
     /// Added while running.
-    again: HashSet<ObjectKey>,
+    again: HashMap<ObjectKey, Priority>,
     delayed: BTreeSet<(Instant, ObjectKey)>,
-    due: HashMap<ObjectKey, Instant>,
+    due: HashMap<ObjectKey, (Instant, Priority)>,
     closed: bool,
     adds: u64,
+}
+
+/// What waits with one priority. An entry that has moved to the other lane stays in its line until its turn, and is
+/// passed over then.
+#[derive(Default)]
+struct Lane {
+    /// Namespaces in which something waits, in the order of their turns; a namespace is in it once.
+    turns: VecDeque<String>,
+    /// What waits in each of them, and since when.
+    lines: HashMap<String, VecDeque<(Instant, ObjectKey)>>,
+}
+
+impl Lane {
+    fn push(&mut self, key: ObjectKey) {
+        let line = self.lines.entry(key.namespace.clone()).or_default();
+        if line.is_empty() {
+            self.turns.push_back(key.namespace.clone());
+        }
+        line.push_back((Instant::now(), key));
+    }
+
+    /// Since when the first waits of the namespace whose turn it is.
+    fn oldest(&self) -> Option<Instant> {
+        let line = self.lines.get(self.turns.front()?)?;
+        line.front().map(|(since, _)| *since)
+    }
+
+    /// The first that `is_waiting` of the namespace whose turn it is; one without room lets others pass. Costs as many
+    /// steps as there are namespaces without room, which are fewer than workers.
+    fn take(
+        &mut self,
+        has_room: impl Fn(&String) -> bool,
+        is_waiting: impl Fn(&ObjectKey) -> bool,
+    ) -> Option<ObjectKey> {
+        loop {
+            let turn = self.turns.iter().position(&has_room)?;
+            let namespace = self.turns.remove(turn)?;
+            let line = self.lines.get_mut(&namespace)?;
+            let key = std::iter::from_fn(|| line.pop_front()).find(|(_, key)| is_waiting(key));
+            if line.is_empty() {
+                self.lines.remove(&namespace);
+            } else {
+                self.turns.push_back(namespace);
+            }
+            if let Some((_, key)) = key {
+                return Some(key);
+            }
+        }
+    }
 }
 
 impl Queue {
@@ -51,25 +118,25 @@ impl Queue {
         self.lock().share = if count < 4 { 0 } else { count - count / 4 };
     }
 
-    /// Adds a resource, to be handed out as soon as possible.
-    pub(crate) fn add(&self, key: ObjectKey) {
-        if self.lock().add(key) {
+    /// Adds a resource, to be handed out as soon as possible. Of two priorities the higher counts.
+    pub(crate) fn add(&self, key: ObjectKey, priority: Priority) {
+        if self.lock().add(key, priority) {
             self.changed.notify_one();
         }
     }
 
     /// Adds a resource after a delay. The earlier of two delays counts.
-    pub(crate) fn add_after(&self, key: ObjectKey, delay: Duration) {
+    pub(crate) fn add_after(&self, key: ObjectKey, delay: Duration, priority: Priority) {
         let at = Instant::now() + delay;
         let mut state = self.lock();
         match state.due.get(&key).copied() {
-            Some(earlier) if earlier <= at => return,
-            Some(later) => {
+            Some((earlier, _)) if earlier <= at => return,
+            Some((later, _)) => {
                 state.delayed.remove(&(later, key.clone()));
             }
             None => {}
         }
-        state.due.insert(key.clone(), at);
+        state.due.insert(key.clone(), (at, priority));
         state.delayed.insert((at, key));
         drop(state);
         self.delays.notify_one();
@@ -85,10 +152,9 @@ impl Queue {
                     return None;
                 }
                 if let Some(key) = state.take() {
-                    state.waiting.remove(&key);
                     state.cancel_delay(&key);
                     state.running.insert(key.clone());
-                    if !state.turns.is_empty() {
+                    if !state.waiting.is_empty() {
                         self.changed.notify_one();
                     }
                     return Some(key);
@@ -103,11 +169,11 @@ impl Queue {
         let mut state = self.lock();
         state.running.remove(key);
         state.leave(&key.namespace);
-        if state.again.remove(key) {
-            state.add(key.clone());
+        if let Some(priority) = state.again.remove(key) {
+            state.add(key.clone(), priority);
         }
         // Also when nothing is added: the namespace may have had its share until now.
-        let waits = !state.turns.is_empty();
+        let waits = !state.waiting.is_empty();
         drop(state);
         if waits {
             self.changed.notify_one();
@@ -158,8 +224,11 @@ impl Queue {
             let Some((_, key)) = state.delayed.pop_first() else {
                 break;
             };
-            state.due.remove(&key);
-            added |= state.add(key);
+            let priority = state
+                .due
+                .remove(&key)
+                .map_or(Priority::Resync, |(_, priority)| priority);
+            added |= state.add(key, priority);
         }
         let next = state.delayed.first().map(|(at, _)| *at);
         drop(state);
@@ -175,40 +244,51 @@ impl Queue {
 }
 
 impl State {
-    fn add(&mut self, key: ObjectKey) -> bool {
+    fn add(&mut self, key: ObjectKey, priority: Priority) -> bool {
         if self.running.contains(&key) {
-            self.again.insert(key);
+            let again = self.again.entry(key).or_insert(priority);
+            *again = priority.max(*again);
             return false;
         }
-        if !self.waiting.insert(key.clone()) {
+        let known = self.waiting.get(&key).copied();
+        if known.is_some_and(|known| known >= priority) {
             return false;
         }
-        self.adds += 1;
-        let line = self.lines.entry(key.namespace.clone()).or_default();
-        if line.is_empty() {
-            self.turns.push_back(key.namespace.clone());
-        }
-        line.push_back(key);
+        self.waiting.insert(key.clone(), priority);
+        self.adds += u64::from(known.is_none());
+        let lane = match priority {
+            Priority::Change => &mut self.changes,
+            Priority::Resync => &mut self.resyncs,
+        };
+        lane.push(key);
         true
     }
 
-    /// The first of the namespace whose turn it is; one that has its share of workers lets others pass. Costs as many
-    /// steps as there are namespaces with a full share, which are fewer than workers.
+    /// What is next: a change if there is one, or a resync that has waited for long.
     fn take(&mut self) -> Option<ObjectKey> {
-        let has_room = |namespace: &String| {
-            self.share == 0 || self.busy.get(namespace).copied().unwrap_or_default() < self.share
-        };
-        let turn = self.turns.iter().position(has_room)?;
-        let namespace = self.turns.remove(turn)?;
-        let line = self.lines.get_mut(&namespace)?;
-        let key = line.pop_front();
-        if line.is_empty() {
-            self.lines.remove(&namespace);
+        let long = |since: Instant| since.elapsed() >= AGED;
+        let early = !self.aged && self.resyncs.oldest().is_some_and(long);
+        let lanes = if early {
+            [Priority::Resync, Priority::Change]
         } else {
-            self.turns.push_back(namespace.clone());
-        }
-        *self.busy.entry(namespace).or_default() += 1;
-        key
+            [Priority::Change, Priority::Resync]
+        };
+        let key = lanes.into_iter().find_map(|lane| self.take_of(lane))?;
+        self.aged = early;
+        self.waiting.remove(&key);
+        *self.busy.entry(key.namespace.clone()).or_default() += 1;
+        Some(key)
+    }
+
+    fn take_of(&mut self, priority: Priority) -> Option<ObjectKey> {
+        let lane = match priority {
+            Priority::Change => &mut self.changes,
+            Priority::Resync => &mut self.resyncs,
+        };
+        let (share, busy, waiting) = (self.share, &self.busy, &self.waiting);
+        let has_room =
+            |namespace: &String| share == 0 || busy.get(namespace).copied().unwrap_or_default() < share;
+        lane.take(has_room, |key| waiting.get(key) == Some(&priority))
     }
 
     /// One of the namespace is done.
@@ -222,162 +302,11 @@ impl State {
     }
 
     fn cancel_delay(&mut self, key: &ObjectKey) {
-        if let Some(at) = self.due.remove(key) {
+        if let Some((at, _)) = self.due.remove(key) {
             self.delayed.remove(&(at, key.clone()));
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-
-    fn key(name: &str) -> ObjectKey {
-        ObjectKey::new("shop", name)
-    }
-
-    #[tokio::test]
-    async fn a_key_waits_once_and_is_never_worked_on_twice_at_a_time() {
-        let queue = Queue::default();
-        queue.add(key("a"));
-        queue.add(key("a"));
-        queue.add(key("b"));
-        assert_eq!(queue.next().await, Some(key("a")));
-        queue.add(key("a"));
-        assert_eq!(queue.next().await, Some(key("b")));
-        assert_eq!(queue.depth().0, 0, "`a` waits until it is done");
-        queue.done(&key("a"));
-        assert_eq!(queue.next().await, Some(key("a")));
-    }
-
-    #[tokio::test]
-    async fn whoever_has_much_waits_behind_whoever_has_little() {
-        let queue = Queue::default();
-        let keys = |namespace: &'static str, count| {
-            (0..count).map(move |n| ObjectKey::new(namespace, n.to_string()))
-        };
-        keys("busy", 2_000).for_each(|key| queue.add(key));
-        keys("quiet", 3).for_each(|key| queue.add(key));
-        assert_eq!(queue.depth(), (2_003, 2_003));
-        let mut quiet = Vec::new();
-        for turn in 0..2_003 {
-            let key = queue.next().await.unwrap();
-            if key.namespace == "quiet" {
-                quiet.push((turn, key.name.clone()));
-            }
-            queue.done(&key);
-        }
-        // Every second turn, and in the order in which they came; before namespaces took turns: 2000, 2001, 2002.
-        assert_eq!(
-            quiet,
-            [(1, "0".to_owned()), (3, "1".to_owned()), (5, "2".to_owned())]
-        );
-        assert_eq!(queue.depth().0, 0);
-        assert!(
-            queue.lock().lines.is_empty() && queue.lock().busy.is_empty(),
-            "nothing is left"
-        );
-    }
-
-    /// The longest that the quiet namespace waits in 20 changes, beside this many objects that change all the time.
-    async fn longest_wait(busy: usize) -> Duration {
-        const RECONCILE: Duration = Duration::from_millis(100);
-        let queue = Arc::new(Queue::default());
-        queue.workers(8);
-        let (done, mut ended) = tokio::sync::mpsc::unbounded_channel();
-        for _ in 0..8 {
-            let (queue, done) = (queue.clone(), done.clone());
-            tokio::spawn(async move {
-                while let Some(key) = queue.next().await {
-                    tokio::time::sleep(RECONCILE).await;
-                    queue.done(&key);
-                    if key.namespace == "busy" {
-                        // It has changed again meanwhile.
-                        queue.add(key);
-                    } else {
-                        let _ = done.send(Instant::now());
-                    }
-                }
-            });
-        }
-        (0..busy).for_each(|n| queue.add(ObjectKey::new("busy", n.to_string())));
-        let mut longest = Duration::ZERO;
-        for n in 0..20_u64 {
-            tokio::time::sleep(Duration::from_millis(1_000 + 37 * n)).await;
-            let changed = Instant::now();
-            queue.add(key(&n.to_string()));
-            longest = longest.max(ended.recv().await.unwrap() - changed);
-        }
-        queue.close();
-        longest
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn two_thousand_busy_objects_do_not_double_the_wait_of_another_namespace() {
-        let alone = longest_wait(0).await;
-        let beside = longest_wait(2_000).await;
-        assert!(
-            beside < 2 * alone,
-            "{beside:?} beside the busy one, {alone:?} alone"
-        );
-        println!("alone {alone:?}, beside 2000 busy ones {beside:?}");
-    }
-
-    #[tokio::test]
-    async fn no_namespace_has_all_workers() {
-        let queue = Queue::default();
-        queue.workers(8);
-        (0..100).for_each(|n| queue.add(ObjectKey::new("slow", n.to_string())));
-        for _ in 0..6 {
-            assert_eq!(queue.next().await.unwrap().namespace, "slow");
-        }
-        let more = tokio::time::timeout(Duration::from_millis(10), queue.next()).await;
-        assert!(more.is_err(), "two workers are left for others");
-        queue.add(key("quick"));
-        assert_eq!(queue.next().await, Some(key("quick")));
-        queue.done(&ObjectKey::new("slow", "0"));
-        assert_eq!(
-            queue.next().await.unwrap().namespace,
-            "slow",
-            "its share is free again"
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn delays_end_in_time_and_the_earlier_counts() {
-        let queue = Arc::new(Queue::default());
-        let delays = queue.clone();
-        tokio::spawn(async move { delays.run_delays().await });
-        let began = Instant::now();
-        queue.add_after(key("a"), Duration::from_secs(300));
-        queue.add_after(key("a"), Duration::from_secs(10));
-        queue.add_after(key("a"), Duration::from_secs(20));
-        assert_eq!(queue.next().await, Some(key("a")));
-        assert_eq!(began.elapsed().as_secs(), 10);
-        queue.done(&key("a"));
-        queue.add_after(key("a"), Duration::from_secs(300));
-        queue.add(key("a"));
-        assert_eq!(queue.next().await, Some(key("a")));
-        queue.done(&key("a"));
-        let idle = tokio::time::timeout(Duration::from_secs(1000), queue.next()).await;
-        assert!(idle.is_err(), "working on a key makes its delay pointless");
-    }
-
-    #[tokio::test]
-    async fn closing_ends_every_worker() {
-        let queue = Arc::new(Queue::default());
-        let workers: Vec<_> = (0..4)
-            .map(|_| {
-                let queue = queue.clone();
-                tokio::spawn(async move { queue.next().await })
-            })
-            .collect();
-        tokio::task::yield_now().await;
-        queue.close();
-        for worker in workers {
-            assert_eq!(worker.await.unwrap(), None);
-        }
-    }
-}
+mod tests;

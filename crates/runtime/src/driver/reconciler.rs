@@ -1,9 +1,16 @@
 //! The reconcile loop: observe, validate, plan, apply, status, for one resource at a time.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures::FutureExt;
-use idp_core::{ObjectKey, Plan, Prepared};
+use idp_core::{ObjectKey, Plan, Prepared, StatusView};
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
@@ -13,7 +20,13 @@ use tracing::Instrument;
 use crate::{
     apply::{applier::Applier, retry::Retry},
     client::request::{Api, ApiError},
-    driver::{backoff::Backoff, pulse::Pulse, queue::Queue, status_patch::merge_diff},
+    driver::{
+        backoff::Backoff,
+        progress::HeldStatuses,
+        pulse::Pulse,
+        queue::{Priority, Queue},
+        status_patch::merge_diff,
+    },
     object::identity::Identity,
     observability::{events::Events, metrics},
     panics,
@@ -65,11 +78,15 @@ pub(crate) struct Driver<R: Reconcile> {
     pub(crate) backoff: Backoff,
     pub(crate) events: Events,
     pub(crate) pulse: Arc<Pulse>,
+    pub(crate) held: HeldStatuses,
+    /// Whether there are workers: until then all that is seen is what there is already.
+    pub(crate) working: AtomicBool,
 }
 
 impl<R: Reconcile> Driver<R> {
     /// Works until the queue is closed.
     pub(crate) async fn work(self: Arc<Self>) {
+        self.working.store(true, Ordering::Relaxed);
         while let Some(key) = self.queue.next().await {
             let span = tracing::info_span!(
                 "reconcile",
@@ -80,6 +97,9 @@ impl<R: Reconcile> Driver<R> {
             Box::pin(self.attempt(&key)).instrument(span).await;
             self.queue.done(&key);
             self.pulse.beat();
+            // Where nothing is to be written nothing is waited for: thousands of such turns must not keep watches, the
+            // renewal of the Lease and other workers from theirs.
+            tokio::task::yield_now().await;
         }
     }
 
@@ -101,21 +121,24 @@ impl<R: Reconcile> Driver<R> {
                 "success"
             }
             Ok(Retry::Slow) => {
-                self.queue.add_after(key.clone(), Backoff::slow());
+                self.queue
+                    .add_after(key.clone(), Backoff::slow(), Priority::Resync);
                 "requeue_after"
             }
             Ok(Retry::Poll) => {
-                self.queue.add_after(key.clone(), Backoff::poll());
+                self.queue
+                    .add_after(key.clone(), Backoff::poll(), Priority::Resync);
                 "requeue_after"
             }
             Ok(Retry::Soon) => {
-                self.queue.add_after(key.clone(), self.backoff.failed(key));
+                self.queue
+                    .add_after(key.clone(), self.backoff.failed(key), Priority::Change);
                 "requeue"
             }
             Err(error) => {
                 let delay = self.backoff.failed(key);
                 tracing::warn!(%error, retry_in = ?delay, "reconcile failed");
-                self.queue.add_after(key.clone(), delay);
+                self.queue.add_after(key.clone(), delay, Priority::Change);
                 "error"
             }
         };
@@ -159,7 +182,7 @@ impl<R: Reconcile> Driver<R> {
             .status(&resource, &observed, validated.as_ref().ok(), &outcome, now);
         let written = self.write_status(key, &resource, &next).await?;
         if let Some(delay) = self.controller.requeue_after(&next, now) {
-            self.queue.add_after(key.clone(), delay);
+            self.queue.add_after(key.clone(), delay, Priority::Resync);
         }
         Ok(retry.max(written))
     }
@@ -176,7 +199,7 @@ impl<R: Reconcile> Driver<R> {
             Ok(plan) => {
                 let progress = self.applier.apply(&parent, plan).await;
                 if progress.facts_changed {
-                    self.queue.add(key.clone());
+                    self.queue.add(key.clone(), Priority::Change);
                 }
                 let outcome = (!progress.namespace_gone).then_some(Outcome::Applied(progress.applied));
                 (outcome, progress.retry)
@@ -235,6 +258,14 @@ impl<R: Reconcile> Driver<R> {
     ) -> Result<Retry, Failure> {
         let previous = R::current_status(resource);
         if previous == Some(next) {
+            self.held.release(key);
+            return Ok(Retry::No);
+        }
+        if R::is_progress(next)
+            && let Some(rest) = self.held.hold(key)
+        {
+            // What comes of it is mostly an event, and sooner.
+            self.queue.add_after(key.clone(), rest, Priority::Resync);
             return Ok(Retry::No);
         }
         let old = previous
@@ -252,8 +283,9 @@ impl<R: Reconcile> Driver<R> {
             .await;
         match answer {
             Ok(written) => {
+                self.held.release(key);
                 if writing.done(written) {
-                    self.queue.add(key.clone());
+                    self.queue.add(key.clone(), Priority::Change);
                 }
                 self.events.transition(&resource.object_ref(&()), previous, next);
                 Ok(Retry::No)
@@ -289,7 +321,13 @@ impl<R: Reconcile> Driver<R> {
 
     fn on_change(&self, key: ObjectKey, change: Change<R::Resource>) {
         if let Change::Changed { respecified } = change {
-            self.queue.add(key);
+            let priority = self.priority(
+                self.view
+                    .resources
+                    .get(&key)
+                    .is_some_and(|resource| is_settled::<R>(&resource)),
+            );
+            self.queue.add(key, priority);
             respecified
                 .iter()
                 .for_each(|resource| self.on_respecified(resource));
@@ -302,26 +340,35 @@ impl<R: Reconcile> Driver<R> {
             match wake {
                 Wake::One(key) => {
                     if self.view.resources.contains(&key) {
-                        self.queue.add(key);
+                        self.queue.add(key, self.priority(true));
                     }
                 }
                 Wake::Owner(key, uid) => {
                     let known = self.view.resources.get(&key).and_then(|known| known.uid());
                     if known == Some(uid) {
-                        self.queue.add(key);
+                        self.queue.add(key, self.priority(true));
                     }
                 }
                 Wake::Namespace(namespace) => {
-                    let keys = self.view.resources.keys_in(&namespace);
-                    keys.into_iter().for_each(|key| self.queue.add(key));
+                    self.resync(self.view.resources.keys_in(&namespace));
                 }
-                Wake::All => self
-                    .view
-                    .resources
-                    .keys()
-                    .into_iter()
-                    .for_each(|key| self.queue.add(key)),
+                Wake::All => self.resync(self.view.resources.keys()),
             }
+        }
+    }
+
+    /// Many resources at once: none of them comes before what has changed itself.
+    pub(crate) fn resync(&self, keys: Vec<ObjectKey>) {
+        let known = keys.into_iter().filter(|key| self.view.resources.contains(key));
+        known.for_each(|key| self.queue.add(key, Priority::Resync));
+    }
+
+    /// After a start, whatever is `settled` is looked at after all that is not.
+    fn priority(&self, settled: bool) -> Priority {
+        if settled && !self.working.load(Ordering::Relaxed) {
+            Priority::Resync
+        } else {
+            Priority::Change
         }
     }
 
@@ -329,6 +376,7 @@ impl<R: Reconcile> Driver<R> {
         self.queue.forget(&gone.key);
         self.backoff.reset(&gone.key);
         self.controller.release(&gone.key);
+        self.held.release(&gone.key);
         if let Some(resource) = &gone.last {
             self.on_respecified(resource);
         }
@@ -338,9 +386,24 @@ impl<R: Reconcile> Driver<R> {
         // Before the first list is complete everything is in the queue anyway.
         if self.view.resources.synced() {
             let affected = self.controller.affected_by(resource, &self.view);
-            affected.into_iter().for_each(|key| self.queue.add(key));
+            affected
+                .into_iter()
+                .for_each(|key| self.queue.add(key, Priority::Change));
         }
     }
+}
+
+/// Whether a resource has a status of its present spec, and is not about to go.
+fn is_settled<R: Reconcile>(resource: &R::Resource) -> bool {
+    let metadata = resource.meta();
+    let conditions = R::current_status(resource)
+        .map(StatusView::conditions)
+        .unwrap_or_default();
+    metadata.deletion_timestamp.is_none()
+        && !conditions.is_empty()
+        && conditions
+            .iter()
+            .all(|condition| condition.observed_generation == metadata.generation)
 }
 
 #[cfg(test)]

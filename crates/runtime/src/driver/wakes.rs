@@ -1,6 +1,5 @@
 //! Whom a controller wakes by itself, for reasons that no watch tells.
 
-use idp_core::ObjectKey;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, StreamExt};
@@ -37,7 +36,9 @@ pub(crate) async fn listen<R: Reconcile>(driver: Arc<Driver<R>>) {
 async fn follow<R: Reconcile>(driver: &Driver<R>) {
     let mut wakes = driver.controller.triggers(&driver.view);
     while let Some(keys) = wakes.next().await {
-        let keys: Vec<ObjectKey> = keys;
-        driver.wake(keys.into_iter().map(Wake::One).collect());
+        match keys.as_slice() {
+            [key] => driver.wake(vec![Wake::One(key.clone())]),
+            _ => driver.resync(keys),
+        }
     }
 }

@@ -1,14 +1,19 @@
 //! Kubernetes events, made of the difference between two statuses: retries and restarts repeat none.
 
-use idp_core::{Problem, condition};
+use idp_core::{Condition, Problem, condition};
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::runtime::events::{Event, EventType, Recorder};
+use kube::{
+    Client,
+    runtime::events::{Event, EventType, Recorder, Reporter},
+};
 use tokio::sync::mpsc;
 
 use idp_core::StatusView;
 
 /// Events waiting to be sent; more than this at once says nothing to anybody.
 const BACKLOG: usize = 256;
+/// How many events the recorder remembers, to count repetitions: at each event it looks through all of them.
+const REMEMBERED: usize = 256;
 /// Longest note that the API server takes.
 const NOTE: usize = 1000;
 
@@ -20,11 +25,20 @@ pub(crate) struct Events {
 
 impl Events {
     /// The sender, and the task that sends until every sender is gone.
-    pub(crate) fn new(recorder: Recorder) -> (Self, impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn new(
+        client: Client,
+        reporter: Reporter,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (sender, mut receiver) = mpsc::channel::<(Event, ObjectReference)>(BACKLOG);
         let task = async move {
+            let recorder = || Recorder::new(client.clone(), reporter.clone());
+            let (mut recorder_now, mut sent) = (recorder(), 0);
             while let Some((event, about)) = receiver.recv().await {
-                if let Err(error) = recorder.publish(&event, &about).await {
+                if sent == REMEMBERED {
+                    (recorder_now, sent) = (recorder(), 0);
+                }
+                sent += 1;
+                if let Err(error) = recorder_now.publish(&event, &about).await {
                     tracing::debug!(%error, reason = event.reason, "event was not taken");
                 }
             }
@@ -50,6 +64,8 @@ impl Events {
     }
 }
 
+/// One event when a resource becomes ready, with the warnings that come with it; otherwise one for each new problem. While
+/// work is under way, warnings are no news: they are told with what comes of it.
 fn changes<S: StatusView>(previous: Option<&S>, next: &S) -> Vec<Event> {
     let known = previous.map(StatusView::problems).unwrap_or_default();
     let is_new = |problem: &&Problem| {
@@ -57,21 +73,30 @@ fn changes<S: StatusView>(previous: Option<&S>, next: &S) -> Vec<Event> {
             .iter()
             .any(|old| old.reason == problem.reason && old.path == problem.path)
     };
-    let mut events: Vec<Event> = next.problems().iter().filter(is_new).map(warning).collect();
-    let ready = next
-        .conditions()
-        .iter()
-        .find(|condition| condition.type_ == condition::READY);
-    if let Some(ready) = ready.filter(|ready| ready.is_true()) {
-        let was = previous.map(StatusView::conditions).unwrap_or_default();
-        if !was
-            .iter()
-            .any(|old| old.type_ == condition::READY && old.is_true())
-        {
-            events.push(event(EventType::Normal, "Ready", ready.message.clone()));
+    let new = next.problems().iter().filter(is_new);
+    let (errors, warnings): (Vec<&Problem>, Vec<&Problem>) = new.partition(|problem| problem.is_error());
+    let mut events: Vec<Event> = errors.into_iter().map(warning).collect();
+    let was_ready = previous.is_some_and(|previous| find(previous, condition::READY).is_some());
+    match find(next, condition::READY) {
+        Some(ready) if !was_ready => {
+            let lines = std::iter::once(ready.message.clone());
+            let told = next
+                .problems()
+                .iter()
+                .map(|problem| format!("{}: {problem}", problem.reason));
+            let note = lines.chain(told).collect::<Vec<_>>().join("\n");
+            events.push(event(EventType::Normal, "Ready", note));
         }
+        _ if find(next, condition::RECONCILING).is_some() => {}
+        _ => events.extend(warnings.into_iter().map(warning)),
     }
     events
+}
+
+/// The condition, if it is true.
+fn find<'a, S: StatusView>(status: &'a S, type_: &str) -> Option<&'a Condition> {
+    let mut conditions = status.conditions().iter();
+    conditions.find(|condition| condition.type_ == type_ && condition.is_true())
 }
 
 fn warning(problem: &Problem) -> Event {
@@ -98,7 +123,7 @@ fn event(type_: EventType, reason: &str, mut note: String) -> Event {
 
 #[cfg(test)]
 mod tests {
-    use idp_core::{Condition, ConditionSet};
+    use idp_core::ConditionSet;
     use jiff::Timestamp;
 
     use super::*;
@@ -134,6 +159,37 @@ mod tests {
         assert!(reasons(Some(&bad), &bad).is_empty());
         assert_eq!(reasons(Some(&bad), &good), ["Ready"]);
         assert!(reasons(Some(&good), &good).is_empty());
+    }
+
+    #[test]
+    fn becoming_ready_is_one_event_with_its_warnings() {
+        let warning =
+            || Problem::warning("NoIssuer", "the platform team makes the secret").at("spec.routes[0].tls");
+        let working = |problems| {
+            let conditions = ConditionSet::new(&[], None, Timestamp::UNIX_EPOCH)
+                .set(condition::READY, false, "RollingOut", "0 of 1 pods are ready")
+                .set(condition::RECONCILING, true, "RollingOut", "")
+                .finish();
+            Status(conditions, problems)
+        };
+        let ready = status(true, vec![warning()]);
+        assert!(changes(None, &working(vec![warning()])).is_empty());
+        for previous in [None, Some(&working(vec![warning()]))] {
+            let events = changes(previous, &ready);
+            assert_eq!(events.len(), 1);
+            let note = events[0].note.as_deref().unwrap();
+            assert_eq!(events[0].reason, "Ready");
+            assert!(
+                note.contains("NoIssuer: spec.routes[0].tls: the platform team"),
+                "{note}"
+            );
+        }
+        // One that comes later is told by itself.
+        let later = changes(Some(&status(true, Vec::new())), &ready);
+        assert_eq!((later.len(), later[0].reason.as_str()), (1, "NoIssuer"));
+        // An error is never told later.
+        let failed = changes(None, &working(vec![Problem::error("Forbidden", "x"), warning()]));
+        assert_eq!((failed.len(), failed[0].reason.as_str()), (1, "Forbidden"));
     }
 
     #[test]

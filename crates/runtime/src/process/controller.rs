@@ -3,16 +3,15 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use futures::{FutureExt, future::BoxFuture};
-use kube::{
-    Client,
-    runtime::events::{Recorder, Reporter},
-};
+use kube::{Client, runtime::events::Reporter};
 use tokio::task::JoinSet;
 
 use crate::{
     apply::applier::Applier,
     client::request::Api,
-    driver::{backoff::Backoff, pulse::Pulse, queue::Queue, reconciler::Driver, wakes},
+    driver::{
+        backoff::Backoff, progress::HeldStatuses, pulse::Pulse, queue::Queue, reconciler::Driver, wakes,
+    },
     endpoint::scrape::{Insight, Inspect},
     observability::{events::Events, metrics, unreadable::Unreadables},
     process::shutdown::Tasks,
@@ -81,7 +80,7 @@ impl<R: Reconcile> Part for Assembly<R> {
             controller: R::NAME.to_owned(),
             instance: Some(instance.to_owned()),
         };
-        let (events, send_events) = Events::new(Recorder::new(client.clone(), reporter));
+        let (events, send_events) = Events::new(client.clone(), reporter);
         let (queue, pulse) = (Arc::new(Queue::default()), Arc::new(Pulse::default()));
         let watched = |cache: &Arc<Cache>| Unreadables::new(R::NAME, cache.watch.kind, events.clone());
         let unreadables = Watched {
@@ -106,6 +105,8 @@ impl<R: Reconcile> Part for Assembly<R> {
             backoff: Backoff::default(),
             events,
             pulse,
+            held: HeldStatuses::default(),
+            working: AtomicBool::new(false),
         });
         start_watches(&driver, client, &unreadables, tasks);
         Running {

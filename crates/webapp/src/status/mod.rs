@@ -42,6 +42,13 @@ impl Concern {
     }
 }
 
+/// Whether a status only tells that work is under way: nothing is wrong that somebody must mend.
+pub fn is_progress(status: &WebApplicationStatus) -> bool {
+    let mut conditions = status.conditions.iter();
+    let works = conditions.any(|condition| condition.type_ == RECONCILING && condition.is_true());
+    works && !status.problems.iter().any(Problem::is_error)
+}
+
 /// The next status of `app`.
 pub fn status(
     app: &WebApplication,
@@ -309,6 +316,27 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn only_work_without_errors_is_progress() {
+        let status = |condition: &str, problems: Vec<Problem>| WebApplicationStatus {
+            conditions: ConditionSet::new(&[], None, Timestamp::UNIX_EPOCH)
+                .set(condition, true, "Any", "")
+                .finish(),
+            problems,
+            ..WebApplicationStatus::default()
+        };
+        assert!(is_progress(&status(
+            RECONCILING,
+            vec![Problem::warning("NoIssuer", "")]
+        )));
+        assert!(!is_progress(&status(
+            RECONCILING,
+            vec![Problem::error("HostTaken", "")]
+        )));
+        assert!(!is_progress(&status(READY, Vec::new())));
+        assert!(!is_progress(&WebApplicationStatus::default()));
+    }
 
     #[test]
     fn a_route_is_configured_when_a_virtual_service_names_its_host() {

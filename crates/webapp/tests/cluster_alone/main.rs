@@ -5,5 +5,6 @@
 
 mod failover;
 mod quiet;
+mod requests;
 mod rights;
 mod support;

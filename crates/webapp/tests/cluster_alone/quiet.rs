@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use idp_core::Kind;
+use idp_runtime::Reconcile;
 use idp_testkit::{Controller, fixtures::typical};
+use idp_webapp::controller::WebApplicationController;
 use k8s_openapi::api::core::v1::Service;
 use kube::{
     Api, ResourceExt,
@@ -11,11 +13,10 @@ use kube::{
 };
 use serde_json::json;
 
-use crate::support::{LONG, Lab, work};
+use crate::support::{LONG, Lab, SETTLING, work};
 
 const COUNT: usize = 200;
 const QUIET: Duration = Duration::from_secs(60);
-const SETTLING: Duration = Duration::from_secs(10);
 /// Longer than the autoscaler controller's period of 15 s, and than its queue of 200 objects.
 const OTHERS_PERIOD: Duration = Duration::from_secs(25);
 
@@ -42,24 +43,6 @@ async fn versions(lab: &Lab, namespace: &str) -> BTreeMap<(Kind, String), String
         .into_iter()
         .map(|(key, object)| (key, object.resource_version().unwrap_or_default()))
         .collect()
-}
-
-/// Waits until the controller has asked for nothing for a while; afterwards nothing is under way.
-async fn settled(lab: &Lab) {
-    let began = std::time::Instant::now();
-    loop {
-        let audit = lab.audit();
-        tokio::time::sleep(SETTLING).await;
-        let requests = audit.requests().expect("readable");
-        if work(&requests).is_empty() {
-            return;
-        }
-        assert!(
-            began.elapsed() < LONG,
-            "never quiet: {:?}",
-            work(&requests).last()
-        );
-    }
 }
 
 /// Waits until nobody writes any more, and returns the versions of then. The autoscaler controller gets to each of
@@ -120,7 +103,7 @@ async fn quiet_when_nothing_changes_and_after_a_restart() {
     )
     .await;
     lab.all_ready(&namespace, COUNT).await;
-    settled(&lab).await;
+    lab.settled().await;
     let first = still(&lab, &namespace).await;
 
     let (audit, before) = (lab.audit(), counted(&lab).await);
@@ -150,7 +133,7 @@ async fn quiet_when_nothing_changes_and_after_a_restart() {
     let audit = lab.audit();
     assert!(controller.stop().await.unwrap(), "it ends well");
     let controller = lab.leader("quiet-second").await;
-    settled(&lab).await;
+    lab.settled().await;
     let requests = audit.requests().unwrap();
     let writes: Vec<_> = work(&requests)
         .into_iter()
@@ -166,7 +149,19 @@ async fn quiet_when_nothing_changes_and_after_a_restart() {
         changed.is_empty() && first.len() == second.len(),
         "after a restart: {changed:?}"
     );
-    eprintln!("restart: {} requests, none a write", requests.len());
+    // One request a kind, however many objects there are of it.
+    let lists = requests.iter().filter(|request| request.verb == "list").count();
+    let watches = requests.iter().filter(|request| request.verb == "watch").count();
+    let kinds = WebApplicationController::default().watches().len() + 1;
+    assert_eq!(lists, 0, "after a restart: {requests:?}");
+    assert!(
+        watches <= kinds,
+        "{watches} watches of {kinds} kinds: {requests:?}"
+    );
+    eprintln!(
+        "restart: {} requests for {kinds} kinds, none a write",
+        requests.len()
+    );
 
     let before = reconciles(&controller).await;
     assert!(before > 0.5, "it counts");
@@ -179,6 +174,6 @@ async fn quiet_when_nothing_changes_and_after_a_restart() {
     );
 
     lab.clean(&namespace).await;
-    settled(&lab).await;
+    lab.settled().await;
     controller.stop().await.unwrap();
 }

@@ -17,6 +17,7 @@ use idp_testkit::{
     stub::Stub,
 };
 use idp_webapp::{NAME, kinds};
+use k8s_openapi::api::core::v1::Event;
 use kube::{
     Api, Client, ResourceExt,
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, PostParams},
@@ -25,6 +26,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 /// For whatever many applications do together, on two busy cores.
 pub(crate) const LONG: Duration = Duration::from_secs(600);
+/// How long a controller that has nothing left to do asks for nothing.
+pub(crate) const SETTLING: Duration = Duration::from_secs(10);
 
 /// The cluster, for one test at a time.
 pub(crate) struct Lab {
@@ -117,6 +120,31 @@ impl Lab {
             }
         })
         .await;
+    }
+
+    /// Waits until the controller has asked for nothing for a while; afterwards nothing is under way.
+    pub(crate) async fn settled(&self) {
+        let began = std::time::Instant::now();
+        loop {
+            let audit = self.audit();
+            tokio::time::sleep(SETTLING).await;
+            let requests = audit.requests().expect("readable");
+            if work(&requests).is_empty() {
+                return;
+            }
+            assert!(
+                began.elapsed() < LONG,
+                "never quiet: {:?}",
+                work(&requests).last()
+            );
+        }
+    }
+
+    /// The events about the applications of a namespace.
+    pub(crate) async fn events(&self, namespace: &str) -> Vec<Event> {
+        let events: Api<Event> = Api::namespaced(self.client(), namespace);
+        let about = ListParams::default().fields("involvedObject.kind=WebApplication");
+        events.list(&about).await.expect("events").items
     }
 
     /// Every object of an application in a namespace, applications included.

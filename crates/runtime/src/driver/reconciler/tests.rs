@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::{StreamExt, stream::BoxStream};
 use idp_core::{Child, ConditionSet, Kind, Problem, StatusView, condition, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::events::Reporter;
 
 use super::*;
 use crate::{
@@ -95,12 +95,20 @@ impl Reconcile for Gadgets {
             .as_ref()
             .map(StatusView::conditions)
             .unwrap_or_default();
+        let works = gadget.spec.data.contains_key("works");
         GadgetStatus {
             conditions: ConditionSet::new(before, gadget.metadata.generation, now)
-                .set(condition::READY, true, "Applied", "")
+                .set(condition::READY, !works, "Applied", "")
+                .set_abnormal(condition::RECONCILING, works, "Applied", "")
                 .finish(),
             problems: Vec::new(),
         }
+    }
+
+    /// It takes a while with `spec.data.works`.
+    fn is_progress(status: &GadgetStatus) -> bool {
+        let mut conditions = status.conditions.iter();
+        conditions.any(|condition| condition.type_ == condition::RECONCILING)
     }
 
     async fn finalize(
@@ -133,7 +141,7 @@ impl Lab {
         let view = offline_view(&Gadgets, [], []);
         let identity = view.identity;
         let api = Api::new(fake.client(), Gadgets::NAME);
-        let (events, _) = Events::new(Recorder::new(fake.client(), Reporter::from("tests")));
+        let (events, _) = Events::new(fake.client(), Reporter::from("tests"));
         let driver = Driver {
             applier: Applier::new(&api, &view.caches, identity),
             controller: Gadgets,
@@ -144,6 +152,8 @@ impl Lab {
             backoff: Backoff::default(),
             events,
             pulse: Arc::default(),
+            held: HeldStatuses::default(),
+            working: AtomicBool::new(false),
         };
         Self {
             fake,
@@ -209,6 +219,92 @@ impl Lab {
             .unwrap()
             .is_empty()
     }
+}
+
+const STATUS: &str = "PATCH /apis/test.idp.dev/v1/namespaces/shop/gadgets/web/status";
+
+#[tokio::test(start_paused = true)]
+async fn what_is_done_in_a_moment_costs_one_status() {
+    let lab = Lab::new();
+    let child = format!("PATCH {MAP}");
+    lab.gadget(&json!({"data": {"works": "1"}}));
+    lab.turn().await;
+    lab.gadget(&json!({"data": {"works": "2"}}));
+    lab.turn().await;
+    assert_eq!(
+        lab.fake.take_log(),
+        [child.as_str(), child.as_str()],
+        "no word of progress"
+    );
+    lab.gadget(&json!({"data": {}}));
+    lab.turn().await;
+    assert_eq!(lab.fake.take_log(), [child.as_str(), STATUS]);
+    assert_eq!(lab.ready()["status"], "True");
+    lab.turn().await;
+    assert!(lab.fake.take_log().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_longer_is_told() {
+    let lab = Lab::new();
+    let driver = lab.driver.clone();
+    tokio::spawn(async move { driver.queue.run_delays().await });
+    let began = Instant::now();
+    lab.gadget(&json!({"data": {"works": "1"}}));
+    for _ in 0..2 {
+        let key = lab.driver.queue.next().await.unwrap();
+        lab.driver.attempt(&key).await;
+        lab.driver.queue.done(&key);
+    }
+    assert_eq!(lab.fake.take_log(), [format!("PATCH {MAP}").as_str(), STATUS]);
+    assert_eq!(lab.ready()["status"], "False");
+    assert_eq!(began.elapsed(), Duration::from_secs(2));
+    // And nothing more, as long as it is so.
+    let more = tokio::time::timeout(Duration::from_secs(3_600), lab.driver.queue.next()).await;
+    assert!(more.is_err());
+}
+
+#[tokio::test]
+async fn workers_with_nothing_to_write_let_others_work() {
+    let lab = Lab::new();
+    let keys = (0..1_000).map(|n| ObjectKey::new("shop", n.to_string()));
+    keys.for_each(|key| lab.driver.queue.add(key, Priority::Resync));
+    let worker = tokio::spawn(lab.driver.clone().work());
+    let driver = lab.driver.clone();
+    // The renewal of a Lease, for instance.
+    let other = tokio::spawn(async move { driver.queue.depth().0 });
+    let left = other.await.unwrap();
+    assert!(left > 900, "{left} of 1000 were left when it had its first turn");
+    lab.driver.queue.close();
+    worker.await.unwrap();
+}
+
+#[tokio::test]
+async fn after_a_start_what_is_not_settled_comes_first() {
+    let lab = Lab::new();
+    let see = |name: &str, observed: i64| {
+        let condition = json!({"type": "Ready", "status": "True", "reason": "Any", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z", "observedGeneration": observed});
+        let object = json!({
+            "metadata": {"name": name, "namespace": "shop", "uid": name, "resourceVersion": "7", "generation": 2},
+            "spec": {}, "status": {"conditions": [condition], "problems": []},
+        });
+        let seen: RawObject = serde_json::from_value(object).unwrap();
+        lab.driver
+            .on_resource(Sight::Readable(Box::new(seen.typed().unwrap())));
+    };
+    see("settled", 2);
+    see("changed", 1);
+    lab.driver
+        .wake(vec![Wake::One(ObjectKey::new("shop", "settled"))]);
+    assert_eq!(
+        lab.driver.queue.next().await,
+        Some(ObjectKey::new("shop", "changed"))
+    );
+    assert_eq!(
+        lab.driver.queue.next().await,
+        Some(ObjectKey::new("shop", "settled"))
+    );
 }
 
 #[tokio::test(start_paused = true)]

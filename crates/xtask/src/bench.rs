@@ -2,7 +2,11 @@
 
 mod arrivals;
 mod ceiling;
+mod environment;
+mod lab;
 mod numbers;
+mod share;
+mod size;
 mod webapp;
 
 use std::path::Path;

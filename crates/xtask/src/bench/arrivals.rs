@@ -15,7 +15,9 @@ use kube::{
 };
 use tokio::task::JoinSet;
 
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How long one watch lasts, in seconds: longer than all that is waited for.
+const WATCH: u32 = 1_800;
 
 type Seen = Arc<Mutex<HashMap<(Kind, String), Instant>>>;
 
@@ -37,7 +39,7 @@ impl Arrivals {
             let from = api.list_metadata(&ListParams::default()).await?;
             let version = from.metadata.resource_version.unwrap_or_default();
             let mut events = api
-                .watch_metadata(&WatchParams::default().timeout(290), &version)
+                .watch_metadata(&WatchParams::default().timeout(WATCH), &version)
                 .await?
                 .boxed();
             let seen = seen.clone();

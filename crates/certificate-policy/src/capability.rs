@@ -1,4 +1,4 @@
-//! The capability `certificates` over gRPC: which hosts of an application may have certificates, from the caches.
+//! The capability `certificates` over gRPC: plans the certificates of an application's hosts from the caches.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,65 +12,66 @@ use idp_api::{
 };
 
 use idp_core::{
+    ObjectKey,
     capability::{Description, SectionPlan, SectionRequest},
     names::overlap,
 };
 use idp_rpc::capability::Capability;
-use idp_runtime::{ObjectKey, View};
+use idp_runtime::View;
 use kube::ResourceExt;
 
 use crate::{
-    host_claim::{Holder, Register},
+    host_claim::{Holder, HostClaims},
     kinds::NAMESPACE,
     secret,
     section::{self, Known, KnownHost, Section},
-    shared_cache::{self, Shared},
+    shared_cache::{self, SharedCache},
 };
 
 /// Name of the capability.
 pub const CAPABILITY: &str = "certificates";
 
-/// The capability, answering from the caches of the controllers.
+/// The capability. It reads the caches of the controllers.
 pub struct CertificateCapability {
     /// Policies, namespaces and Certificates.
-    pub shared: Shared,
+    pub shared: SharedCache,
     /// Bindings.
     pub bindings: View<CertificateBinding>,
-    /// Who has been told that somebody else holds a host.
+    /// Namespaces that wait for a host.
     pub waiting: Arc<Waiting>,
 }
 
-/// Namespaces that were refused a host, until it is let go: they are told, and nobody else. A tenant that takes hosts and
-/// lets them go would otherwise have every application of the cluster planned anew.
+/// Namespaces that were denied a host, until the host is free. Only their plans are then renewed: otherwise a tenant that
+/// repeatedly claims and releases hosts would force plans for every application of the cluster.
 ///
-/// Whoever is not remembered looks again by itself within half a minute, as whoever asked another replica does.
+/// Namespaces beyond the limit, and those that called another replica, request a new plan within half a minute anyway.
 #[derive(Debug, Default)]
 pub struct Waiting(Mutex<BTreeMap<String, BTreeSet<String>>>);
 
 impl Waiting {
-    /// Most hosts that are remembered.
-    const MOST: usize = 4096;
+    /// Maximum number of hosts.
+    const MAX_HOSTS: usize = 4096;
 
     fn add(&self, host: &str, namespace: &str) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.len() < Self::MOST || waiting.contains_key(host) {
+        if waiting.len() < Self::MAX_HOSTS || waiting.contains_key(host) {
             let namespaces = waiting.entry(host.to_owned()).or_default();
             namespaces.insert(namespace.to_owned());
         }
     }
 
-    /// Who waits for one of these hosts, or one that overlaps. They will ask again.
+    /// Removes and returns the namespaces that wait for one of these hosts, or for one that overlaps.
     fn take(&self, freed: &BTreeSet<String>) -> Vec<String> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut told = BTreeSet::new();
+        let mut namespaces_of_freed = BTreeSet::new();
         waiting.retain(|wanted, namespaces| {
             let is_freed = freed.iter().any(|host| overlap(host, wanted));
             if is_freed {
-                told.append(namespaces);
+                namespaces_of_freed.append(namespaces);
             }
             !is_freed
         });
-        told.into_iter().collect()
+        namespaces_of_freed.into_iter().collect()
     }
 }
 
@@ -89,15 +90,15 @@ impl Capability for CertificateCapability {
             labels: shared_cache::labels(&request.namespace, &self.shared).unwrap_or_default(),
         };
         let own = ObjectKey::new(request.namespace.clone(), request.application.clone());
-        let terms = shared_cache::terms(&self.shared).ok();
-        let register = Register {
-            terms: terms.as_ref(),
+        let settings = shared_cache::settings(&self.shared).ok();
+        let claims = HostClaims {
+            settings: settings.as_ref(),
             policies: &known.policies,
             bindings: &self.bindings,
             shared: &self.shared,
         };
         section::plan(request, &known, |host, gateway| {
-            self.look(host, gateway, &own, &register)
+            self.host_state(host, gateway, &own, &claims)
         })
     }
 
@@ -105,10 +106,9 @@ impl Capability for CertificateCapability {
         let policies = self.shared.changes(CERTIFICATE_POLICY).map(|_| Some(Vec::new()));
         let namespaces = self.shared.changes(NAMESPACE).map(|key| Some(vec![key.name]));
         let (hosts, waiting) = (Hosts::new(self.bindings.clone()), self.waiting.clone());
-        let freed = self
-            .bindings
-            .changes(CERTIFICATE_BINDING)
-            .map(move |key| Some(waiting.take(&hosts.freed(&key))).filter(|told| !told.is_empty()));
+        let freed = self.bindings.changes(CERTIFICATE_BINDING).map(move |key| {
+            Some(waiting.take(&hosts.freed(&key))).filter(|namespaces| !namespaces.is_empty())
+        });
         futures::stream::select_all([policies.boxed(), namespaces.boxed(), freed.boxed()])
             .filter_map(|stale| async { stale })
             .boxed()
@@ -116,8 +116,8 @@ impl Capability for CertificateCapability {
 }
 
 impl CertificateCapability {
-    fn look(&self, host: &str, gateway: &str, own: &ObjectKey, register: &Register<'_>) -> KnownHost {
-        let holder = register.holder(host, own);
+    fn host_state(&self, host: &str, gateway: &str, own: &ObjectKey, claims: &HostClaims<'_>) -> KnownHost {
+        let holder = claims.holder(host, own);
         let holder = holder.filter(|holder| !self.same_application(holder, own));
         if holder.is_some() {
             self.waiting.add(host, &own.namespace);
@@ -136,7 +136,7 @@ impl CertificateCapability {
         holder.key.namespace == own.namespace && other.is_some_and(|other| other.spec.application == own.name)
     }
 
-    /// Whether the application's binding has the certificate already: then it is kept, whatever policies say now.
+    /// Whether the application's binding already has the certificate.
     fn has_certificate(&self, own: &ObjectKey, gateway: &str, secret: &str) -> bool {
         let binding = self.bindings.resource(own);
         let certificate = shared_cache::certificate(gateway, secret, &self.shared);
@@ -146,8 +146,7 @@ impl CertificateCapability {
     }
 }
 
-/// The hosts that each binding named last: when one is let go, others may have it. That a binding's status changes
-/// concerns no plan.
+/// The hosts that each binding listed last, to find those that become free. Other changes of a binding affect no plan.
 struct Hosts {
     view: View<CertificateBinding>,
     known: Arc<Mutex<BTreeMap<ObjectKey, BTreeSet<String>>>>,
@@ -163,7 +162,7 @@ impl Hosts {
         }
     }
 
-    /// The hosts that `changed` named before, and no more.
+    /// The hosts that `changed` no longer lists.
     fn freed(&self, changed: &ObjectKey) -> BTreeSet<String> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.view.resource(changed).map(|binding| hosts(&binding));
@@ -190,16 +189,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whoever_waits_for_a_host_is_told_that_it_is_free() {
+    fn only_namespaces_that_wait_for_a_host_are_woken() {
         let waiting = Waiting::default();
         waiting.add("shop.test", "a");
         waiting.add("shop.test", "b");
         waiting.add("other.test", "c");
         let freed = |host: &str| waiting.take(&[host.to_owned()].into());
-        assert!(freed("nobodys.test").is_empty(), "before, all were told");
+        assert!(freed("nobodys.test").is_empty(), "no namespace waits for it");
         assert_eq!(freed("*.test"), ["a", "b", "c"]);
         assert!(freed("shop.test").is_empty(), "once");
-        (0..2 * Waiting::MOST).for_each(|n| waiting.add(&n.to_string(), "evil"));
-        assert_eq!(waiting.0.lock().unwrap().len(), Waiting::MOST);
+        (0..2 * Waiting::MAX_HOSTS).for_each(|n| waiting.add(&n.to_string(), "evil"));
+        assert_eq!(waiting.0.lock().unwrap().len(), Waiting::MAX_HOSTS);
     }
 }

@@ -1,7 +1,6 @@
-//! What the caches remember of each object.
+//! Facts: what the caches keep of each object.
 
 use idp_api::{
-    CertificatePolicy,
     environment::{CertificateDefaults, GatewayPolicy, HostPolicy},
     kinds,
 };
@@ -10,13 +9,17 @@ use kube::{ResourceExt, core::DynamicObject};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::certificate_request::{
-    requirements::{Content, Flaw, Issuer},
-    requirements_from_spec,
-    types::{APPROVED, CertificateRequestSpec, CertificateRequestStatus, DENIED},
+use crate::{
+    certificate_request::{
+        requirements::{Issuer, Rejection, Requirements},
+        requirements_from_spec,
+        types::{APPROVED, CertificateRequestSpec, CertificateRequestStatus, DENIED},
+    },
+    controller_names,
+    reasons::REQUEST_MALFORMED,
 };
 
-/// What is remembered of a Certificate.
+/// Facts of a Certificate.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CertificateFacts {
@@ -24,60 +27,69 @@ pub struct CertificateFacts {
     pub uid: String,
     /// `metadata.creationTimestamp`.
     pub created: String,
-    /// The resource that our labels name as its owner, as `namespace/name`.
+    /// The CertificateBinding that it names as its owner, as `namespace/name`.
     pub owner: Option<String>,
-    /// That resource's UID.
+    /// UID of that binding.
     pub owner_uid: Option<String>,
-    /// Who is to sign.
+    /// The issuer.
     pub issuer: Issuer,
     /// The Secret that it is written to.
     pub secret: String,
-    /// What it asks for.
-    pub content: Option<Content>,
-    /// Why that cannot be judged.
-    pub flaw: Option<Flaw>,
-    /// Whether the Secret holds what it asks for.
+    /// Its requirements.
+    pub requirements: Option<Requirements>,
+    /// Why it has none.
+    pub rejection: Option<Rejection>,
+    /// Whether the Secret holds the certificate that the spec describes.
     pub ready: bool,
-    /// The `Issuing` condition, when it is false for a reason: the last attempt failed.
-    pub failure: Option<Flaw>,
-    /// Whether cert-manager has looked at it.
-    pub seen: bool,
+    /// Why the last attempt to issue it failed, from the `Issuing` condition.
+    pub failure: Option<IssueFailure>,
+    /// Whether cert-manager has processed it.
+    pub processed: bool,
     /// How often it has been issued.
     pub revision: Option<i64>,
-    /// When the certificate ends.
+    /// When the certificate expires.
     pub not_after: Option<String>,
-    /// When it is to be renewed.
+    /// When it is due for renewal.
     pub renewal_time: Option<String>,
 }
 
 impl CertificateFacts {
-    /// Whether it has been issued once. cert-manager says that it is ready a moment before it counts the revision.
+    /// Whether it has been issued at least once. cert-manager sets `Ready` shortly before it sets the revision.
     pub fn is_issued(&self) -> bool {
         self.ready || self.revision.is_some()
     }
 }
 
-/// What is remembered of a CertificateRequest.
+/// Why an attempt to issue a certificate failed, as cert-manager reports it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssueFailure {
+    /// One word in CamelCase.
+    pub reason: String,
+    /// The error of cert-manager or of the issuer.
+    pub message: String,
+}
+
+/// Facts of a CertificateRequest.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RequestFacts {
-    /// UID of the Certificate that it was made for.
+    /// UID of the Certificate that owns it.
     pub certificate_uid: Option<String>,
-    /// Its name.
+    /// Name of that Certificate.
     pub certificate: Option<String>,
-    /// Who is to sign.
+    /// The issuer.
     pub issuer: Issuer,
-    /// Whether an approver allowed it.
+    /// Whether an approver has approved it.
     pub approved: bool,
-    /// Whether an approver refused it.
+    /// Whether an approver has denied it.
     pub denied: bool,
-    /// What it asks for.
-    pub content: Option<Content>,
-    /// Why that cannot be judged.
-    pub flaw: Option<Flaw>,
+    /// Its requirements.
+    pub requirements: Option<Requirements>,
+    /// Why it has none.
+    pub rejection: Option<Rejection>,
 }
 
-/// Facts of a Certificate.
+/// Reads the facts of a Certificate.
 pub fn certificate(object: &DynamicObject) -> Value {
     let spec = requirements_from_spec::CertificateSpec::deserialize(&object.data["spec"]);
     let status = &object.data["status"];
@@ -103,13 +115,11 @@ pub fn certificate(object: &DynamicObject) -> Value {
         }),
         failure: condition("Issuing")
             .filter(|issuing| issuing["status"] == "False")
-            .map(|issuing| {
-                Flaw::new(
-                    issuing["reason"].as_str().unwrap_or("Failed"),
-                    issuing["message"].as_str().unwrap_or_default(),
-                )
+            .map(|issuing| IssueFailure {
+                reason: issuing["reason"].as_str().unwrap_or("Failed").to_owned(),
+                message: issuing["message"].as_str().unwrap_or_default().to_owned(),
             }),
-        seen: status["conditions"].is_array(),
+        processed: status["conditions"].is_array(),
         revision: status["revision"].as_i64(),
         not_after: text(&status["notAfter"]),
         renewal_time: text(&status["renewalTime"]),
@@ -119,15 +129,15 @@ pub fn certificate(object: &DynamicObject) -> Value {
         Ok(spec) => {
             facts.issuer = spec.issuer();
             facts.secret = spec.secret_name().to_owned();
-            (facts.content, facts.flaw) = split(spec.content());
+            (facts.requirements, facts.rejection) = split(spec.requirements());
         }
-        Err(error) => facts.flaw = Some(Flaw::new("RequestMalformed", error.to_string())),
+        Err(error) => facts.rejection = Some(malformed(&error)),
     }
     json!(facts)
 }
 
-/// The binding that a Certificate belongs to, as `namespace/name`, and its UID: by owner reference beside the binding,
-/// by our labels elsewhere.
+/// The binding that a Certificate names as its owner, as `namespace/name`, and its UID: by owner reference in the binding's
+/// namespace, by our labels in others.
 fn owner(object: &DynamicObject) -> Option<(String, String)> {
     let references = object.owner_references().iter();
     let mut controllers = references.filter(|owner| owner.controller == Some(true));
@@ -137,19 +147,19 @@ fn owner(object: &DynamicObject) -> Option<(String, String)> {
         let name = format!("{}/{}", object.namespace().unwrap_or_default(), owner.name);
         return is_binding.then(|| (name, owner.uid.clone()));
     }
-    if object.labels().get(labels::MANAGED_BY).map(String::as_str) != Some(crate::controller_names::NAME) {
+    if object.labels().get(labels::MANAGED_BY).map(String::as_str) != Some(controller_names::NAME) {
         return None;
     }
     let owner = object.annotations().get(labels::OWNER)?;
     Some((owner.clone(), object.labels().get(labels::OWNER_UID)?.clone()))
 }
 
-/// Facts of a CertificateBinding: what proves that a Certificate is one of its.
+/// Facts of a CertificateBinding: UID and `secretNamespace`, which prove that a Certificate belongs to it.
 pub fn binding(object: &DynamicObject) -> Value {
     json!([object.uid(), object.data["spec"]["secretNamespace"]])
 }
 
-/// What a Certificate is looked up by: the Secret that it writes to.
+/// Index terms of a Certificate: the Secret that it writes to.
 pub fn certificate_terms(object: &DynamicObject) -> Vec<String> {
     let secret = object.data["spec"]["secretName"].as_str();
     let namespace = object.namespace().unwrap_or_default();
@@ -159,18 +169,18 @@ pub fn certificate_terms(object: &DynamicObject) -> Vec<String> {
         .collect()
 }
 
-/// The term for a Secret.
+/// Index term of a Secret.
 pub fn secret_term(namespace: &str, secret: &str) -> String {
     format!("{namespace}/{secret}")
 }
 
-/// What a CertificateRequest is looked up by: the UID of its Certificate.
+/// Index terms of a CertificateRequest: the UID of its Certificate.
 pub fn request_terms(object: &DynamicObject) -> Vec<String> {
     let owners = object.owner_references().iter();
     owners.map(|owner| owner.uid.clone()).collect()
 }
 
-/// Facts of a CertificateRequest.
+/// Reads the facts of a CertificateRequest.
 pub fn request(object: &DynamicObject) -> Value {
     let status = CertificateRequestStatus::deserialize(&object.data["status"]).unwrap_or_default();
     let owner = object
@@ -187,9 +197,9 @@ pub fn request(object: &DynamicObject) -> Value {
     match CertificateRequestSpec::deserialize(&object.data["spec"]) {
         Ok(spec) => {
             facts.issuer = spec.issuer_ref.clone().completed();
-            (facts.content, facts.flaw) = split(requirements_from_spec::request(&spec));
+            (facts.requirements, facts.rejection) = split(requirements_from_spec::of_request(&spec));
         }
-        Err(error) => facts.flaw = Some(Flaw::new("RequestMalformed", error.to_string())),
+        Err(error) => facts.rejection = Some(malformed(&error)),
     }
     json!(facts)
 }
@@ -199,47 +209,41 @@ pub fn namespace(object: &DynamicObject) -> Value {
     json!(object.labels())
 }
 
-/// Facts of an Environment: what concerns certificates, or why that cannot be read.
+/// Facts of an Environment: its settings for certificates, or the error if they cannot be parsed.
 pub fn environment(object: &DynamicObject) -> Value {
     json!(EnvironmentFacts::read(&object.data["spec"]).map_err(|error| error.to_string()))
 }
 
-/// What an Environment says of certificates.
+/// An Environment's settings for certificates and hosts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct EnvironmentFacts {
-    /// Who signs the certificates of routes.
+    /// The issuer of the certificates of routes.
     pub certificates: Option<CertificateDefaults>,
-    /// Domain of the applications' hosts.
+    /// Base domain of the applications' hosts.
     pub base_domain: String,
-    /// Which hosts namespaces may have.
+    /// Which hosts namespaces may use.
     pub hosts: HostPolicy,
-    /// Where the gateway is, and whose it is.
+    /// The gateway: its namespace, and whether applications share it.
     pub gateway: GatewayPolicy,
 }
 
 impl EnvironmentFacts {
-    /// Reads the `spec` of an Environment; what else stands in it does not matter here.
+    /// Reads the `spec` of an Environment, and ignores all other fields.
     ///
     /// # Errors
-    /// When one of these fields is not as its definition says.
+    /// When one of these fields does not match the CRD.
     pub fn read(spec: &Value) -> Result<Self, serde_json::Error> {
         Self::deserialize(spec)
     }
 
-    /// The issuer that it names.
+    /// The issuer, if it has one.
     pub fn issuer(&self) -> Option<Issuer> {
-        let certificates = self.certificates.as_ref()?;
-        let issuer = Issuer {
-            name: certificates.issuer.clone(),
-            kind: certificates.kind.clone(),
-            group: String::new(),
-        };
-        Some(issuer.completed())
+        self.certificates.as_ref().map(Issuer::from)
     }
 }
 
-/// The facts of an Environment, as [`environment`] wrote them.
+/// Parses the facts that [`environment`] wrote.
 ///
 /// # Errors
 /// Why the Environment cannot be read.
@@ -247,8 +251,8 @@ pub fn environment_facts(facts: &Value) -> Result<EnvironmentFacts, String> {
     Result::deserialize(facts).unwrap_or_else(|error| Err(error.to_string()))
 }
 
-/// Facts of a VirtualService: the hosts that it answers for at a gateway, and since when. One of the mesh alone answers
-/// for nothing outside.
+/// Facts of a VirtualService: the hosts that it serves at a gateway, and since when. One that is bound to the mesh alone
+/// serves none.
 pub fn virtual_service(object: &DynamicObject) -> Value {
     let spec = &object.data["spec"];
     let gateways = spec["gateways"].as_array().into_iter().flatten();
@@ -259,7 +263,7 @@ pub fn virtual_service(object: &DynamicObject) -> Value {
     json!({"hosts": hosts, "since": since.unwrap_or_default()})
 }
 
-/// What a VirtualService is looked up by: what overlaps with its hosts.
+/// Index terms of a VirtualService: everything that overlaps with its hosts.
 pub fn virtual_service_terms(object: &DynamicObject) -> Vec<String> {
     let facts = virtual_service(object);
     host_terms(
@@ -271,29 +275,18 @@ pub fn virtual_service_terms(object: &DynamicObject) -> Vec<String> {
     )
 }
 
-/// Reads facts.
+/// Parses facts.
 pub fn parse<T: DeserializeOwned>(facts: &Value) -> Option<T> {
     T::deserialize(facts).ok()
 }
 
-/// The kind of policies, as a shorthand.
-pub const POLICY: idp_core::Kind = kinds::CERTIFICATE_POLICY;
-
-/// A policy, read.
-pub fn policy(policy: &CertificatePolicy) -> crate::rules::Policy {
-    crate::rules::Policy::read(&policy.name_any(), &policy.spec)
+fn malformed(error: &serde_json::Error) -> Rejection {
+    Rejection::new(REQUEST_MALFORMED, format!("The spec cannot be parsed: {error}."))
 }
 
-/// Policies, read, by name: of several that allow the same, the first one counts.
-pub fn policies<'a>(policies: impl IntoIterator<Item = &'a CertificatePolicy>) -> Vec<crate::rules::Policy> {
-    let mut policies: Vec<_> = policies.into_iter().map(policy).collect();
-    policies.sort_by(|one, other| one.name.cmp(&other.name));
-    policies
-}
-
-fn split(content: Result<Content, Flaw>) -> (Option<Content>, Option<Flaw>) {
-    match content {
-        Ok(content) => (Some(content), None),
-        Err(flaw) => (None, Some(flaw)),
+fn split(requirements: Result<Requirements, Rejection>) -> (Option<Requirements>, Option<Rejection>) {
+    match requirements {
+        Ok(requirements) => (Some(requirements), None),
+        Err(rejection) => (None, Some(rejection)),
     }
 }

@@ -1,28 +1,29 @@
-//! Who holds a host: the first to hold it keeps it.
+//! Claims on hosts: the first object to claim a host holds it.
 
 use std::{fmt, sync::Arc};
 
 use idp_api::{CertificateBinding, kinds::CERTIFICATE_BINDING};
+use idp_core::ObjectKey;
 use idp_core::names::{is_everybodys, overlap, overlap_terms};
-use idp_runtime::{ObjectKey, View};
+use idp_runtime::View;
 use kube::ResourceExt;
 use serde_json::Value;
 
 use crate::{
     certificate_request::requirements::Issuer,
-    environment::Terms,
+    environment::EnvironmentSettings,
     kinds::VIRTUAL_SERVICE,
     rules::{self, Policy},
     secret,
-    shared_cache::{self, Shared},
+    shared_cache::{self, SharedCache},
 };
 
 /// A claim on a host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Claim {
-    /// Whether it is a binding's that lacks the Certificate of the host.
+pub struct HostClaim {
+    /// Whether a binding makes it that does not have the host's Certificate yet.
     pub waits: bool,
-    /// When the object was made, in RFC 3339.
+    /// When the claiming object was created, in RFC 3339.
     pub since: String,
     /// Its namespace.
     pub namespace: String,
@@ -60,8 +61,8 @@ impl fmt::Display for Holder {
     }
 }
 
-impl From<Claim> for Holder {
-    fn from(claim: Claim) -> Self {
+impl From<HostClaim> for Holder {
+    fn from(claim: HostClaim) -> Self {
         Self {
             kind: claim.kind,
             key: ObjectKey::new(claim.namespace, claim.name),
@@ -69,80 +70,84 @@ impl From<Claim> for Holder {
     }
 }
 
-/// The claim that counts: of whoever has the Certificate, or answers for the host already; else the oldest; of two of
-/// the same second, the first by namespace and name.
-pub fn first(claims: impl IntoIterator<Item = Claim>) -> Option<Claim> {
+/// The claim that wins: of the object that has the Certificate or already serves the host; else the oldest; of two of the
+/// same second, the first by namespace and name.
+pub fn winner(claims: impl IntoIterator<Item = HostClaim>) -> Option<HostClaim> {
     claims.into_iter().min()
 }
 
-/// Everything that tells who holds a host.
-pub(crate) struct Register<'a> {
-    /// What the Environment says, where there is one.
-    pub(crate) terms: Option<&'a Terms>,
+/// What claims on hosts are computed from.
+pub(crate) struct HostClaims<'a> {
+    /// The Environment's settings, if there is one Environment.
+    pub(crate) settings: Option<&'a EnvironmentSettings>,
     /// All policies.
     pub(crate) policies: &'a [Policy],
     /// All bindings.
     pub(crate) bindings: &'a View<CertificateBinding>,
     /// Namespaces, Certificates and VirtualServices.
-    pub(crate) shared: &'a Shared,
+    pub(crate) shared: &'a SharedCache,
 }
 
-impl Register<'_> {
-    /// All claims on `host`, of bindings wherever they want the Secret, and of VirtualServices, whoever made them.
-    pub(crate) fn claims(&self, host: &str) -> Vec<Claim> {
+impl HostClaims<'_> {
+    /// All claims on `host`: of bindings, whatever their `secretNamespace`, and of VirtualServices, whoever created them.
+    pub(crate) fn on(&self, host: &str) -> Vec<HostClaim> {
         let mut claims = Vec::new();
         for term in overlap_terms(host) {
             let bindings = self.bindings.resources_by(&term);
-            claims.extend(bindings.iter().filter_map(|binding| self.claim(host, binding)));
+            claims.extend(
+                bindings
+                    .iter()
+                    .filter_map(|binding| self.of_binding(host, binding)),
+            );
         }
         for term in overlap_terms(host) {
             let routed = self.shared.facts_by(VIRTUAL_SERVICE, &term);
             claims.extend(
                 routed
                     .iter()
-                    .filter_map(|(key, facts)| self.routed(host, key, facts)),
+                    .filter_map(|(key, facts)| self.of_virtual_service(host, key, facts)),
             );
         }
         claims
     }
 
-    /// The binding or VirtualService that holds `host`, unless it is the binding `own`, or routes of its own namespace,
-    /// whose applications keep each other's hosts apart.
+    /// The binding or VirtualService that holds `host`, unless it is the binding `own` or a VirtualService of its namespace:
+    /// the WebApplication controller keeps hosts of one namespace apart.
     pub(crate) fn holder(&self, host: &str, own: &ObjectKey) -> Option<Holder> {
-        let claims = self.claims(host).into_iter();
+        let claims = self.on(host).into_iter();
         let others =
             claims.filter(|claim| claim.kind != VIRTUAL_SERVICE.kind || claim.namespace != own.namespace);
-        let holder = Holder::from(first(others)?);
+        let holder = Holder::from(winner(others)?);
         (!holder.is(own)).then_some(holder)
     }
 
-    /// Whoever holds `host` in another namespace than this one.
-    pub(crate) fn elsewhere(&self, host: &str, namespace: &str) -> Option<Holder> {
-        let first = first(self.claims(host))?;
-        (first.namespace != namespace).then(|| first.into())
+    /// The object in another namespace that holds `host`.
+    pub(crate) fn holder_outside(&self, host: &str, namespace: &str) -> Option<Holder> {
+        let winner = winner(self.on(host))?;
+        (winner.namespace != namespace).then(|| winner.into())
     }
 
-    /// A binding's claim. One that may not have the host counts only with its Certificate beside the gateway: whoever
-    /// may not have a host must not keep others from it.
-    fn claim(&self, host: &str, binding: &Arc<CertificateBinding>) -> Option<Claim> {
-        let terms = self.terms?;
+    /// A binding's claim. A binding that is not allowed to use the host counts only if it already has the Certificate, or a
+    /// tenant could block hosts that it cannot use.
+    fn of_binding(&self, host: &str, binding: &Arc<CertificateBinding>) -> Option<HostClaim> {
+        let settings = self.settings?;
         let mut hosts = binding.spec.hosts.iter().map(|bound| bound.host.as_str());
         let named = hosts.find(|named| overlap(named, host))?;
         let secret = secret::name(named);
         let namespace = binding.namespace().unwrap_or_default();
-        let issuer = issuer(binding);
+        let issuer = Issuer::from(&binding.spec.issuer);
         let has = || {
-            let certificate = shared_cache::certificate(&terms.gateway, &secret, self.shared)?;
+            let certificate = shared_cache::certificate(&settings.gateway, &secret, self.shared)?;
             (binding.uid().is_some() && certificate.owner_uid == binding.uid()).then_some(())
         };
-        let holds = binding.spec.secret_namespace == terms.gateway && has().is_some();
+        let holds = binding.spec.secret_namespace == settings.gateway && has().is_some();
         let allowed = || {
-            let asker =
-                shared_cache::asker(&namespace, self.shared).filter(|asker| terms.gives(named, asker))?;
-            rules::plan(self.policies, &asker, &issuer, named, &secret).ok()
+            let requester = shared_cache::requester(&namespace, self.shared)
+                .filter(|requester| settings.allows_host(named, requester))?;
+            rules::plan(self.policies, &requester, &issuer, named, &secret).ok()
         };
-        let counts = holds || (terms.allow(binding, &issuer) && allowed().is_some());
-        counts.then(|| Claim {
+        let counts = holds || (settings.allows(binding, &issuer) && allowed().is_some());
+        counts.then(|| HostClaim {
             waits: !holds,
             since: binding
                 .creation_timestamp()
@@ -154,15 +159,15 @@ impl Register<'_> {
         })
     }
 
-    /// A VirtualService's claim. One for every host, or for all below the base domain, is the platform's way to answer
-    /// for what is nobody's.
-    fn routed(&self, host: &str, key: &ObjectKey, facts: &Value) -> Option<Claim> {
-        let base = self.terms.map_or("", |terms| terms.base_domain.as_str());
+    /// A VirtualService's claim. One for every host, or for all below the base domain, claims none: the platform uses it as
+    /// the default backend.
+    fn of_virtual_service(&self, host: &str, key: &ObjectKey, facts: &Value) -> Option<HostClaim> {
+        let base = self.settings.map_or("", |settings| settings.base_domain.as_str());
         let hosts = facts["hosts"].as_array().into_iter().flatten();
         hosts
             .filter_map(Value::as_str)
             .any(|named| overlap(named, host) && !(named.starts_with('*') && is_everybodys(named, base)))
-            .then(|| Claim {
+            .then(|| HostClaim {
                 waits: false,
                 since: facts["since"].as_str().unwrap_or_default().to_owned(),
                 namespace: key.namespace.clone(),
@@ -172,24 +177,13 @@ impl Register<'_> {
     }
 }
 
-/// The issuer that a binding names.
-pub(crate) fn issuer(binding: &CertificateBinding) -> Issuer {
-    let wanted = &binding.spec.issuer;
-    Issuer {
-        name: wanted.name.clone(),
-        kind: wanted.kind.clone(),
-        group: String::new(),
-    }
-    .completed()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_first_claim_counts() {
-        let claim = |waits: bool, since: &str, name: &str| Claim {
+    fn the_first_claim_wins() {
+        let claim = |waits: bool, since: &str, name: &str| HostClaim {
             waits,
             since: since.into(),
             namespace: "a".into(),
@@ -199,12 +193,12 @@ mod tests {
         let old = claim(true, "2026-01-01T00:00:00Z", "old");
         let holder = claim(false, "2026-03-01T00:00:00Z", "holder");
         let young = claim(true, "2026-02-01T00:00:00Z", "young");
-        assert_eq!(first([old.clone(), holder.clone(), young.clone()]), Some(holder));
-        assert_eq!(first([young.clone(), old.clone()]), Some(old));
+        assert_eq!(winner([old.clone(), holder.clone(), young.clone()]), Some(holder));
+        assert_eq!(winner([young.clone(), old.clone()]), Some(old));
         assert_eq!(
-            first([young.clone(), claim(true, &young.since, "zz")]),
+            winner([young.clone(), claim(true, &young.since, "zz")]),
             Some(young)
         );
-        assert_eq!(first([]), None);
+        assert_eq!(winner([]), None);
     }
 }

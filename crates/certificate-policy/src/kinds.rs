@@ -1,4 +1,4 @@
-//! Kinds of other projects that the controllers know.
+//! Kinds of other projects that the controllers read or write.
 
 use idp_core::Kind;
 

@@ -1,4 +1,4 @@
-//! The certificate policy controller: who may have which certificates, and the certificates of applications.
+//! The certificate policy controller: which namespaces can have which certificates, and the certificates of applications.
 //!
 //! Four controllers and a capability share one process and one view of the policies: `audit` (the policies and what
 //! violates them), `binding` (hosts of applications -> Certificates), `approver` (requests -> approved or denied) and
@@ -18,6 +18,7 @@ pub mod host_claim;
 pub mod kinds;
 mod problems;
 mod process;
+pub mod reasons;
 pub mod rules;
 pub mod secret;
 pub mod section;

@@ -6,10 +6,10 @@ use clap::Parser;
 use idp_certificate_policy::{controllers, process};
 use idp_runtime::Args;
 
-/// How often the certificate of our own is looked for, while there is none.
-const LOOK: Duration = Duration::from_secs(2);
+/// How often the process checks for its own certificate, while it has none.
+const POLL: Duration = Duration::from_secs(2);
 
-/// Decides who may have which certificates, and has those of applications issued.
+/// Decides which namespaces can have which certificates, and orders those of applications.
 #[derive(Parser)]
 #[command(name = "idp-certificate-policy", version)]
 struct Cli {
@@ -22,15 +22,15 @@ async fn main() -> ExitCode {
     match run(Cli::parse().runtime).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Not by `return Err`: with RUST_BACKTRACE set, that would bury the reason under a backtrace.
+            // Not by `return Err`: with RUST_BACKTRACE set, a backtrace would hide the reason.
             eprintln!("idp-certificate-policy: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Our own certificate comes from cert-manager too, and nobody but us approves it. So without one we work without gRPC;
-/// when it is there we end, and are started again with it.
+/// cert-manager issues this process's certificate too, but only after this process has approved it. So without a
+/// certificate it runs without gRPC, and exits when the certificate appears, to be restarted with it.
 async fn run(args: Args) -> anyhow::Result<()> {
     let certificate = args.options.grpc.tls_dir.join("tls.crt");
     if certificate.exists() {
@@ -38,14 +38,14 @@ async fn run(args: Args) -> anyhow::Result<()> {
     }
     let appears = async {
         appears(&certificate).await;
-        tracing::info!("our own certificate is there: ending, to be started again with gRPC");
+        tracing::info!("Own TLS certificate found. Exiting to restart with gRPC.");
     };
-    // In order, so that the next process need not wait for the Lease of this one to run out.
+    // An orderly exit, so that the next process does not have to wait for the Lease to expire.
     controllers().run_while(args, appears).await
 }
 
 async fn appears(file: &Path) {
     while !file.exists() {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The process: its controllers, and the capability that it serves.
+//! The process: its controllers and the capability.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub fn process() -> Process {
     process
 }
 
-/// The controllers alone, which need no certificate of their own.
+/// The controllers alone, which need no TLS certificate.
 pub fn controllers() -> Process {
     assembled().0
 }

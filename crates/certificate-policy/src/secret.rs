@@ -1,16 +1,16 @@
-//! Names of Secrets: one for each host, the same for whoever asks.
+//! Names of Secrets: one for each host, whichever binding lists it.
 
 use idp_core::hash;
 
-/// How much of the host stands in the name: with hash and ending it is a DNS label, as some that read it want.
-const READABLE: usize = 42;
+/// Characters of the host in the name. With hash and suffix the name is still a DNS label, which some readers require.
+const HOST_CHARS: usize = 42;
 
-/// Name of the Secret of `host`, and of the Certificate that fills it. It follows from the host alone, so that two
-/// bindings cannot make two certificates of one host, and it ends in `-tls`, as policies expect.
+/// Name of the Secret of `host`, and of its Certificate. It is derived from the host alone, so that two bindings cannot
+/// create two certificates for one host, and ends in `-tls`, as policies require by default.
 pub fn name(host: &str) -> String {
     let readable: String = host
         .chars()
-        .take(READABLE)
+        .take(HOST_CHARS)
         .map(|c| match c {
             '*' => 'w',
             '.' => '-',

@@ -1,5 +1,5 @@
-//! What all controllers of this process know together: policies, namespaces, issuers. It is read from the caches of
-//! one of them, so that they never decide by different versions of a policy.
+//! The caches of policies, namespaces and issuers that all controllers of this process share, so that they never decide
+//! by different versions of a policy.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,26 +9,26 @@ use idp_runtime::View;
 
 use crate::{
     certificate_request::requirements::Issuer,
-    environment::Terms,
+    environment::EnvironmentSettings,
     facts::{self, CertificateFacts},
     kinds::{CERTIFICATE, NAMESPACE},
-    rules::{Asker, Policy},
+    rules::{self, Policy, Requester},
 };
 
-/// The caches.
-pub type Shared = View<CertificatePolicy>;
+/// The caches of the controller of policies.
+pub type SharedCache = View<CertificatePolicy>;
 
-/// All policies, by name.
-pub fn policies(shared: &Shared) -> Vec<Policy> {
+/// All policies, sorted by name.
+pub fn policies(shared: &SharedCache) -> Vec<Policy> {
     let resources = shared.resources();
     let lasting = resources
         .iter()
         .filter(|policy| policy.metadata.deletion_timestamp.is_none());
-    facts::policies(lasting.map(AsRef::as_ref))
+    rules::policies(lasting.map(AsRef::as_ref))
 }
 
-/// The issuers whose requests are decided here: those that a policy or the Environment names.
-pub fn issuers(policies: &[Policy], shared: &Shared) -> BTreeSet<Issuer> {
+/// The issuers whose requests this process decides: those that a policy or the Environment names.
+pub fn issuers(policies: &[Policy], shared: &SharedCache) -> BTreeSet<Issuer> {
     let named = policies.iter().flat_map(Policy::issuers).cloned();
     let environments = shared.all_facts(ENVIRONMENT);
     let environments = environments
@@ -37,28 +37,28 @@ pub fn issuers(policies: &[Policy], shared: &Shared) -> BTreeSet<Issuer> {
     named.chain(environments).collect()
 }
 
-/// A namespace as one who asks; absent while it is not known.
-pub fn asker(namespace: &str, shared: &Shared) -> Option<Asker> {
-    Some(Asker {
+/// A namespace as requester; absent while it is not in the cache.
+pub fn requester(namespace: &str, shared: &SharedCache) -> Option<Requester> {
+    Some(Requester {
         namespace: namespace.to_owned(),
         labels: labels(namespace, shared)?,
     })
 }
 
-/// Labels of a namespace; absent while it is not known.
-pub fn labels(namespace: &str, shared: &Shared) -> Option<BTreeMap<String, String>> {
+/// Labels of a namespace; absent while it is not in the cache.
+pub fn labels(namespace: &str, shared: &SharedCache) -> Option<BTreeMap<String, String>> {
     facts::parse(&*shared.facts(NAMESPACE, "", namespace)?)
 }
 
-/// What the cluster's Environment says of certificates.
+/// The Environment's settings.
 ///
 /// # Errors
-/// The problem: there is none, there are several, or it cannot be read.
-pub fn terms(shared: &Shared) -> Result<Terms, Problem> {
-    Terms::of(&shared.all_facts(ENVIRONMENT))
+/// The problem, if the cluster does not have exactly one Environment, or it cannot be read.
+pub fn settings(shared: &SharedCache) -> Result<EnvironmentSettings, Problem> {
+    EnvironmentSettings::of(&shared.all_facts(ENVIRONMENT))
 }
 
-/// A Certificate.
-pub fn certificate(namespace: &str, name: &str, shared: &Shared) -> Option<CertificateFacts> {
+/// Facts of a Certificate.
+pub fn certificate(namespace: &str, name: &str, shared: &SharedCache) -> Option<CertificateFacts> {
     facts::parse(&*shared.facts(CERTIFICATE, namespace, name)?)
 }

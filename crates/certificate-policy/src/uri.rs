@@ -1,17 +1,17 @@
-//! URIs, as services name themselves by: `spiffe://idp.dev/ns/idp-system/sa/idp-webapp`.
+//! URIs as identities of services: `spiffe://idp.dev/ns/idp-system/sa/idp-webapp`.
 
 use idp_core::names::Malformed;
 
-/// Longest URI that is looked at.
-const LONGEST: usize = 512;
+/// Maximum length of a URI.
+const MAX_BYTES: usize = 512;
 
-/// A URI with scheme and authority in small letters.
+/// A URI with scheme and authority in lower case.
 ///
 /// # Errors
-/// When it is none, or holds what only serves to make two of them look alike: credentials, a query, a fragment,
-/// escaped characters, or steps back.
+/// When it is not valid, or has a part that could make two URIs look alike: credentials, a query, a fragment, escaped
+/// characters, or `..`.
 pub fn normal_uri(text: &str) -> Result<String, Malformed> {
-    if text.len() > LONGEST {
+    if text.len() > MAX_BYTES {
         return Err(Malformed("it is too long"));
     }
     let (scheme, rest) = text.split_once("://").ok_or(Malformed("it has no '://'"))?;
@@ -20,7 +20,7 @@ pub fn normal_uri(text: &str) -> Result<String, Malformed> {
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
     if !scheme_fits {
-        return Err(Malformed("its scheme is none"));
+        return Err(Malformed("its scheme is not valid"));
     }
     let (authority, path) = match rest.find('/') {
         Some(slash) => rest.split_at(slash),
@@ -28,12 +28,14 @@ pub fn normal_uri(text: &str) -> Result<String, Malformed> {
     };
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:".contains(c);
     if authority.is_empty() || !authority.chars().all(plain) {
-        return Err(Malformed("its authority is no plain host"));
+        return Err(Malformed("its authority is not a plain host"));
     }
     let segments = path.split('/').skip(1);
     for segment in segments {
         if matches!(segment, "." | "..") || !segment.chars().all(|c| plain(c) || "@!$&'()*+,;=".contains(c)) {
-            return Err(Malformed("its path holds more than plain segments"));
+            return Err(Malformed(
+                "its path has characters or segments that are not allowed",
+            ));
         }
     }
     Ok(format!(
@@ -43,7 +45,7 @@ pub fn normal_uri(text: &str) -> Result<String, Malformed> {
     ))
 }
 
-/// An entry of a policy: a URI, in whose path `*` stands for any one segment.
+/// An entry of a policy: a URI in whose path `*` matches exactly one segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UriPattern(String);
 
@@ -51,19 +53,19 @@ impl UriPattern {
     /// Reads an entry.
     ///
     /// # Errors
-    /// When it is no URI.
+    /// When it is not a URI.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         let pattern = normal_uri(text)?;
         if pattern
             .split('/')
             .any(|segment| segment.contains('*') && segment != "*")
         {
-            return Err(Malformed("'*' stands for a whole segment"));
+            return Err(Malformed("'*' must be a whole segment"));
         }
         Ok(Self(pattern))
     }
 
-    /// Whether it allows `uri`, which is normalised.
+    /// Whether it allows `uri`, which is normalized.
     pub fn allows(&self, uri: &str) -> bool {
         let word = |segment: &str| {
             !segment.is_empty()
@@ -85,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exact_and_by_segment() {
+    fn exact_uris_and_patterns() {
         let exact = UriPattern::parse("SPIFFE://Idp.dev/ns/a/sa/b").unwrap();
         assert!(exact.allows("spiffe://idp.dev/ns/a/sa/b"));
         assert!(!exact.allows("spiffe://idp.dev/ns/A/sa/b"));
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused() {
+    fn ambiguous_uris_are_rejected() {
         for text in [
             "",
             "idp.dev",

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use idp_api::certificate_policy::{AllowedIssuer, CertificatePolicySpec, NamespaceSelector};
 use idp_certificate_policy::{
-    certificate_request::requirements::{Content, Issuer, Key, Names},
-    rules::{Asker, Policy, violations},
+    certificate_request::requirements::{Issuer, Key, Names, Requirements},
+    rules::{Policy, Requester, violations},
     uri::{UriPattern, normal_uri},
 };
 use idp_core::names::{DnsName, DnsPattern};
@@ -159,7 +159,7 @@ proptest! {
         let address = Ipv4Addr::from(address);
         let mut names = Names::default();
         names.add_ip(if mapped { IpAddr::V6(address.to_ipv6_mapped()) } else { IpAddr::V4(address) });
-        let content = Content {
+        let requirements = Requirements {
             issuer: Issuer { name: "ca".into(), kind: "ClusterIssuer".into(), group: String::new() }.completed(),
             names,
             key: Key { algorithm: idp_api::certificate_policy::KeyAlgorithm::Ed25519, size: 256 },
@@ -169,7 +169,7 @@ proptest! {
             renew_before: None,
             secret: None,
         };
-        let allowed = violations(&Policy::read("p", &spec), &Asker::default(), &content).is_empty();
+        let allowed = violations(&Policy::read("p", &spec), &Requester::default(), &requirements).is_empty();
         prop_assert_eq!(allowed, u32::from(address) & mask == network & mask);
     }
 }

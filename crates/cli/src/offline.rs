@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use idp_api::{CertificatePolicy, ClaimClass, ClaimClassSpec, manifests};
 use idp_certificate_policy::{
-    facts,
-    rules::{NAMESPACE_NOT_SELECTED, Policy},
+    reasons::NAMESPACE_NOT_SELECTED,
+    rules::{self, Policy},
     section as certificates,
 };
 use idp_claim_broker::{reasons::CLASS_NOT_ALLOWED, section as claims};
@@ -50,7 +50,7 @@ impl Offline {
         let policies: Vec<CertificatePolicy> = manifests::typed(documents, "CertificatePolicy")?;
         Ok(Self {
             classes: classes.map(|class| (class.name_any(), class.spec)).collect(),
-            policies: facts::policies(&policies),
+            policies: rules::policies(&policies),
             namespaces: namespaces(documents)?,
         })
     }
@@ -129,10 +129,10 @@ fn namespaces(documents: &[Value]) -> Result<BTreeMap<String, Labels>> {
 
 /// A namespace that no file has may have labels all the same: whoever is refused for want of one learns what to add.
 fn doubt(problem: &mut Problem, namespace: &str) {
-    if [NAMESPACE_NOT_SELECTED, CLASS_NOT_ALLOWED.name].contains(&problem.reason.as_str()) {
-        let known = problem.hint.take().map_or_else(String::new, |hint| hint + "; ");
+    if problem.reason == NAMESPACE_NOT_SELECTED || problem.reason == CLASS_NOT_ALLOWED {
+        let known = problem.hint.take().map_or_else(String::new, |hint| hint + " ");
         problem.hint = Some(format!(
-            "{known}without a cluster only labels in files count: give Namespace {namespace} too if it has any"
+            "{known}Without a cluster only labels in files count: pass Namespace {namespace} too if it has labels."
         ));
     }
 }
@@ -217,7 +217,7 @@ mod tests {
             assert_eq!(problem.reason, NAMESPACE_NOT_SELECTED);
             problem.hint.unwrap()
         };
-        assert!(hint(std::slice::from_ref(&policy)).contains("give Namespace sample too"));
-        assert!(!hint(&[policy, namespace(json!({}))]).contains("give Namespace"));
+        assert!(hint(std::slice::from_ref(&policy)).contains("pass Namespace sample too"));
+        assert!(!hint(&[policy, namespace(json!({}))]).contains("pass Namespace"));
     }
 }

@@ -7,7 +7,10 @@ use idp_api::{
     CertificateBinding, CertificatePolicy, ClaimBinding, ClaimClass, ClaimClassSpec, Environment,
     WebApplication,
 };
-use idp_certificate_policy::{facts as certificate_facts, rules::Policy, section as certificates};
+use idp_certificate_policy::{
+    rules::{self, Policy},
+    section as certificates,
+};
 use idp_claim_broker::{retention::cli as data, section as claims};
 use idp_core::{Kind, labels};
 use idp_runtime::{
@@ -71,7 +74,7 @@ impl Online {
                 .into_iter()
                 .map(|class| (class.name_any(), class.spec))
                 .collect(),
-            policies: certificate_facts::policies(&policies),
+            policies: rules::policies(&policies),
             apps: all(client, "WebApplications").await?,
             routed,
             namespaces: namespaces

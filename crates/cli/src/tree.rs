@@ -229,13 +229,13 @@ mod tests {
             type_: condition::READY.to_owned(),
             status: "False".to_owned(),
             reason: "Issuing".to_owned(),
-            message: "0 of 1 certificates are valid".to_owned(),
+            message: "0 of 1 certificates are valid.".to_owned(),
             last_transition_time: String::new(),
             observed_generation: None,
         }];
-        assert_eq!(binding_state(&status), "Issuing: 0 of 1 certificates are valid");
-        status.problems = vec![Problem::error("IssuerSilent", "nobody signs")];
-        assert_eq!(binding_state(&status), "IssuerSilent: nobody signs");
+        assert_eq!(binding_state(&status), "Issuing: 0 of 1 certificates are valid.");
+        status.problems = vec![Problem::error("NotIssued", "The issuer has no DNS zone.")];
+        assert_eq!(binding_state(&status), "NotIssued: The issuer has no DNS zone.");
         status.conditions[0].status = "True".to_owned();
         assert_eq!(binding_state(&status), "Ready");
     }

@@ -1,4 +1,4 @@
-//! Policies -> what they allow the hosts of routes. Pure.
+//! Policies and the Environment -> grants of hosts. Pure.
 
 use idp_api::{
     allowed_hosts::HostGrant,
@@ -8,22 +8,22 @@ use idp_api::{
 
 use crate::{
     certificate_request::requirements::Issuer,
-    rules::{Asker, Policy, violations},
+    rules::{Policy, Requester, violations},
 };
 use idp_core::names::DnsPattern;
 
-/// Most policies that are told of; the definition of `AllowedHosts` has the same bound.
-const MOST: usize = 64;
+/// Maximum number of grants, as in the CRD of `AllowedHosts`.
+const MAX_GRANTS: usize = 64;
 
-/// One grant for each policy under which `issuer` could sign for some host. `None` when there are more policies than
-/// an admission policy can be told: it then asks nothing, and the controllers go on deciding.
+/// One grant for each policy under which `issuer` could sign for some host. `None` if there are more policies than
+/// `AllowedHosts` can list: then the admission policy checks no certificates, and only the controllers decide.
 pub fn grants(policies: &[Policy], issuer: &Issuer) -> Option<Vec<HostGrant>> {
     let useful = policies.iter().filter(|policy| could_sign(policy, issuer));
     let grants: Vec<HostGrant> = useful.map(grant).collect();
-    (grants.len() <= MOST).then_some(grants)
+    (grants.len() <= MAX_GRANTS).then_some(grants)
 }
 
-/// What the Environment gives to namespaces, whatever gateway and certificate their routes use.
+/// The hosts that the Environment allows namespaces to use, whatever their gateway and certificate.
 pub fn hosts(policy: &HostPolicy, base_domain: &str) -> Vec<HostGrant> {
     let everyone = HostGrant {
         policy: "hosts.baseDomain".to_owned(),
@@ -68,10 +68,10 @@ fn expression(pattern: &str) -> Option<String> {
     DnsPattern::labels(pattern).ok()?.expression()
 }
 
-/// Whether the policy allows certificates as the platform makes them at all, apart from namespace and host.
+/// Whether the policy allows certificates that the platform orders, apart from namespace and host.
 fn could_sign(policy: &Policy, issuer: &Issuer) -> bool {
-    let content = policy.template().content(issuer, "host.invalid", "host-tls");
-    violations(policy, &Asker::default(), &content)
+    let requirements = policy.template().requirements(issuer, "host.invalid", "host-tls");
+    violations(policy, &Requester::default(), &requirements)
         .iter()
         .all(|violation| matches!(violation.field, "spec.namespaces" | "spec.names.dns"))
 }
@@ -84,7 +84,7 @@ fn grant(policy: &Policy) -> HostGrant {
     };
     for pattern in policy.dns() {
         match pattern {
-            // Routes order no certificates for wildcards.
+            // The platform orders no certificates for wildcards.
             DnsPattern::Exact(name) if name.is_wildcard() => {}
             DnsPattern::Exact(name) => grant.exact.push(name.to_string()),
             DnsPattern::Below(domain) => grant.endings.push(format!(".{domain}")),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_routes_can_use() {
+    fn routes_can_use_no_wildcards() {
         let policies = [Policy::read("web", &spec())];
         let grants = grants(&policies, &issuer("ca")).unwrap();
         assert_eq!(grants[0].exact, ["shop.example.com"]);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_environment_gives_is_told_for_every_mode() {
+    fn hosts_of_the_environment_are_granted_for_every_mode() {
         let policy: HostPolicy = serde_json::from_value(serde_json::json!({"allowed": [{
             "namespaces": [{}],
             "dns": {"exact": ["*.Shop.example.com"], "suffixes": ["example.net"], "patterns": ["api-*.example.com"]},

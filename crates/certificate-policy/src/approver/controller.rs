@@ -1,4 +1,4 @@
-//! The controller of certificate requests: it writes two conditions, and nothing else.
+//! The controller of CertificateRequests. It writes the conditions `Approved` and `Denied`, and nothing else.
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,36 +7,40 @@ use idp_api::{
     CertificateBinding,
     kinds::{CERTIFICATE_POLICY, ENVIRONMENT},
 };
-use idp_core::{Plan, Prepared, Problem};
-use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, View, Watch};
+use idp_core::{ObjectKey, Plan, Prepared, Problem};
+use idp_runtime::{ObserveError, Outcome, Reconcile, View, Watch};
 use jiff::Timestamp;
 
-use super::{Observed, Verdict, observe, status, validate};
+use super::{
+    observe::{self, Observed},
+    status,
+    validate::{Validated, validate},
+};
 use crate::{
     certificate_request::types::{CertificateRequest, CertificateRequestStatus},
     controller_names,
     kinds::NAMESPACE,
-    shared_cache::Shared,
+    shared_cache::SharedCache,
 };
 
 /// The approver.
 pub struct ApproverController {
     /// Policies, namespaces and Certificates.
-    pub shared: Shared,
-    /// Bindings, for which Certificates in the gateway's namespace are made.
+    pub shared: SharedCache,
+    /// Bindings, which own Certificates in the gateway's namespace.
     pub bindings: View<CertificateBinding>,
 }
 
 impl Reconcile for ApproverController {
     type Resource = CertificateRequest;
     type Observed = Observed;
-    type Validated = Verdict;
+    type Validated = Validated;
     type Status = CertificateRequestStatus;
 
     const NAME: &'static str = controller_names::APPROVER;
     const OWNS_STATUS: bool = false;
-    /// Whatever the API server takes: a request that is too large is denied, not left to wait, and
-    /// [`Text`](crate::certificate_request::types::Text) keeps nothing of it.
+    /// As large as the API server accepts: a request that is too large must be denied, not ignored.
+    /// [`Text`](crate::certificate_request::types::Text) drops its contents.
     const MAX_BYTES: usize = 4 << 20;
 
     fn watches(&self) -> Vec<Watch> {
@@ -44,7 +48,7 @@ impl Reconcile for ApproverController {
     }
 
     fn current_status(request: &CertificateRequest) -> Option<&CertificateRequestStatus> {
-        // One without status is as one with an empty status: writing that would be touching what is not ours.
+        // A missing status counts as an empty one, so that it is not written.
         static EMPTY: LazyLock<CertificateRequestStatus> = LazyLock::new(Default::default);
         Some(request.status.as_ref().unwrap_or(&EMPTY))
     }
@@ -57,11 +61,11 @@ impl Reconcile for ApproverController {
         observe::observe(request, &self.shared, &self.bindings)
     }
 
-    fn validate(&self, _: &CertificateRequest, observed: &Observed) -> Result<Verdict, Vec<Problem>> {
+    fn validate(&self, _: &CertificateRequest, observed: &Observed) -> Result<Validated, Vec<Problem>> {
         Ok(validate(observed))
     }
 
-    fn plan(&self, _: &Verdict) -> Result<Plan<Prepared>, Vec<Problem>> {
+    fn plan(&self, _: &Validated) -> Result<Plan<Prepared>, Vec<Problem>> {
         Ok(Plan::default())
     }
 
@@ -69,14 +73,14 @@ impl Reconcile for ApproverController {
         &self,
         request: &CertificateRequest,
         _: &Observed,
-        verdict: Option<&Verdict>,
+        validated: Option<&Validated>,
         _: &Outcome,
         now: Timestamp,
     ) -> CertificateRequestStatus {
-        status::status(request, verdict, now)
+        status::status(request, validated, now)
     }
 
-    /// A policy or Environment may make an issuer ours whose requests were left alone.
+    /// A change of a policy, the Environment or a namespace may make an issuer ours whose requests were ignored.
     fn triggers(&self, view: &View<Self::Resource>) -> BoxStream<'static, Vec<ObjectKey>> {
         let changes = [CERTIFICATE_POLICY, ENVIRONMENT, NAMESPACE].map(|kind| self.shared.changes(kind));
         let view = view.clone();

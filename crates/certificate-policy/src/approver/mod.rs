@@ -1,4 +1,4 @@
-//! The approver of certificate requests.
+//! The approver of cert-manager's CertificateRequests.
 
 mod controller;
 mod observe;
@@ -7,4 +7,4 @@ mod validate;
 
 pub use controller::ApproverController;
 pub use observe::Observed;
-pub use validate::{Verdict, validate};
+pub use validate::{Validated, validate};

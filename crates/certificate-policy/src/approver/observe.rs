@@ -1,29 +1,29 @@
-//! The only reads: caches -> [`Observed`].
+//! Reads the caches: resource -> [`Observed`].
 
 use idp_api::CertificateBinding;
-use idp_core::Problem;
-use idp_runtime::{ObjectKey, ObserveError, View};
+use idp_core::{ObjectKey, Problem};
+use idp_runtime::{ObserveError, View};
 use kube::ResourceExt;
 
 use crate::{
     certificate_request::{
         ownership,
-        requirements::{Content, Flaw, Names},
+        requirements::{Names, Rejection, Requirements},
         requirements_from_spec,
         types::CertificateRequest,
     },
-    environment::Terms,
+    environment::EnvironmentSettings,
     facts::{self, CertificateFacts},
-    host_claim::{Holder, Register},
+    host_claim::{Holder, HostClaims},
     kinds::CERTIFICATE,
-    rules::{Asker, Policy},
-    shared_cache::{self, Shared},
+    rules::{Policy, Requester},
+    shared_cache::{self, SharedCache},
 };
 
 /// What a decision depends on.
 #[derive(Clone, Debug)]
 pub enum Observed {
-    /// Somebody has decided, or it is not ours to decide.
+    /// An approver has decided, or the issuer is not one of ours.
     NotOurs,
     /// A request to decide on.
     Open(Box<Open>),
@@ -34,20 +34,20 @@ pub enum Observed {
 pub struct Open {
     /// All policies.
     pub policies: Vec<Policy>,
-    /// Who asks.
-    pub asker: Asker,
-    /// What for.
-    pub content: Result<Content, Flaw>,
-    /// Another Certificate that was there before and writes to the same Secret.
-    pub rival: Option<String>,
-    /// The first of the names that somebody of another namespace holds, and who.
-    pub held: Option<(String, Holder)>,
+    /// The requester.
+    pub requester: Requester,
+    /// What it requires.
+    pub requirements: Result<Requirements, Rejection>,
+    /// An older Certificate that writes to the same Secret.
+    pub older_certificate: Option<String>,
+    /// The first name that another namespace holds, and its holder.
+    pub taken: Option<(String, Holder)>,
 }
 
-/// Collects what the decision on `request` depends on.
+/// Reads what the decision on `request` depends on.
 pub(super) fn observe(
     request: &CertificateRequest,
-    shared: &Shared,
+    shared: &SharedCache,
     bindings: &View<CertificateBinding>,
 ) -> Result<Observed, ObserveError> {
     if request.status.as_ref().is_some_and(|status| status.is_decided()) {
@@ -60,51 +60,55 @@ pub(super) fn observe(
     }
     let namespace = request.namespace().unwrap_or_default();
     let certificate = certificate(request, &namespace, shared)?;
-    let mut content = requirements_from_spec::request(&request.spec);
-    if let (Ok(content), Some((_, certificate))) = (&mut content, &certificate) {
-        content.secret = Some(certificate.secret.clone());
-        content.renew_before = certificate
-            .content
+    let mut requirements = requirements_from_spec::of_request(&request.spec);
+    if let (Ok(requirements), Some((_, certificate))) = (&mut requirements, &certificate) {
+        requirements.secret = Some(certificate.secret.clone());
+        requirements.renew_before = certificate
+            .requirements
             .as_ref()
-            .and_then(|content| content.renew_before);
+            .and_then(|requirements| requirements.renew_before);
     }
-    let terms = shared_cache::terms(shared);
-    let wanted = match certificate.as_ref().zip(content.as_ref().ok()) {
-        Some(((_, certificate), content)) => wanted_by(certificate, content, &namespace, &terms, bindings)?,
+    let settings = shared_cache::settings(shared);
+    let binding = match certificate.as_ref().zip(requirements.as_ref().ok()) {
+        Some(((_, certificate), requirements)) => {
+            owning_binding(certificate, requirements, &namespace, &settings, bindings)?
+        }
         None => None,
     };
-    let asking = wanted
-        .as_ref()
-        .map_or_else(|| namespace.clone(), |binding| binding.namespace.clone());
-    let asker = shared_cache::asker(&asking, shared).ok_or_else(|| ObserveError {
+    let requester = match &binding {
+        Some(binding) => &binding.namespace,
+        None => &namespace,
+    };
+    let requester = shared_cache::requester(requester, shared).ok_or_else(|| ObserveError {
         source_name: "namespaces",
-        message: format!("namespace {asking} is not known yet"),
+        message: format!("namespace {namespace} is not in the cache yet"),
     })?;
-    let register = Register {
-        terms: terms.as_ref().ok(),
+    let claims = HostClaims {
+        settings: settings.as_ref().ok(),
         policies: &policies,
         bindings,
         shared,
     };
-    let held = content
+    let taken = requirements
         .as_ref()
         .ok()
-        .and_then(|content| held(&content.names, &namespace, wanted.as_ref(), &register));
-    let rival = certificate.and_then(|(name, certificate)| rival(&namespace, &name, &certificate, shared));
+        .and_then(|requirements| taken(&requirements.names, &namespace, binding.as_ref(), &claims));
+    let older_certificate = certificate
+        .and_then(|(name, certificate)| older_certificate(&namespace, &name, &certificate, shared));
     Ok(Observed::Open(Box::new(Open {
         policies,
-        asker,
-        content,
-        rival,
-        held,
+        requester,
+        requirements,
+        older_certificate,
+        taken,
     })))
 }
 
-/// The Certificate that the request was made for, if any. It is one of the same UID, or it is not known yet.
+/// The Certificate that owns the request, if any. One of another UID means that the cache is behind.
 fn certificate(
     request: &CertificateRequest,
     namespace: &str,
-    shared: &Shared,
+    shared: &SharedCache,
 ) -> Result<Option<(String, CertificateFacts)>, ObserveError> {
     let owner = request
         .owner_references()
@@ -115,57 +119,65 @@ fn certificate(
         Some(certificate) if certificate.uid == owner.uid => Ok(Some((owner.name.clone(), certificate))),
         _ => Err(ObserveError {
             source_name: "certificates",
-            message: format!("Certificate {namespace}/{} is not known yet", owner.name),
+            message: format!("Certificate {namespace}/{} is not in the cache yet", owner.name),
         }),
     }
 }
 
-/// The binding that really wants the certificate. Where one may and the Environment is not known, nothing is decided:
-/// decisions are final.
-fn wanted_by(
+/// The binding that owns the certificate. If a binding may own it and the Environment is not known, no decision is made,
+/// because decisions are final.
+fn owning_binding(
     certificate: &CertificateFacts,
-    content: &Content,
+    requirements: &Requirements,
     namespace: &str,
-    terms: &Result<Terms, Problem>,
+    settings: &Result<EnvironmentSettings, Problem>,
     bindings: &View<CertificateBinding>,
 ) -> Result<Option<ObjectKey>, ObserveError> {
     let Some((owner_namespace, name)) = ownership::owner(certificate) else {
         return Ok(None);
     };
-    let terms = terms.as_ref().map_err(|problem| ObserveError {
+    let settings = settings.as_ref().map_err(|problem| ObserveError {
         source_name: "environments",
         message: problem.message.clone(),
     })?;
     let key = ObjectKey::new(owner_namespace, name);
     let binding = bindings.resource(&key);
-    let wanted = binding
-        .is_some_and(|binding| ownership::is_wanted(&binding, certificate, namespace, &content.names, terms));
-    Ok(wanted.then_some(key))
+    let belongs = binding.is_some_and(|binding| {
+        ownership::belongs_to(&binding, certificate, namespace, &requirements.names, settings)
+    });
+    Ok(belongs.then_some(key))
 }
 
-/// The first name that somebody else holds. A binding's Certificate is for the binding alone; everybody else is kept from
-/// hosts of other namespaces. The gateway's own namespace is not: it answers for all of them.
-fn held(
+/// The first name that another object holds. A binding can have certificates only for hosts that it holds itself. All other
+/// requests cannot have hosts that another namespace holds, except those of the gateway's namespace, which serves all hosts.
+fn taken(
     names: &Names,
     namespace: &str,
-    wanted: Option<&ObjectKey>,
-    register: &Register<'_>,
+    binding: Option<&ObjectKey>,
+    claims: &HostClaims<'_>,
 ) -> Option<(String, Holder)> {
-    let is_gateways = register.terms.is_some_and(|terms| terms.gateway == namespace);
-    if wanted.is_none() && is_gateways {
+    let is_gateways = claims
+        .settings
+        .is_some_and(|settings| settings.gateway == namespace);
+    if binding.is_none() && is_gateways {
         return None;
     }
     names.dns.iter().find_map(|name| {
-        let holder = match wanted {
-            Some(binding) => register.holder(name, binding),
-            None => register.elsewhere(name, namespace),
+        let holder = match binding {
+            Some(binding) => claims.holder(name, binding),
+            None => claims.holder_outside(name, namespace),
         };
         Some((name.clone(), holder?))
     })
 }
 
-/// A Certificate that was there before this one and writes to the same Secret.
-fn rival(namespace: &str, name: &str, certificate: &CertificateFacts, shared: &Shared) -> Option<String> {
+/// An older Certificate that writes to the same Secret.
+fn older_certificate(
+    namespace: &str,
+    name: &str,
+    certificate: &CertificateFacts,
+    shared: &SharedCache,
+) -> Option<String> {
     let age = |name: &str, facts: &CertificateFacts| (facts.created.clone(), name.to_owned());
     let same = shared.facts_by(CERTIFICATE, &facts::secret_term(namespace, &certificate.secret));
     same.into_iter()

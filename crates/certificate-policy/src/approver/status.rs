@@ -1,36 +1,36 @@
-//! (Request, verdict) -> status. Pure.
+//! (Request, [`Validated`]) -> status. Pure.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::Verdict;
+use super::validate::Validated;
 use crate::certificate_request::types::{
     APPROVED, CertificateRequest, CertificateRequestStatus, DENIED, RequestCondition,
 };
 
-/// [`RequestCondition`]'s reason of what is approved.
+/// Reason of the condition [`APPROVED`].
 const ALLOWED: &str = "AllowedByPolicy";
-/// Longest message: names of strangers stand in it.
-const LONGEST: usize = 2000;
+/// Maximum length of a message: it shows names that users chose.
+const MAX_MESSAGE_CHARS: usize = 2000;
 
-/// Adds the verdict; everything else stays as it is.
+/// Adds the decision, and preserves everything else.
 pub(super) fn status(
     request: &CertificateRequest,
-    verdict: Option<&Verdict>,
+    validated: Option<&Validated>,
     now: Timestamp,
 ) -> CertificateRequestStatus {
     let mut status = request.status.clone().unwrap_or_default();
-    let decision = match verdict {
-        None | Some(Verdict::LeaveAlone) => return status,
-        Some(Verdict::Approve { policy }) => condition(
+    let decision = match validated {
+        None | Some(Validated::NotOurs) => return status,
+        Some(Validated::Approve { policy }) => condition(
             APPROVED,
             ALLOWED,
-            &format!("CertificatePolicy {policy} allows it"),
+            &format!("CertificatePolicy {policy} allows this request."),
             now,
         ),
-        Some(Verdict::Deny { reason, message }) => condition(DENIED, reason, message, now),
+        Some(Validated::Deny { reason, message }) => condition(DENIED, reason, message, now),
     };
-    // A decision is final, whoever made it.
+    // A decision is final, whichever approver made it.
     if !status.is_decided() {
         status.conditions.push(decision);
     }
@@ -38,7 +38,7 @@ pub(super) fn status(
 }
 
 fn condition(type_: &str, reason: &str, message: &str, now: Timestamp) -> RequestCondition {
-    let message: String = message.chars().take(LONGEST).collect();
+    let message: String = message.chars().take(MAX_MESSAGE_CHARS).collect();
     let time = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let rest = [
         ("reason", reason),
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_decision_is_added_and_never_changed() {
-        let deny = Verdict::Deny {
+        let deny = Validated::Deny {
             reason: "NameNotAllowed".into(),
             message: "x".repeat(10_000),
         };
@@ -92,7 +92,7 @@ mod tests {
         );
         assert_eq!(
             denied.conditions[1].rest["message"].as_str().unwrap().len(),
-            LONGEST
+            MAX_MESSAGE_CHARS
         );
         for decided in [
             [("Approved", "True")],
@@ -107,7 +107,7 @@ mod tests {
         }
         let open = request(&[]);
         assert_eq!(
-            Some(&status(&open, Some(&Verdict::LeaveAlone), Timestamp::UNIX_EPOCH)),
+            Some(&status(&open, Some(&Validated::NotOurs), Timestamp::UNIX_EPOCH)),
             open.status.as_ref()
         );
     }

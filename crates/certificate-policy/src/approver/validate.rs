@@ -1,16 +1,16 @@
-//! [`Observed`] -> verdict. Pure.
+//! [`Observed`] -> [`Validated`], the decision. Pure.
 
 use super::observe::Observed;
 use crate::{
-    problems::HOST_TAKEN,
+    reasons::{HOST_TAKEN, SECRET_TAKEN},
     rules::{Decision, decide},
 };
 
-/// What is to be done with a request.
+/// The decision on a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing.
-    LeaveAlone,
+pub enum Validated {
+    /// It is left unchanged.
+    NotOurs,
     /// It is approved.
     Approve {
         /// The policy that allows it.
@@ -18,49 +18,52 @@ pub enum Verdict {
     },
     /// It is denied.
     Deny {
-        /// The rule that it breaks first.
+        /// The first violation.
         reason: String,
-        /// Policy, field and why.
+        /// The closest policy, the field, and what is not allowed.
         message: String,
     },
 }
 
-/// Decides.
-pub fn validate(observed: &Observed) -> Verdict {
+/// Decides on a request.
+pub fn validate(observed: &Observed) -> Validated {
     let Observed::Open(open) = observed else {
-        return Verdict::LeaveAlone;
+        return Validated::NotOurs;
     };
-    let content = match &open.content {
-        Ok(content) => content,
-        Err(flaw) => {
-            return Verdict::Deny {
-                reason: flaw.reason.clone(),
-                message: format!("no CertificatePolicy can allow it: {}", flaw.message),
+    let requirements = match &open.requirements {
+        Ok(requirements) => requirements,
+        Err(rejection) => {
+            return Validated::Deny {
+                reason: rejection.reason.clone(),
+                message: format!(
+                    "No CertificatePolicy can allow this request. {}",
+                    rejection.message
+                ),
             };
         }
     };
-    if let Some(rival) = &open.rival {
-        return Verdict::Deny {
-            reason: "SecretTaken".to_owned(),
+    if let Some(older) = &open.older_certificate {
+        return Validated::Deny {
+            reason: SECRET_TAKEN.name.to_owned(),
             message: format!(
-                "Secret {} is written by Certificate {rival}, which was there before",
-                content.secret.as_deref().unwrap_or_default()
+                "The older Certificate {older} writes to Secret {}.",
+                requirements.secret.as_deref().unwrap_or_default()
             ),
         };
     }
-    if let Some((host, holder)) = &open.held {
-        return Verdict::Deny {
-            reason: HOST_TAKEN.to_owned(),
+    if let Some((host, holder)) = &open.taken {
+        return Validated::Deny {
+            reason: HOST_TAKEN.name.to_owned(),
             message: format!(
-                "host {host} belongs to {holder}: nobody else may have a certificate for it until it is taken out there"
+                "Host {host} belongs to {holder}. No other namespace can have a certificate for it until it is removed there."
             ),
         };
     }
-    match decide(&open.policies, &open.asker, content) {
-        Decision::Allowed { policy } => Verdict::Approve { policy },
-        Decision::Denied(denial) => Verdict::Deny {
-            reason: denial.reason().to_owned(),
-            message: denial.message(),
+    match decide(&open.policies, &open.requester, requirements) {
+        Decision::Allowed { policy } => Validated::Approve { policy },
+        Decision::Denied(denial) => Validated::Deny {
+            reason: denial.reason().name.to_owned(),
+            message: denial.message("this request"),
         },
     }
 }

@@ -1,44 +1,42 @@
-//! The controller of policies. It writes nothing but their status.
+//! The controller of CertificatePolicies. It writes only their status.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use futures::{FutureExt, StreamExt, stream::BoxStream};
 use idp_api::{CertificatePolicy, CertificatePolicyStatus, kinds};
-use idp_core::{Plan, Prepared, Problem};
-use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, Targets, View, Watch};
+use idp_core::{ObjectKey, Plan, Prepared, Problem};
+use idp_runtime::{ObserveError, Outcome, Reconcile, Targets, View, Watch};
 use jiff::Timestamp;
 
-use super::{findings::Findings, observe, status};
+use super::{
+    observe::{self, Observed, SharedAudit},
+    status,
+    validate::{self, Validated},
+};
 use crate::{
     controller_names, facts,
     kinds::{CERTIFICATE, CERTIFICATE_REQUEST, NAMESPACE, VIRTUAL_SERVICE},
-    rules::Policy,
 };
 
-/// How long changes are collected before everything is audited again.
-const COLLECT: std::time::Duration = std::time::Duration::from_secs(1);
+/// How long changes are batched before the next audit.
+const BATCH: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// The controller of policies.
+/// The controller of CertificatePolicies.
 #[derive(Debug, Default)]
 pub struct PolicyController {
-    /// Counts what was collected, so that all policies share the findings of one audit.
-    pub(super) epoch: Arc<AtomicU64>,
-    pub(super) memo: Mutex<Option<(observe::Age, Arc<Findings>)>>,
+    audit: SharedAudit,
 }
 
 impl Reconcile for PolicyController {
     type Resource = CertificatePolicy;
-    type Observed = observe::Observed;
-    type Validated = Policy;
+    type Observed = Observed;
+    type Validated = Validated;
     type Status = CertificatePolicyStatus;
 
     const NAME: &'static str = controller_names::AUDIT;
 
     fn watches(&self) -> Vec<Watch> {
-        // Nobody is woken by these one by one: see `wakes`.
+        // No policy is woken by a single object: see `triggers`.
         let later = Targets::Named(|_| None);
         vec![
             Watch::related(CERTIFICATE, later, "")
@@ -52,7 +50,7 @@ impl Reconcile for PolicyController {
             Watch::related(kinds::CERTIFICATE_BINDING, later, "").facts(facts::binding),
             Watch::related(NAMESPACE, later, "").facts(facts::namespace),
             Watch::related(kinds::ENVIRONMENT, later, "").facts(facts::environment),
-            // Whoever answers for a host at a gateway holds it, with or without a certificate from here.
+            // A VirtualService at a gateway holds its hosts, with or without a certificate from here.
             Watch::related(VIRTUAL_SERVICE, later, "")
                 .optional()
                 .facts(facts::virtual_service)
@@ -66,37 +64,37 @@ impl Reconcile for PolicyController {
 
     async fn observe(
         &self,
-        policy: &Arc<CertificatePolicy>,
+        _: &Arc<CertificatePolicy>,
         view: &View<Self::Resource>,
-    ) -> Result<observe::Observed, ObserveError> {
-        Ok(observe::observe(self, policy, view))
+    ) -> Result<Observed, ObserveError> {
+        Ok(observe::observe(&self.audit, view))
     }
 
-    fn validate(&self, policy: &CertificatePolicy, _: &observe::Observed) -> Result<Policy, Vec<Problem>> {
-        Ok(facts::policy(policy))
+    fn validate(&self, policy: &CertificatePolicy, _: &Observed) -> Result<Validated, Vec<Problem>> {
+        Ok(validate::validate(policy))
     }
 
-    fn plan(&self, _: &Policy) -> Result<Plan<Prepared>, Vec<Problem>> {
+    fn plan(&self, _: &Validated) -> Result<Plan<Prepared>, Vec<Problem>> {
         Ok(Plan::default())
     }
 
     fn status(
         &self,
         policy: &CertificatePolicy,
-        observed: &observe::Observed,
-        read: Option<&Policy>,
+        observed: &Observed,
+        validated: Option<&Validated>,
         _: &Outcome,
         now: Timestamp,
     ) -> CertificatePolicyStatus {
-        status::status(policy, observed, read, now)
+        status::status(policy, observed, validated, now)
     }
 
-    /// What one policy ceases to allow, another may be nearest to.
+    /// All policies: what one no longer allows may be a violation of another.
     fn affected_by(&self, _: &CertificatePolicy, view: &View<Self::Resource>) -> Vec<ObjectKey> {
-        everyone(view)
+        all_policies(view)
     }
 
-    /// Certificates and requests come in bursts. They are collected for a moment, and then all is audited once.
+    /// Certificates and requests change in bursts, so their changes are batched and audited once.
     fn triggers(&self, view: &View<Self::Resource>) -> BoxStream<'static, Vec<ObjectKey>> {
         let changes = [
             CERTIFICATE,
@@ -106,23 +104,23 @@ impl Reconcile for PolicyController {
             kinds::ENVIRONMENT,
         ];
         let changes = changes.map(|kind| view.changes(kind));
-        let (epoch, view) = (self.epoch.clone(), view.clone());
+        let (batch, view) = (self.audit.batch(), view.clone());
         let changes = futures::stream::select_all(changes);
         futures::stream::unfold(changes, move |mut changes| {
-            let (epoch, view) = (epoch.clone(), view.clone());
+            let (batch, view) = (batch.clone(), view.clone());
             async move {
                 changes.next().await?;
-                tokio::time::sleep(COLLECT).await;
+                tokio::time::sleep(BATCH).await;
                 while changes.next().now_or_never().flatten().is_some() {}
-                epoch.fetch_add(1, Ordering::Relaxed);
-                Some((everyone(&view), changes))
+                batch.fetch_add(1, Ordering::Relaxed);
+                Some((all_policies(&view), changes))
             }
         })
         .boxed()
     }
 }
 
-fn everyone(view: &View<CertificatePolicy>) -> Vec<ObjectKey> {
+fn all_policies(view: &View<CertificatePolicy>) -> Vec<ObjectKey> {
     view.resources()
         .iter()
         .map(|policy| ObjectKey::of(policy.as_ref()))

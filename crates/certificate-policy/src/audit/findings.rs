@@ -1,15 +1,15 @@
-//! What exists, against all policies.
+//! Existing objects against all policies. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use idp_api::certificate_policy::Violation;
 
 use crate::{
-    certificate_request::requirements::{Content, Flaw, Issuer},
-    rules::{Asker, Decision, Policy, decide},
+    certificate_request::requirements::{Issuer, Rejection, Requirements},
+    rules::{Decision, Policy, Requester, decide},
 };
 
-/// An object that exists: a Certificate, or a request that somebody approved.
+/// An existing object: a Certificate, or an approved CertificateRequest.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// Its kind.
@@ -18,31 +18,33 @@ pub struct Subject {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// Who asks for it; absent while the namespace is not known.
-    pub asker: Option<Asker>,
-    /// Who signs it.
+    /// The requester; absent while its namespace is not in the cache.
+    pub requester: Option<Requester>,
+    /// The issuer.
     pub issuer: Issuer,
-    /// What it asks for.
-    pub content: Result<Content, Flaw>,
+    /// Its requirements.
+    pub requirements: Result<Requirements, Rejection>,
 }
 
-/// What was found, by policy.
+/// The result of an audit, by policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
     /// How many Certificates each policy allows.
     pub allowed: BTreeMap<String, usize>,
-    /// What no policy allows, at the one that comes nearest.
+    /// Objects that no policy allows, at the closest policy.
     pub violations: BTreeMap<String, BTreeSet<Violation>>,
 }
 
-/// Judges everything that concerns one of `issuers`. Certificates of other issuers are nobody's business.
+/// Compares all objects of `issuers` with all policies. Objects of other issuers are ignored.
 pub fn audit(policies: &[Policy], issuers: &BTreeSet<Issuer>, subjects: &[Subject]) -> Findings {
     let mut findings = Findings::default();
     for subject in subjects
         .iter()
         .filter(|subject| issuers.contains(&subject.issuer))
     {
-        let Some(asker) = &subject.asker else { continue };
+        let Some(requester) = &subject.requester else {
+            continue;
+        };
         let violation = |reason: &str, field: &str, message: String| Violation {
             kind: subject.kind.to_owned(),
             namespace: subject.namespace.clone(),
@@ -52,9 +54,9 @@ pub fn audit(policies: &[Policy], issuers: &BTreeSet<Issuer>, subjects: &[Subjec
             message,
         };
         match subject
-            .content
+            .requirements
             .as_ref()
-            .map(|content| decide(policies, asker, content))
+            .map(|requirements| decide(policies, requester, requirements))
         {
             Ok(Decision::Allowed { policy }) => {
                 if subject.kind == CERTIFICATE {
@@ -65,25 +67,25 @@ pub fn audit(policies: &[Policy], issuers: &BTreeSet<Issuer>, subjects: &[Subjec
                 let (Some(policy), Some(first)) = (&denial.policy, denial.violations.first()) else {
                     continue;
                 };
-                let told = violation(first.reason, first.field, first.message.clone());
+                let violation = violation(first.reason.name, first.field, first.message.clone());
                 findings
                     .violations
                     .entry(policy.clone())
                     .or_default()
-                    .insert(told);
+                    .insert(violation);
             }
-            // Every policy that names the issuer is violated by what none can allow.
-            Err(flaw) => {
+            // What no policy can allow violates every policy that names the issuer.
+            Err(rejection) => {
                 for policy in policies
                     .iter()
                     .filter(|policy| policy.issuers().contains(&subject.issuer))
                 {
-                    let told = violation(&flaw.reason, "", flaw.message.clone());
+                    let violation = violation(&rejection.reason, "", rejection.message.clone());
                     findings
                         .violations
                         .entry(policy.name.clone())
                         .or_default()
-                        .insert(told);
+                        .insert(violation);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What Prometheus is told.
+//! Metrics of policies and certificates.
 
 use std::{
     collections::BTreeSet,
@@ -11,16 +11,17 @@ use metrics::gauge;
 use super::Findings;
 use crate::{facts::CertificateFacts, rules::Policy};
 
-/// Certificates and policies of which something was told: what is gone goes to 0, as a gauge cannot be taken back.
-static TOLD: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
+/// Certificates (namespace, name) and policies (no namespace) with a published gauge. A deleted one is set to 0, because a
+/// gauge cannot be removed.
+static PUBLISHED: Mutex<BTreeSet<(String, String)>> = Mutex::new(BTreeSet::new());
 
-/// Publishes violations of each policy, and end and renewal of each certificate.
+/// Publishes the violations of each policy, and the expiry and renewal time of each certificate.
 pub(super) fn publish<'a>(
     policies: &[Policy],
     findings: &Findings,
     certificates: impl Iterator<Item = (&'a str, &'a str, &'a CertificateFacts)>,
 ) {
-    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut published = PUBLISHED.lock().unwrap_or_else(PoisonError::into_inner);
     let mut now = BTreeSet::new();
     for policy in policies {
         let count = findings.violations.get(&policy.name).map_or(0, BTreeSet::len);
@@ -36,18 +37,17 @@ pub(super) fn publish<'a>(
         );
         now.insert((namespace.to_owned(), name.to_owned()));
     }
-    for (namespace, name) in told.difference(&now) {
+    for (namespace, name) in published.difference(&now) {
         if namespace.is_empty() {
             violations(name, 0);
         } else {
             expiry(namespace, name, None, None);
         }
     }
-    // What is gone has been told once; of what is there, the next round tells again.
-    *told = now;
+    *published = now;
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 certificates")]
+#[expect(clippy::cast_precision_loss, reason = "no cluster has 2^53 certificates")]
 fn violations(policy: &str, count: usize) {
     gauge!("idp_certificate_policy_violations", "policy" => policy.to_owned()).set(count as f64);
 }
@@ -58,7 +58,7 @@ fn expiry(namespace: &str, name: &str, not_after: Option<&str>, renewal_time: Op
     gauge!("idp_certificate_renewal_timestamp_seconds", &labels).set(seconds(renewal_time));
 }
 
-/// Seconds since 1970; 0 where there is no such time.
+/// Seconds since 1970; 0 if there is no such time.
 #[expect(clippy::cast_precision_loss, reason = "no certificate lives that long")]
 fn seconds(time: Option<&str>) -> f64 {
     time.and_then(|time| time.parse::<Timestamp>().ok())

@@ -1,43 +1,55 @@
-//! The only reads: caches -> what exists.
+//! Reads the caches: existing objects -> [`Observed`].
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use idp_api::{CertificatePolicy, kinds::CERTIFICATE_BINDING};
-use idp_runtime::View;
+use idp_api::kinds::CERTIFICATE_BINDING;
 use kube::ResourceExt;
 use serde_json::json;
 
 use super::{
-    Findings, PolicyController, Subject, audit,
-    findings::{CERTIFICATE, REQUEST},
+    findings::{CERTIFICATE, Findings, REQUEST, Subject, audit},
     metrics,
 };
 use crate::{
     certificate_request::ownership,
     facts::{self, CertificateFacts, RequestFacts},
-    kinds, shared_cache,
+    kinds,
+    shared_cache::{self, SharedCache},
 };
 
 /// What a policy's status depends on.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
-    /// What was found at this policy and at all others.
+    /// The result of the last audit, for all policies.
     pub findings: Arc<Findings>,
 }
 
-/// Which state of the caches findings are of: how often changes were collected, and the policies with their
-/// generations.
-pub(super) type Age = (u64, Vec<(String, String, Option<i64>)>);
+/// One audit, which all policies share.
+#[derive(Debug, Default)]
+pub(super) struct SharedAudit {
+    /// Counts batches of changes to other objects than policies.
+    batch: Arc<AtomicU64>,
+    last: Mutex<Option<(Version, Arc<Findings>)>>,
+}
 
-/// Audits, unless that has been done already for the same state.
-pub(super) fn observe(
-    controller: &PolicyController,
-    _: &CertificatePolicy,
-    view: &View<CertificatePolicy>,
-) -> Observed {
+/// The state of the caches that an audit is of: batch of changes, and name, UID and generation of each policy.
+type Version = (u64, Vec<(String, String, Option<i64>)>);
+
+impl SharedAudit {
+    /// Counts batches; the next reconcile after a new one audits again.
+    pub(super) fn batch(&self) -> Arc<AtomicU64> {
+        self.batch.clone()
+    }
+}
+
+/// Audits, unless the last audit is of the same state.
+pub(super) fn observe(shared: &SharedAudit, view: &SharedCache) -> Observed {
     let mut generations: Vec<_> = view
         .resources()
         .iter()
@@ -50,9 +62,9 @@ pub(super) fn observe(
         })
         .collect();
     generations.sort();
-    let age = (controller.epoch.load(Ordering::Relaxed), generations);
-    let mut memo = controller.memo.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, findings)) = memo.as_ref().filter(|(known, _)| *known == age) {
+    let version = (shared.batch.load(Ordering::Relaxed), generations);
+    let mut last = shared.last.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, findings)) = last.as_ref().filter(|(audited, _)| *audited == version) {
         return Observed {
             findings: findings.clone(),
         };
@@ -71,16 +83,16 @@ pub(super) fn observe(
             .filter(|(subject, _)| issuers.contains(&subject.issuer))
             .map(|(subject, facts)| (subject.namespace.as_str(), subject.name.as_str(), facts)),
     );
-    *memo = Some((age, findings.clone()));
+    *last = Some((version, findings.clone()));
     Observed { findings }
 }
 
-fn certificates(view: &View<CertificatePolicy>) -> Vec<(Subject, CertificateFacts)> {
+fn certificates(view: &SharedCache) -> Vec<(Subject, CertificateFacts)> {
     let certificates = view.all_facts(kinds::CERTIFICATE).into_iter();
     certificates
         .filter_map(|(key, facts)| {
             let facts: CertificateFacts = facts::parse(&facts)?;
-            // Whether the binding names the host too is the approver's question; here it is about who asks.
+            // Whether the binding lists the host is checked by the approver; here only the requester matters.
             let owner = ownership::owner(&facts).filter(|(namespace, name)| {
                 let binding = view.facts(CERTIFICATE_BINDING, namespace, name);
                 binding.as_deref() == Some(&json!([facts.owner_uid, key.namespace]))
@@ -88,19 +100,19 @@ fn certificates(view: &View<CertificatePolicy>) -> Vec<(Subject, CertificateFact
             let namespace = owner.map_or(key.namespace.as_str(), |(namespace, _)| namespace);
             let subject = Subject {
                 kind: CERTIFICATE,
-                asker: shared_cache::asker(namespace, view),
+                requester: shared_cache::requester(namespace, view),
                 namespace: key.namespace.clone(),
                 name: key.name,
                 issuer: facts.issuer.clone(),
-                content: content(facts.content.as_ref(), facts.flaw.as_ref()),
+                requirements: requirements(facts.requirements.as_ref(), facts.rejection.as_ref()),
             };
             Some((subject, facts))
         })
         .collect()
 }
 
-/// Requests that were approved. What they say of Secret and renewal is their Certificate's.
-fn requests(view: &View<CertificatePolicy>, certificates: &[(Subject, CertificateFacts)]) -> Vec<Subject> {
+/// Approved requests. The Secret and renewal are checked for their Certificate.
+fn requests(view: &SharedCache, certificates: &[(Subject, CertificateFacts)]) -> Vec<Subject> {
     let owners: HashMap<&str, &Subject> = certificates
         .iter()
         .map(|(subject, facts)| (facts.uid.as_str(), subject))
@@ -113,22 +125,27 @@ fn requests(view: &View<CertificatePolicy>, certificates: &[(Subject, Certificat
                 .certificate_uid
                 .as_ref()
                 .and_then(|uid| owners.get(uid.as_str()));
-            let asker = match owner {
-                Some(subject) => subject.asker.clone(),
-                None => shared_cache::asker(&key.namespace, view),
+            let requester = match owner {
+                Some(subject) => subject.requester.clone(),
+                None => shared_cache::requester(&key.namespace, view),
             };
             facts.approved.then(|| Subject {
                 kind: REQUEST,
-                asker,
+                requester,
                 namespace: key.namespace,
                 name: key.name,
                 issuer: facts.issuer.clone(),
-                content: content(facts.content.as_ref(), facts.flaw.as_ref()),
+                requirements: requirements(facts.requirements.as_ref(), facts.rejection.as_ref()),
             })
         })
         .collect()
 }
 
-fn content<T: Clone, E: Clone + Default>(content: Option<&T>, flaw: Option<&E>) -> Result<T, E> {
-    content.cloned().ok_or_else(|| flaw.cloned().unwrap_or_default())
+fn requirements<T: Clone, E: Clone + Default>(
+    requirements: Option<&T>,
+    rejection: Option<&E>,
+) -> Result<T, E> {
+    requirements
+        .cloned()
+        .ok_or_else(|| rejection.cloned().unwrap_or_default())
 }

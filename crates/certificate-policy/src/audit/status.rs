@@ -1,4 +1,4 @@
-//! (Policy, what was found) -> status. Pure.
+//! (CertificatePolicy, [`Observed`]) -> status. Pure.
 
 use idp_api::{CertificatePolicy, CertificatePolicyStatus};
 use idp_core::{ConditionSet, condition::READY};
@@ -6,37 +6,40 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::observe::Observed;
-use crate::rules::Policy;
+use super::validate::Validated;
+use crate::reasons::INVALID_ENTRY;
 
-/// Most violations that a status lists.
-const LISTED: usize = 50;
-/// Condition: nothing that exists violates the policy.
+/// Maximum number of violations in a status.
+const MAX_VIOLATIONS: usize = 50;
+/// Condition: no existing object violates the policy.
 const COMPLIANT: &str = "Compliant";
 
 pub(super) fn status(
     policy: &CertificatePolicy,
     observed: &Observed,
-    read: Option<&Policy>,
+    validated: Option<&Validated>,
     now: Timestamp,
 ) -> CertificatePolicyStatus {
     let empty = CertificatePolicyStatus::default();
     let previous = policy.status.as_ref().unwrap_or(&empty);
-    let problems = read.map(|read| read.problems.clone()).unwrap_or_default();
+    let problems = validated
+        .map(|policy| policy.problems.clone())
+        .unwrap_or_default();
     let name = policy.name_any();
     let violations = observed.findings.violations.get(&name);
     let count = violations.map_or(0, std::collections::BTreeSet::len);
     let allowed = observed.findings.allowed.get(&name).copied().unwrap_or_default();
     let (ready, reason, message) = match problems.first() {
-        None => (true, "Understood", "every entry can be understood".to_owned()),
-        Some(problem) => (false, "InvalidEntry", problem.to_string()),
+        None => (true, "Understood", "Every entry is valid.".to_owned()),
+        Some(problem) => (false, INVALID_ENTRY.name, problem.to_string()),
     };
     let (compliant, why, found) = match violations.and_then(|violations| violations.first()) {
-        None => (true, "NoViolations", "nothing that exists violates it".to_owned()),
+        None => (true, "NoViolations", "No object violates this policy.".to_owned()),
         Some(first) => (
             false,
             "Violated",
             format!(
-                "{count} objects violate it, such as {} {}/{}: {}",
+                "{count} objects violate this policy, such as {} {}/{}: {}",
                 first.kind, first.namespace, first.name, first.message
             ),
         ),
@@ -50,7 +53,12 @@ pub(super) fn status(
         problems,
         certificates: Some(bounded(allowed)),
         violation_count: Some(bounded(count)),
-        violations: violations.into_iter().flatten().take(LISTED).cloned().collect(),
+        violations: violations
+            .into_iter()
+            .flatten()
+            .take(MAX_VIOLATIONS)
+            .cloned()
+            .collect(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The controller of bindings: the kind, what it watches, and its phases. A table of contents.
+//! The controller of CertificateBindings: what it watches, and its phases.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -8,25 +8,30 @@ use idp_api::{
     kinds::{CERTIFICATE_POLICY, ENVIRONMENT},
 };
 use idp_core::{
-    Plan, Prepared, Problem,
+    ObjectKey, Plan, Prepared, Problem,
     names::{host_terms, overlap_terms},
 };
-use idp_runtime::{ObjectKey, ObserveError, Outcome, Reconcile, View, Watch};
+use idp_runtime::{ObserveError, Outcome, Reconcile, View, Watch};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::{Observed, Validated, observe, plan, status, validate};
+use super::{
+    observe::{self, Observed},
+    plan::plan,
+    status::{self, status},
+    validate::{Validated, validate},
+};
 use crate::{
     controller_names::NAME,
     facts,
     kinds::{CERTIFICATE, NAMESPACE},
-    shared_cache::Shared,
+    shared_cache::SharedCache,
 };
 
-/// The controller of bindings.
+/// The controller of CertificateBindings.
 pub struct CertificateBindingController {
     /// Policies, namespaces and all Certificates.
-    pub shared: Shared,
+    pub shared: SharedCache,
 }
 
 impl Reconcile for CertificateBindingController {
@@ -36,14 +41,14 @@ impl Reconcile for CertificateBindingController {
     type Status = CertificateBindingStatus;
 
     const NAME: &'static str = NAME;
-    // Certificates are in the gateway's namespace, where no owner reference holds them.
+    // Certificates are in the gateway's namespace, where no owner reference can delete them.
     const FINALIZER: Option<&'static str> = Some("certificates.idp.dev/release");
 
     fn watches(&self) -> Vec<Watch> {
         vec![Watch::children(CERTIFICATE).elsewhere().facts(facts::certificate)]
     }
 
-    /// The gateway's, and those of the inventory: it may have been another gateway before.
+    /// The gateway's namespace, and those of the inventory, because the gateway may have been another before.
     fn child_namespaces(binding: &CertificateBinding) -> Vec<String> {
         let inventory = binding.status.iter().flat_map(|status| &status.children);
         let before = inventory.filter_map(|child| child.namespace.clone());
@@ -54,7 +59,7 @@ impl Reconcile for CertificateBindingController {
             .collect()
     }
 
-    /// The hosts, for whoever asks who holds one.
+    /// Everything that overlaps with its hosts.
     fn terms(binding: &CertificateBinding) -> Vec<String> {
         host_terms(binding.spec.hosts.iter().map(|bound| bound.host.as_str()))
     }
@@ -90,7 +95,7 @@ impl Reconcile for CertificateBindingController {
         status(binding, observed, validated, outcome, now)
     }
 
-    /// Whoever waits for a host looks again when a binding that names it changes or goes.
+    /// Bindings that list an overlapping host: one of them may wait for it.
     fn affected_by(&self, changed: &CertificateBinding, view: &View<Self::Resource>) -> Vec<ObjectKey> {
         let key = ObjectKey::of(changed);
         let terms = changed
@@ -106,7 +111,7 @@ impl Reconcile for CertificateBindingController {
         others.into_iter().collect()
     }
 
-    /// A policy or the Environment concerns every binding; the labels of a namespace, those in it.
+    /// A policy or the Environment affects every binding; a namespace, the bindings in it.
     fn triggers(&self, view: &View<Self::Resource>) -> BoxStream<'static, Vec<ObjectKey>> {
         let policies = [CERTIFICATE_POLICY, ENVIRONMENT].map(|kind| self.shared.changes(kind));
         let policies = futures::stream::select_all(policies).map(|_| String::new());
@@ -114,15 +119,15 @@ impl Reconcile for CertificateBindingController {
         let view = view.clone();
         futures::stream::select(policies, namespaces)
             .map(move |namespace| {
-                let concerned = view.resources().into_iter().filter(|binding| {
+                let affected = view.resources().into_iter().filter(|binding| {
                     namespace.is_empty() || binding.namespace().as_ref() == Some(&namespace)
                 });
-                concerned.map(|binding| ObjectKey::of(binding.as_ref())).collect()
+                affected.map(|binding| ObjectKey::of(binding.as_ref())).collect()
             })
             .boxed()
     }
 
     fn requeue_after(&self, status: &CertificateBindingStatus, now: Timestamp) -> Option<Duration> {
-        super::status::recheck(status, now)
+        status::recheck(status, now)
     }
 }

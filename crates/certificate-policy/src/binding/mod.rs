@@ -1,4 +1,4 @@
-//! Bindings: hosts of applications -> cert-manager's Certificates beside the gateway.
+//! CertificateBindings: hosts of applications -> cert-manager's Certificates in the gateway's namespace.
 
 mod controller;
 mod observe;

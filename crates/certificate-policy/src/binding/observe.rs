@@ -1,77 +1,77 @@
-//! The only reads: caches -> [`Observed`].
+//! Reads the caches: resource -> [`Observed`].
 
 use std::sync::Arc;
 
 use idp_api::{CertificateBinding, kinds::CERTIFICATE_BINDING};
-use idp_core::Problem;
-use idp_runtime::{ObjectKey, ObserveError, View};
+use idp_core::{ObjectKey, Problem};
+use idp_runtime::{ObserveError, View};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use crate::{
-    environment::Terms,
+    environment::EnvironmentSettings,
     facts::{self, CertificateFacts},
-    host_claim::{Holder, Register},
+    host_claim::{Holder, HostClaims},
     kinds::{CERTIFICATE, CERTIFICATE_REQUEST},
-    rules::{Asker, Policy},
+    rules::{Policy, Requester},
     secret,
-    shared_cache::{self, Shared},
+    shared_cache::{self, SharedCache},
 };
 
-/// What a binding's plan and status depend on.
+/// What a binding's plan and status depend on besides the binding.
 #[derive(Clone, Debug)]
 pub struct Observed {
-    /// What the Environment says, or why that is not known.
-    pub terms: Result<Terms, Problem>,
+    /// The Environment's settings, or why there are none.
+    pub settings: Result<EnvironmentSettings, Problem>,
     /// All policies.
     pub policies: Vec<Policy>,
     /// The binding's namespace.
-    pub asker: Asker,
-    /// Its hosts, in the order of the spec.
+    pub requester: Requester,
+    /// State of its hosts, in the order of the spec.
     pub hosts: Vec<ObservedHost>,
 }
 
-/// What is known of one host.
+/// State of one host.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObservedHost {
     /// Another binding that holds it.
     pub holder: Option<Holder>,
-    /// Whether that is one of the same application, so that both use one certificate.
+    /// Whether that binding is of the same application, so that both share the certificate.
     pub shared: bool,
     /// Its Certificate.
     pub certificate: Option<CertificateFacts>,
-    /// Whether an approver denied that, and not just now: then it was under other policies.
+    /// Whether an approver denied it a while ago, possibly under other policies.
     pub denied_before: bool,
 }
 
-/// How old a denied Certificate must be to be made anew: whatever denies it over and over must not keep us busy.
-const DENIED_BEFORE: SignedDuration = SignedDuration::from_secs(60);
+/// Minimum age of a denied Certificate to be recreated, so that repeated denials do not cause a hot loop.
+const MIN_AGE_TO_RECREATE: SignedDuration = SignedDuration::from_secs(60);
 
 pub(super) fn observe(
     binding: &Arc<CertificateBinding>,
     view: &View<CertificateBinding>,
-    shared: &Shared,
+    shared: &SharedCache,
     now: Timestamp,
 ) -> Result<Observed, ObserveError> {
     let own = ObjectKey::of(binding.as_ref());
-    let asker = shared_cache::asker(&own.namespace, shared).ok_or_else(|| ObserveError {
+    let requester = shared_cache::requester(&own.namespace, shared).ok_or_else(|| ObserveError {
         source_name: "namespaces",
-        message: format!("namespace {} is not known yet", own.namespace),
+        message: format!("namespace {} is not in the cache yet", own.namespace),
     })?;
     let policies = shared_cache::policies(shared);
-    let terms = shared_cache::terms(shared);
-    let register = Register {
-        terms: terms.as_ref().ok(),
+    let settings = shared_cache::settings(shared);
+    let claims = HostClaims {
+        settings: settings.as_ref().ok(),
         policies: &policies,
         bindings: view,
         shared,
     };
-    // Of a binding that says another one nothing is made; what it has there is shown all the same.
+    // A binding with another namespace is rejected, but its status still shows the certificates there.
     let gateway = &binding.spec.secret_namespace;
     let hosts = binding.spec.hosts.iter().map(|bound| {
-        let holder = register.holder(&bound.host, &own);
+        let holder = claims.holder(&bound.host, &own);
         let name = secret::name(&bound.host);
-        // By our own cache, which knows at once when it is gone.
+        // From this controller's own cache, which knows first when it is deleted.
         let own_certificate = view.facts(CERTIFICATE, gateway, &name);
         let own_certificate = own_certificate.and_then(|facts| facts::parse::<CertificateFacts>(&facts));
         ObservedHost {
@@ -88,19 +88,19 @@ pub(super) fn observe(
     let hosts = hosts.collect();
     Ok(Observed {
         hosts,
-        asker,
-        terms,
+        requester,
+        settings,
         policies,
     })
 }
 
 fn is_old(certificate: &CertificateFacts, now: Timestamp) -> bool {
     let created = certificate.created.parse::<Timestamp>();
-    created.is_ok_and(|created| now.duration_since(created) > DENIED_BEFORE)
+    created.is_ok_and(|created| now.duration_since(created) > MIN_AGE_TO_RECREATE)
 }
 
-/// Whether its last attempt failed because its request was denied: of the Certificate itself that cannot be told.
-fn is_denied(certificate: &CertificateFacts, namespace: &str, shared: &Shared) -> bool {
+/// Whether its last attempt failed because its request was denied. The Certificate itself does not show that.
+fn is_denied(certificate: &CertificateFacts, namespace: &str, shared: &SharedCache) -> bool {
     certificate.failure.is_some()
         && shared
             .facts_by(CERTIFICATE_REQUEST, &certificate.uid)

@@ -1,16 +1,19 @@
-//! [`Validated`] -> the Certificates. Pure.
+//! [`Validated`] -> Certificates. Pure.
 
 use idp_api::certificate_policy::KeyAlgorithm;
 use idp_core::{Child, Plan, Prepared, duration, labels};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
-use super::{ValidHost, Validated};
-use crate::{certificate_request::requirements::Content, controller_names::NAME, kinds::CERTIFICATE};
+use super::validate::{ValidHost, Validated};
+use crate::{certificate_request::requirements::Requirements, controller_names::NAME, kinds::CERTIFICATE};
 
 /// One Certificate for each host.
 pub fn plan(validated: &Validated) -> Plan<Prepared> {
-    let mine = validated.hosts.iter().filter(|host| !host.shared && !host.anew);
+    let mine = validated
+        .hosts
+        .iter()
+        .filter(|host| !host.shared && !host.recreate);
     Plan {
         children: mine.map(|host| child(validated, host)).collect(),
         problems: validated.warnings.clone(),
@@ -25,32 +28,32 @@ fn child(validated: &Validated, host: &ValidHost) -> Child {
         labels: Some(labels::for_child(&validated.application, NAME)),
         ..ObjectMeta::default()
     };
-    match &host.content {
-        Some(content) => Child::with_spec(CERTIFICATE, &metadata, spec(content, &host.host)),
+    match &host.requirements {
+        Some(requirements) => Child::with_spec(CERTIFICATE, &metadata, spec(requirements, &host.host)),
         None => Child::with_spec(CERTIFICATE, &metadata, json!({}))
-            .held("is kept as it is: no policy allows it any more"),
+            .held("unchanged: no CertificatePolicy allows it any more"),
     }
 }
 
-fn spec(content: &Content, host: &str) -> Value {
-    let algorithm = match content.key.algorithm {
+fn spec(requirements: &Requirements, host: &str) -> Value {
+    let algorithm = match requirements.key.algorithm {
         KeyAlgorithm::Rsa => "RSA",
         KeyAlgorithm::Ecdsa => "ECDSA",
         KeyAlgorithm::Ed25519 => "Ed25519",
     };
-    let size = (content.key.algorithm != KeyAlgorithm::Ed25519).then_some(content.key.size);
+    let size = (requirements.key.algorithm != KeyAlgorithm::Ed25519).then_some(requirements.key.size);
     json!({
         "dnsNames": [host],
-        "secretName": content.secret,
+        "secretName": requirements.secret,
         "issuerRef": {
-            "name": content.issuer.name, "kind": content.issuer.kind, "group": content.issuer.group,
+            "name": requirements.issuer.name, "kind": requirements.issuer.kind, "group": requirements.issuer.group,
         },
-        "duration": duration::canonical(content.lifetime),
-        "renewBefore": content.renew_before.map(duration::canonical),
-        "usages": content.usages,
-        // A new key with each certificate: one that leaked is of no use for longer than that.
+        "duration": duration::canonical(requirements.lifetime),
+        "renewBefore": requirements.renew_before.map(duration::canonical),
+        "usages": requirements.usages,
+        // A new key with each certificate, so that a leaked key is of no use after the next renewal.
         "privateKey": {"algorithm": algorithm, "size": size, "rotationPolicy": "Always"},
-        // What is older than the last is of no use to anybody.
+        // Older CertificateRequests are not needed.
         "revisionHistoryLimit": 1,
     })
 }

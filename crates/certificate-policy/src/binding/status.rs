@@ -1,4 +1,4 @@
-//! (Binding, `Observed`, what was applied) -> status. Pure.
+//! (Binding, [`Observed`], applied plan) -> status. Pure.
 
 use std::time::Duration;
 
@@ -13,34 +13,36 @@ use idp_core::{
 use idp_runtime::Outcome;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Observed, Validated};
+use super::{observe::Observed, validate::Validated};
 use crate::{
     facts::{self, CertificateFacts},
     kinds::CERTIFICATE,
-    problems::{EXPIRED, ISSUER_SILENT, NOT_ISSUED, NOT_RENEWED, NOT_YET_ISSUED, RENEWAL_OVERDUE},
+    reasons::{
+        CERTIFICATE_EXPIRED, ISSUER_NOT_RESPONDING, NOT_ISSUED, NOT_RENEWED, NOT_YET_ISSUED, RENEWAL_OVERDUE,
+    },
     secret,
 };
 
-/// [`CertificateBindingStatus::version`]: there is only one, as pods do not read certificates.
+/// The only [`CertificateBindingStatus::version`], because pods do not read certificates.
 const ISSUED: &str = "issued";
-/// How late a renewal may be before somebody is told.
-const GRACE: SignedDuration = SignedDuration::from_mins(15);
-/// How long cert-manager may take to look at a Certificate.
-const SILENCE: SignedDuration = SignedDuration::from_secs(60);
-/// How long the first certificate may take. An ACME issuer waits some minutes until a DNS record is seen.
-const FIRST: SignedDuration = SignedDuration::from_mins(10);
-/// How often a certificate that is not there is looked for: its coming is an event, its staying away is not.
-const LOOK: Duration = Duration::from_secs(30);
+/// How late a renewal may be before it is a problem.
+const RENEWAL_GRACE: SignedDuration = SignedDuration::from_mins(15);
+/// How long cert-manager may take to process a Certificate.
+const RESPONSE_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
+/// How long the first certificate may take. An ACME issuer waits some minutes for a DNS record.
+const FIRST_ISSUE_TIMEOUT: SignedDuration = SignedDuration::from_mins(10);
+/// How often a binding without its certificates is reconciled: no event says that a certificate is late.
+const RECHECK: Duration = Duration::from_secs(30);
 
-/// One host with what is known of it.
-struct Known<'a> {
+/// One host and its certificate.
+struct HostState<'a> {
     host: &'a str,
     path: &'a str,
     policy: Option<String>,
     certificate: Option<CertificateFacts>,
 }
 
-/// The next status of `binding`.
+/// The status of `binding`.
 pub fn status(
     binding: &CertificateBinding,
     observed: &Observed,
@@ -54,40 +56,46 @@ pub fn status(
         Outcome::Applied(plan) => (plan, &[][..]),
         Outcome::Refused { problems, existing } => (existing, &problems[..]),
     };
-    let known = known(binding, observed, validated, plan);
-    let certificates: Vec<CertificateState> = known.iter().map(|known| state(known, now)).collect();
+    let hosts = host_states(binding, observed, validated, plan);
+    let certificates: Vec<CertificateState> = hosts.iter().map(|host| certificate_state(host, now)).collect();
     let mut problems: Vec<Problem> = plan.problems.iter().chain(refused).cloned().collect();
-    problems.extend(known.iter().filter_map(|known| problem(known, now)));
+    problems.extend(hosts.iter().filter_map(|host| problem(host, now)));
     problems.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.cmp(other)));
 
     let total = certificates.len();
-    let there = certificates
+    let valid = certificates
         .iter()
         .filter(|certificate| certificate.ready)
         .count();
     let stopped = problems.iter().find(|problem| problem.is_error());
     let (ready, reason, message) = match stopped {
         Some(problem) => (false, problem.reason.clone(), problem.message.clone()),
-        None if there == total => (
+        None if valid == total => (
             true,
             "Issued".to_owned(),
-            format!("{total} certificates are valid"),
+            format!("{total} certificates are valid."),
         ),
         None => (
             false,
             "Issuing".to_owned(),
-            format!("{there} of {total} certificates are valid"),
+            format!("{valid} of {total} certificates are valid."),
         ),
     };
     let failed = plan.problems.iter().chain(refused).any(Problem::is_error);
     let (synced, why) = match (refused.is_empty(), failed) {
-        (false, _) => ("Refused", "a host cannot have a certificate; nothing was changed"),
-        (true, true) => ("ApplyFailed", "some Certificates are not as planned"),
-        (true, false) => ("Applied", "the Certificates are as planned"),
+        (false, _) => (
+            "Refused",
+            "Spec rejected; no objects changed. See status.problems.",
+        ),
+        (true, true) => (
+            "ApplyFailed",
+            "Some Certificates could not be applied. See status.problems.",
+        ),
+        (true, false) => ("Applied", "All Certificates are as planned."),
     };
-    let issued_once = !known.is_empty()
-        && known.iter().all(|known| {
-            let certificate = known.certificate.as_ref();
+    let issued_once = !hosts.is_empty()
+        && hosts.iter().all(|host| {
+            let certificate = host.certificate.as_ref();
             certificate.is_some_and(CertificateFacts::is_issued)
         });
     CertificateBindingStatus {
@@ -99,7 +107,7 @@ pub fn status(
             .set_abnormal(STALLED, stopped.is_some(), &reason, message)
             .finish(),
         problems,
-        // Once given out it stays, whatever happens to a certificate: the pods have nothing to do with it.
+        // It never changes again: pods do not depend on renewals.
         version: previous
             .version
             .clone()
@@ -109,11 +117,12 @@ pub fn status(
     }
 }
 
-/// When a binding must be looked at again: a time that it told of comes, or nothing comes at all.
+/// When to reconcile a binding again without an event: at its next expiry or renewal, or while a certificate is missing.
 pub(super) fn recheck(status: &CertificateBindingStatus, now: Timestamp) -> Option<Duration> {
     let waits = status.certificates.iter().any(|certificate| !certificate.ready);
     let times = status.certificates.iter().flat_map(|certificate| {
-        let renewal = time(certificate.renewal_time.as_deref()).and_then(|time| time.checked_add(GRACE).ok());
+        let renewal =
+            time(certificate.renewal_time.as_deref()).and_then(|time| time.checked_add(RENEWAL_GRACE).ok());
         [renewal, time(certificate.not_after.as_deref())]
     });
     let next = times
@@ -121,21 +130,21 @@ pub(super) fn recheck(status: &CertificateBindingStatus, now: Timestamp) -> Opti
         .filter(|time| *time > now)
         .min()
         .and_then(|time| Duration::try_from(time.duration_since(now)).ok())
-        // One second later, so that the time is surely past.
+        // One second later, so that the time has passed.
         .map(|delay| delay + Duration::from_secs(1));
     if waits {
-        Some(next.map_or(LOOK, |next| next.min(LOOK)))
+        Some(next.map_or(RECHECK, |next| next.min(RECHECK)))
     } else {
         next
     }
 }
 
-fn known<'a>(
+fn host_states<'a>(
     binding: &'a CertificateBinding,
     observed: &Observed,
     validated: Option<&Validated>,
     plan: &Plan<Applied>,
-) -> Vec<Known<'a>> {
+) -> Vec<HostState<'a>> {
     let hosts = binding.spec.hosts.iter().enumerate();
     hosts
         .map(|(index, bound)| {
@@ -144,12 +153,12 @@ fn known<'a>(
             let applied = plan
                 .child(CERTIFICATE, &name)
                 .and_then(|child| facts::parse(&child.facts));
-            // One of another binding is no child, but ours to use where the application is the same.
+            // A Certificate that another binding of the same application owns is no child.
             let shared = || {
-                let known = observed.hosts.get(index)?;
-                known.shared.then(|| known.certificate.clone()).flatten()
+                let host = observed.hosts.get(index)?;
+                host.shared.then(|| host.certificate.clone()).flatten()
             };
-            Known {
+            HostState {
                 host: &bound.host,
                 path: &bound.path,
                 policy: valid.and_then(|valid| valid.policy.clone()),
@@ -159,24 +168,24 @@ fn known<'a>(
         .collect()
 }
 
-fn state(known: &Known<'_>, now: Timestamp) -> CertificateState {
-    let facts = known.certificate.clone().unwrap_or_default();
+fn certificate_state(state: &HostState<'_>, now: Timestamp) -> CertificateState {
+    let facts = state.certificate.clone().unwrap_or_default();
     let ended = time(facts.not_after.as_deref()).is_some_and(|end| end <= now);
     CertificateState {
-        host: known.host.to_owned(),
-        secret: secret::name(known.host),
+        host: state.host.to_owned(),
+        secret: secret::name(state.host),
         ready: facts.ready && !ended,
-        policy: known.policy.clone(),
+        policy: state.policy.clone(),
         revision: facts.revision,
         not_after: facts.not_after,
         renewal_time: facts.renewal_time,
     }
 }
 
-/// What keeps a certificate from being there, or from staying.
-fn problem(known: &Known<'_>, now: Timestamp) -> Option<Problem> {
-    let facts = known.certificate.as_ref()?;
-    let host = known.host;
+/// Why a certificate is missing, or will be.
+fn problem(state: &HostState<'_>, now: Timestamp) -> Option<Problem> {
+    let facts = state.certificate.as_ref()?;
+    let host = state.host;
     let command = format!(
         "kubectl get certificates,certificaterequests -A | grep {}",
         facts.secret
@@ -187,62 +196,62 @@ fn problem(known: &Known<'_>, now: Timestamp) -> Option<Problem> {
     };
     let found = match &facts.failure {
         _ if ended(&facts.not_after, SignedDuration::ZERO) => Problem::error(
-            EXPIRED,
+            CERTIFICATE_EXPIRED,
             format!(
-                "the certificate of host {host} ended at {}",
+                "The certificate of host {host} expired at {}.",
                 facts.not_after.as_deref()?
             ),
         )
-        .hint(format!("see why it was not renewed: {command}")),
+        .hint(format!("Find out why it was not renewed: {command}")),
         Some(failure) if facts.ready => Problem::warning(
             NOT_RENEWED,
             format!(
-                "the certificate of host {host} is valid, but its renewal failed: {}",
+                "The certificate of host {host} is valid, but its renewal failed: {}",
                 failure.message
             ),
         )
         .hint(format!(
-            "cert-manager tries again; see what the issuer says: {command}"
+            "cert-manager retries automatically. See the issuer's error: {command}"
         )),
         Some(failure) => Problem::error(
             NOT_ISSUED,
             format!(
-                "host {host} gets no certificate ({}): {}",
+                "Issuing the certificate of host {host} failed ({}): {}",
                 failure.reason, failure.message
             ),
         )
         .hint(format!(
-            "cert-manager tries again; see what the issuer says: {command}"
+            "cert-manager retries automatically. See the issuer's error: {command}"
         )),
-        None if facts.ready && ended(&facts.renewal_time, GRACE) => Problem::warning(
+        None if facts.ready && ended(&facts.renewal_time, RENEWAL_GRACE) => Problem::warning(
             RENEWAL_OVERDUE,
             format!(
-                "the certificate of host {host} should have been renewed at {}",
+                "The certificate of host {host} was due for renewal at {}.",
                 facts.renewal_time.as_deref()?
             ),
-        )
-        .hint("see whether cert-manager runs"),
-        None if !facts.seen && ended(&Some(facts.created.clone()), SILENCE) => Problem::error(
-            ISSUER_SILENT,
+        ),
+        None if !facts.processed && ended(&Some(facts.created.clone()), RESPONSE_TIMEOUT) => Problem::error(
+            ISSUER_NOT_RESPONDING,
             format!(
-                "cert-manager has not looked at the certificate of host {host} since {}",
+                "cert-manager has not processed the Certificate of host {host}, created at {}.",
                 facts.created
             ),
-        )
-        .hint("see whether cert-manager runs; the certificate comes by itself once it does"),
-        None if !facts.is_issued() && ended(&Some(facts.created.clone()), FIRST) => Problem::warning(
-            NOT_YET_ISSUED,
-            format!(
-                "host {host} has been waiting for its certificate since {}; no attempt has failed",
-                facts.created
-            ),
-        )
-        .hint(format!(
-            "see whether cert-manager runs, and what the issuer waits for: {command}"
-        )),
+        ),
+        None if !facts.is_issued() && ended(&Some(facts.created.clone()), FIRST_ISSUE_TIMEOUT) => {
+            Problem::warning(
+                NOT_YET_ISSUED,
+                format!(
+                    "Host {host} has been waiting for its first certificate since {}. No attempt has failed.",
+                    facts.created
+                ),
+            )
+            .hint(format!(
+                "Check that cert-manager is running, and what the issuer is waiting for: {command}"
+            ))
+        }
         None => return None,
     };
-    Some(found.at(known.path))
+    Some(found.at(state.path))
 }
 
 fn time(text: Option<&str>) -> Option<Timestamp> {

@@ -3,19 +3,19 @@ use idp_api::{
     certificate_binding::{BoundHost, IssuerRef},
     certificate_policy::{AllowedIssuer, NamespaceSelector},
 };
-use idp_core::{Applied, Plan, Step, plan::AppliedChild};
-use idp_runtime::{ObjectKey, Outcome};
+use idp_core::{Applied, ObjectKey, Plan, Step, plan::AppliedChild};
+use idp_runtime::Outcome;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::*;
 use crate::{
-    certificate_request::requirements::Flaw,
-    environment::Terms,
-    facts::CertificateFacts,
-    host_claim::{Holder, issuer},
+    certificate_request::requirements::Issuer,
+    environment::EnvironmentSettings,
+    facts::{CertificateFacts, IssueFailure},
+    host_claim::Holder,
     kinds::CERTIFICATE,
-    rules::{Asker, Policy},
+    rules::{Policy, Requester},
     secret,
 };
 
@@ -44,13 +44,13 @@ fn binding() -> CertificateBinding {
     binding
 }
 
-fn terms() -> Terms {
-    Terms {
+fn settings() -> EnvironmentSettings {
+    EnvironmentSettings {
         environment: "test".into(),
         base_domain: "example.com".into(),
         gateway: "istio-system".into(),
-        issuer: Some(issuer(&binding())),
-        ..Terms::default()
+        issuer: Some(Issuer::from(&binding().spec.issuer)),
+        ..EnvironmentSettings::default()
     }
 }
 
@@ -70,9 +70,9 @@ fn policy(suffix: &str) -> Policy {
 
 fn observed(suffix: &str) -> Observed {
     Observed {
-        terms: Ok(terms()),
+        settings: Ok(settings()),
         policies: vec![policy(suffix)],
-        asker: Asker::default(),
+        requester: Requester::default(),
         hosts: vec![ObservedHost::default()],
     }
 }
@@ -82,7 +82,7 @@ fn issued() -> CertificateFacts {
         uid: "c1".into(),
         owner_uid: Some("u1".into()),
         created: "2026-05-01T00:00:00Z".into(),
-        seen: true,
+        processed: true,
         ready: true,
         revision: Some(1),
         not_after: Some("2026-08-01T00:00:00Z".into()),
@@ -121,7 +121,7 @@ fn reasons(status: &CertificateBindingStatus) -> Vec<&str> {
 }
 
 #[test]
-fn a_host_becomes_a_certificate_beside_the_gateway() {
+fn a_host_becomes_a_certificate_in_the_gateways_namespace() {
     let validated = validate(&binding(), &observed("example.com")).unwrap();
     let plan = plan(&validated);
     let child = &plan.children[0];
@@ -137,18 +137,18 @@ fn a_host_becomes_a_certificate_beside_the_gateway() {
         spec["privateKey"],
         json!({"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"})
     );
-    // What is planned is what the approver allows.
+    // The approver allows what is planned.
     let certificate: crate::certificate_request::requirements_from_spec::CertificateSpec =
         serde_json::from_value(spec.clone()).unwrap();
-    let content = certificate.content().unwrap();
+    let requirements = certificate.requirements().unwrap();
     assert_eq!(
-        crate::rules::violations(&policy("example.com"), &Asker::default(), &content),
+        crate::rules::violations(&policy("example.com"), &Requester::default(), &requirements),
         []
     );
 }
 
 #[test]
-fn a_host_of_others_and_one_that_is_not_allowed_are_refused() {
+fn hosts_that_are_taken_or_not_allowed_are_rejected() {
     let mut taken = observed("example.com");
     taken.hosts[0].holder = Some(Holder::binding(ObjectKey::new("rivals", "first")));
     let problems = validate(&binding(), &taken).unwrap_err();
@@ -163,7 +163,7 @@ fn a_host_of_others_and_one_that_is_not_allowed_are_refused() {
 }
 
 #[test]
-fn what_was_issued_is_kept_when_policies_become_narrower() {
+fn issued_certificates_are_kept_when_policies_become_narrower() {
     let mut narrower = observed("elsewhere.com");
     narrower.hosts[0].certificate = Some(issued());
     let validated = validate(&binding(), &narrower).unwrap();
@@ -171,13 +171,13 @@ fn what_was_issued_is_kept_when_policies_become_narrower() {
     assert_eq!(kept.problems[0].reason, "NotAllowedAnyMore");
     assert!(!kept.problems[0].is_error());
     assert!(matches!(kept.children[0].step, Step::Hold { .. }));
-    // One that somebody else owns is nobody's to keep.
+    // A certificate that another binding owns is not kept.
     narrower.hosts[0].certificate.as_mut().unwrap().owner_uid = Some("u2".into());
     assert!(validate(&binding(), &narrower).is_err());
 }
 
 #[test]
-fn what_was_denied_before_is_made_anew() {
+fn denied_certificates_are_recreated() {
     let mut denied = observed("example.com");
     denied.hosts[0].denied_before = true;
     let validated = validate(&binding(), &denied).unwrap();
@@ -193,7 +193,7 @@ fn the_version_waits_for_the_first_issue_and_never_changes() {
     let first = status_with(&waiting, now());
     assert_eq!(first.version, None);
     assert_eq!(first.conditions[0].reason, "Issuing");
-    // cert-manager counts a moment later.
+    // cert-manager sets the revision a moment later.
     let uncounted = CertificateFacts {
         revision: None,
         ..issued()
@@ -202,7 +202,7 @@ fn the_version_waits_for_the_first_issue_and_never_changes() {
     let issued = status_with(&issued(), now());
     assert_eq!(issued.version.as_deref(), Some("issued"));
     assert!(issued.conditions[0].is_true());
-    // A passing failure leaves it as it is.
+    // A temporary failure does not change it.
     let mut binding = binding();
     binding.status = Some(issued);
     let refused = Outcome::Refused {
@@ -215,7 +215,7 @@ fn the_version_waits_for_the_first_issue_and_never_changes() {
 }
 
 #[test]
-fn what_time_does() {
+fn renewals_become_overdue_and_certificates_expire() {
     let facts = issued();
     let at = |time: &str| time.parse::<Timestamp>().unwrap();
     assert_eq!(reasons(&status_with(&facts, now())), [""; 0]);
@@ -226,7 +226,7 @@ fn what_time_does() {
     let expired = status_with(&facts, at("2026-08-01T00:00:00Z"));
     assert_eq!(reasons(&expired), ["CertificateExpired"]);
     assert!(!expired.conditions[0].is_true());
-    // The next look is when the first of these times is past.
+    // It is reconciled again when the first of these times has passed.
     let quiet = status_with(&facts, now());
     let next = recheck(&quiet, now()).unwrap();
     let until = at("2026-07-01T00:15:00Z").duration_since(now()) + SignedDuration::from_secs(1);
@@ -238,9 +238,12 @@ fn what_time_does() {
 }
 
 #[test]
-fn failures_are_told_in_the_issuers_words() {
+fn failures_show_the_issuers_message() {
     let mut failed = CertificateFacts {
-        failure: Some(Flaw::new("Failed", "no DNS zone")),
+        failure: Some(IssueFailure {
+            reason: "Failed".into(),
+            message: "no DNS zone".into(),
+        }),
         ready: false,
         revision: None,
         ..issued()
@@ -252,12 +255,18 @@ fn failures_are_told_in_the_issuers_words() {
     let status = status_with(&failed, now());
     assert_eq!(reasons(&status), ["NotRenewed"]);
     assert!(status.conditions[0].is_true());
-    let silent = CertificateFacts {
+    let unprocessed = CertificateFacts {
         created: "2026-05-31T23:58:00Z".into(),
         ..CertificateFacts::default()
     };
-    assert_eq!(reasons(&status_with(&silent, now())), ["IssuerSilent"]);
-    let mut slow = CertificateFacts { seen: true, ..silent };
+    assert_eq!(
+        reasons(&status_with(&unprocessed, now())),
+        ["IssuerNotResponding"]
+    );
+    let mut slow = CertificateFacts {
+        processed: true,
+        ..unprocessed
+    };
     assert_eq!(reasons(&status_with(&slow, now())), [""; 0]);
     slow.created = "2026-05-31T23:49:00Z".into();
     let status = status_with(&slow, now());
@@ -271,7 +280,7 @@ fn failures_are_told_in_the_issuers_words() {
 }
 
 #[test]
-fn a_binding_that_anybody_wrote_gets_nothing_that_the_environment_does_not_say() {
+fn a_binding_that_does_not_follow_the_environment_is_rejected() {
     let refused = |change: fn(&mut CertificateBinding, &mut Observed)| {
         let (mut binding, mut observed) = (binding(), observed("example.com"));
         change(&mut binding, &mut observed);
@@ -283,7 +292,7 @@ fn a_binding_that_anybody_wrote_gets_nothing_that_the_environment_does_not_say()
         refused(|binding, _| binding.spec.secret_namespace = "shops".into()),
         ["NotTheGatewaysNamespace"]
     );
-    // Nor does a certificate that is there already, from before this was checked.
+    // Even if the certificate exists already.
     assert_eq!(
         refused(|binding, observed| {
             binding.spec.secret_namespace = "kube-system".into();
@@ -298,7 +307,7 @@ fn a_binding_that_anybody_wrote_gets_nothing_that_the_environment_does_not_say()
         Some("NotTheEnvironmentsIssuer")
     );
     assert_eq!(
-        refused(|_, observed| observed.terms = Terms::of(&[])),
+        refused(|_, observed| observed.settings = EnvironmentSettings::of(&[])),
         ["EnvironmentMissing"]
     );
 }

@@ -1,18 +1,17 @@
-//! (Binding, [`Observed`]) -> [`Validated`], or everything that is wrong. Pure.
+//! (Binding, [`Observed`]) -> [`Validated`], or all problems. Pure.
 
 use idp_api::CertificateBinding;
 use idp_core::Problem;
 use kube::ResourceExt;
 
-use super::Observed;
+use super::observe::Observed;
 use crate::{
-    certificate_request::requirements::Content,
-    host_claim::issuer,
-    problems::{host_taken, not_allowed_any_more},
+    certificate_request::requirements::{Issuer, Requirements},
+    problems::{denied, host_taken, not_allowed_any_more},
     rules, secret,
 };
 
-/// A binding whose hosts all may have a certificate.
+/// A binding whose hosts can all have a certificate.
 #[derive(Clone, Debug, Default)]
 pub struct Validated {
     /// Name of the application.
@@ -21,41 +20,43 @@ pub struct Validated {
     pub gateway: String,
     /// The hosts.
     pub hosts: Vec<ValidHost>,
-    /// What works, but not for ever.
+    /// Hosts whose certificate will not be renewed.
     pub warnings: Vec<Problem>,
 }
 
-/// A host that has or gets a certificate.
+/// A host that can have a certificate.
 #[derive(Clone, Debug)]
 pub struct ValidHost {
     /// The host.
     pub host: String,
-    /// Where the application names it.
+    /// The field of the application that names it.
     pub path: String,
-    /// The Secret, and the Certificate that fills it.
+    /// Name of the Secret and of its Certificate.
     pub secret: String,
-    /// The policy that allows it; absent when it is only kept.
+    /// The policy that allows it; absent if it is only kept.
     pub policy: Option<String>,
-    /// What its certificate is to be; absent when it is left as it is.
-    pub content: Option<Content>,
-    /// Whether another binding of the same application has the Certificate.
+    /// Requirements of its Certificate; absent if it is left unchanged.
+    pub requirements: Option<Requirements>,
+    /// Whether another binding of the same application owns the Certificate.
     pub shared: bool,
-    /// Whether the last attempt was denied under other policies: it is made anew, or cert-manager would wait an hour.
-    pub anew: bool,
+    /// Whether to recreate it because it was denied under other policies. cert-manager would retry only after an hour.
+    pub recreate: bool,
 }
 
-/// Checks every host.
+/// Checks the binding, which a tenant may have written, and every host.
 ///
 /// # Errors
-/// With one host that cannot have a certificate nothing is changed, nor where the binding says otherwise than the
-/// Environment: anybody may have written it.
+/// All problems, if one host cannot have a certificate, or the binding does not follow the Environment.
 pub fn validate(binding: &CertificateBinding, observed: &Observed) -> Result<Validated, Vec<Problem>> {
-    let issuer = issuer(binding);
-    let terms = observed.terms.as_ref().map_err(|problem| vec![problem.clone()])?;
-    let mut problems = terms.check(binding, &issuer, &observed.asker);
+    let issuer = Issuer::from(&binding.spec.issuer);
+    let settings = observed
+        .settings
+        .as_ref()
+        .map_err(|problem| vec![problem.clone()])?;
+    let mut problems = settings.check(binding, &issuer, &observed.requester);
     let mut validated = Validated {
         application: binding.spec.application.clone(),
-        gateway: terms.gateway.clone(),
+        gateway: settings.gateway.clone(),
         ..Validated::default()
     };
     for (bound, known) in binding.spec.hosts.iter().zip(&observed.hosts) {
@@ -70,22 +71,22 @@ pub fn validate(binding: &CertificateBinding, observed: &Observed) -> Result<Val
             path: path.clone(),
             secret: secret.clone(),
             policy: None,
-            content: None,
+            requirements: None,
             shared: known.shared,
-            anew: false,
+            recreate: false,
         };
-        match rules::plan(&observed.policies, &observed.asker, &issuer, host, &secret) {
-            Ok((policy, content)) => {
-                valid.anew = known.denied_before;
+        match rules::plan(&observed.policies, &observed.requester, &issuer, host, &secret) {
+            Ok((policy, requirements)) => {
+                valid.recreate = known.denied_before;
                 valid.policy = Some(policy);
-                valid.content = Some(content);
+                valid.requirements = Some(requirements);
             }
             Err(denial) => {
                 let valid_still = known.certificate.as_ref().is_some_and(|certificate| {
                     certificate.is_issued() && certificate.owner_uid == binding.uid()
                 });
                 if !valid_still {
-                    problems.push(denial.problem(host, path));
+                    problems.push(denied(host, path, &denial));
                     continue;
                 }
                 validated.warnings.push(not_allowed_any_more(host, path, &denial));

@@ -1,23 +1,26 @@
-//! Whose a Certificate in the gateway's namespace is.
+//! Which CertificateBinding owns a Certificate in the gateway's namespace.
 
 use idp_api::CertificateBinding;
 use kube::ResourceExt;
 
-use crate::{certificate_request::requirements::Names, environment::Terms, facts::CertificateFacts, secret};
+use crate::{
+    certificate_request::requirements::Names, environment::EnvironmentSettings, facts::CertificateFacts,
+    secret,
+};
 
-/// Whether `certificate`, in `namespace`, is one that `binding` wants: then the binding's namespace is who asks for it,
-/// and not the gateway's.
+/// Whether `certificate`, in `namespace`, belongs to `binding`. Then the requester is the binding's namespace, not the
+/// gateway's.
 ///
-/// Labels and annotations are not enough, because whoever may create Certificates beside the gateway can write them:
-/// what is asked for must be a host that the binding names, in the Secret that follows from it. So the most that a
-/// forger gets is the very certificate that the binding has already. And the binding itself counts only as the Environment
-/// says: anybody may have written it.
-pub fn is_wanted(
+/// Labels and annotations are not enough, because any user who can create Certificates in the gateway's namespace can
+/// write them. The requested name must be a host of the binding, in the Secret derived from that host, so a forger gets
+/// no more than the certificate that the binding already has. The binding counts only if it follows the Environment,
+/// because a tenant may have written it.
+pub fn belongs_to(
     binding: &CertificateBinding,
     certificate: &CertificateFacts,
     namespace: &str,
     names: &Names,
-    terms: &Terms,
+    settings: &EnvironmentSettings,
 ) -> bool {
     let listed = |name: &String| binding.spec.hosts.iter().any(|bound| &bound.host == name);
     let owner = format!(
@@ -27,8 +30,8 @@ pub fn is_wanted(
     );
     certificate.owner_uid == binding.uid()
         && certificate.owner.as_ref() == Some(&owner)
-        && terms.allow(binding, &certificate.issuer)
-        && terms.gateway == namespace
+        && settings.allows(binding, &certificate.issuer)
+        && settings.gateway == namespace
         && names.ips.is_empty()
         && names.uris.is_empty()
         && names.dns.len() == 1
@@ -51,7 +54,7 @@ mod tests {
     use crate::certificate_request::requirements::Issuer;
 
     #[test]
-    fn labels_alone_make_nobody_the_owner() {
+    fn labels_alone_do_not_prove_ownership() {
         let spec = CertificateBindingSpec {
             secret_namespace: "istio-system".into(),
             hosts: vec![BoundHost {
@@ -69,30 +72,30 @@ mod tests {
             secret: secret::name("a.b"),
             ..CertificateFacts::default()
         };
-        let terms = Terms {
+        let settings = EnvironmentSettings {
             gateway: "istio-system".into(),
             issuer: Some(Issuer::default()),
-            ..Terms::default()
+            ..EnvironmentSettings::default()
         };
         let names = |dns: &[&str]| {
             let mut names = Names::default();
             dns.iter().for_each(|name| names.add_dns(name).unwrap());
             names
         };
-        let wanted = |certificate: &CertificateFacts, namespace: &str, names: &Names| {
-            is_wanted(&binding, certificate, namespace, names, &terms)
+        let belongs = |certificate: &CertificateFacts, namespace: &str, names: &Names| {
+            belongs_to(&binding, certificate, namespace, names, &settings)
         };
-        assert!(wanted(&certificate, "istio-system", &names(&["a.b"])));
-        assert!(!wanted(&certificate, "elsewhere", &names(&["a.b"])));
-        assert!(!wanted(&certificate, "istio-system", &names(&["a.b", "c.d"])));
-        assert!(!wanted(&certificate, "istio-system", &names(&["c.d"])));
+        assert!(belongs(&certificate, "istio-system", &names(&["a.b"])));
+        assert!(!belongs(&certificate, "elsewhere", &names(&["a.b"])));
+        assert!(!belongs(&certificate, "istio-system", &names(&["a.b", "c.d"])));
+        assert!(!belongs(&certificate, "istio-system", &names(&["c.d"])));
         let mut with_address = names(&["a.b"]);
         with_address.add_ip([10, 0, 0, 1].into());
-        assert!(!wanted(&certificate, "istio-system", &with_address));
+        assert!(!belongs(&certificate, "istio-system", &with_address));
         let changed = |change: fn(&mut CertificateFacts)| {
             let mut changed = certificate.clone();
             change(&mut changed);
-            wanted(&changed, "istio-system", &names(&["a.b"]))
+            belongs(&changed, "istio-system", &names(&["a.b"]))
         };
         assert!(!changed(|facts| facts.owner_uid = Some("u2".into())));
         assert!(!changed(|facts| facts.owner_uid = None));
@@ -101,12 +104,12 @@ mod tests {
         assert!(!changed(|facts| facts.issuer.name = "other".into()));
         let mut elsewhere = binding.clone();
         elsewhere.spec.secret_namespace = "shops".into();
-        assert!(!is_wanted(
+        assert!(!belongs_to(
             &elsewhere,
             &certificate,
             "shops",
             &names(&["a.b"]),
-            &terms
+            &settings
         ));
     }
 }

@@ -1,19 +1,25 @@
-//! What a certificate would be, whoever asks for it: the one thing that rules look at.
+//! What a certificate requires of a policy, whichever object requests it. Besides the requester this is the only input of
+//! the rules.
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use idp_api::certificate_policy::KeyAlgorithm;
+use idp_api::{
+    certificate_binding::IssuerRef, certificate_policy::KeyAlgorithm, environment::CertificateDefaults,
+};
+use idp_core::{Reason, names::DnsName};
 use serde::{Deserialize, Serialize};
 
-use crate::uri::normal_uri;
-use idp_core::names::DnsName;
+use crate::{
+    reasons::{COMMON_NAME_NOT_LISTED, NAME_MALFORMED, NO_NAME, TOO_MANY_NAMES},
+    uri::normal_uri,
+};
 
-/// How long a certificate is valid that says nothing: cert-manager's default, 90 days.
+/// Default lifetime of a certificate, as in cert-manager: 90 days.
 pub const DEFAULT_LIFETIME: u64 = 90 * 86_400;
-/// Most names that a certificate may be for, as at the public certificate authorities.
-pub const MOST_NAMES: usize = 100;
+/// Maximum number of names of a certificate, as at public certificate authorities.
+pub const MAX_NAMES: usize = 100;
 
-/// An issuer, completely named.
+/// Reference to an issuer, with every default filled in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Issuer {
     /// Its name.
@@ -35,7 +41,17 @@ fn cert_manager() -> String {
 }
 
 impl Issuer {
-    /// Fills in cert-manager's defaults for what is not said.
+    /// One of cert-manager's own.
+    pub fn of_cert_manager(name: impl Into<String>, kind: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            kind: kind.into(),
+            group: cert_manager(),
+        }
+        .completed()
+    }
+
+    /// Fills in cert-manager's defaults.
     #[must_use]
     pub fn completed(mut self) -> Self {
         if self.kind.is_empty() {
@@ -45,6 +61,18 @@ impl Issuer {
             self.group = cert_manager();
         }
         self
+    }
+}
+
+impl From<&IssuerRef> for Issuer {
+    fn from(issuer: &IssuerRef) -> Self {
+        Self::of_cert_manager(&issuer.name, &issuer.kind)
+    }
+}
+
+impl From<&CertificateDefaults> for Issuer {
+    fn from(certificates: &CertificateDefaults) -> Self {
+        Self::of_cert_manager(&certificates.issuer, &certificates.kind)
     }
 }
 
@@ -59,12 +87,12 @@ impl std::fmt::Display for Issuer {
     }
 }
 
-/// A key.
+/// A public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
     /// Its algorithm.
     pub algorithm: KeyAlgorithm,
-    /// Its bits.
+    /// Its size in bits.
     pub size: u32,
 }
 
@@ -78,26 +106,26 @@ impl std::fmt::Display for Key {
     }
 }
 
-/// What no policy can allow.
+/// Why no policy can allow a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Flaw {
+pub struct Rejection {
     /// One word in CamelCase.
     pub reason: String,
     /// What is wrong.
     pub message: String,
 }
 
-impl Flaw {
-    /// A flaw.
-    pub fn new(reason: &str, message: impl Into<String>) -> Self {
+impl Rejection {
+    /// A rejection.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {
-            reason: reason.to_owned(),
+            reason: reason.name.to_owned(),
             message: message.into(),
         }
     }
 }
 
-/// Names that a certificate is for, normalised.
+/// Subject alternative names, normalized.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
     /// DNS names.
@@ -115,21 +143,21 @@ impl Names {
     /// Adds a DNS name.
     ///
     /// # Errors
-    /// When it is none.
-    pub fn add_dns(&mut self, text: &str) -> Result<(), Flaw> {
+    /// When it is not valid.
+    pub fn add_dns(&mut self, text: &str) -> Result<(), Rejection> {
         match DnsName::parse(text) {
             Ok(name) => {
                 self.dns.insert(name.to_string());
                 Ok(())
             }
-            Err(why) => Err(Flaw::new(
-                "NameMalformed",
-                format!("{} is no DNS name: {why}", shown(text)),
+            Err(why) => Err(Rejection::new(
+                NAME_MALFORMED,
+                format!("{} is not a valid DNS name: {why}.", quoted(text)),
             )),
         }
     }
 
-    /// Adds an address. One that is mapped into IPv6 is the address that it stands for.
+    /// Adds an IP address. An IPv4-mapped IPv6 address counts as the IPv4 address.
     pub fn add_ip(&mut self, ip: IpAddr) {
         self.ips.insert(ip.to_canonical());
     }
@@ -137,22 +165,22 @@ impl Names {
     /// Adds a URI.
     ///
     /// # Errors
-    /// When it is none.
-    pub fn add_uri(&mut self, text: &str) -> Result<(), Flaw> {
+    /// When it is not valid.
+    pub fn add_uri(&mut self, text: &str) -> Result<(), Rejection> {
         match normal_uri(text) {
             Ok(uri) => {
                 self.uris.insert(uri);
                 Ok(())
             }
-            Err(why) => Err(Flaw::new(
-                "NameMalformed",
-                format!("{} is no URI that can be judged: {why}", shown(text)),
+            Err(why) => Err(Rejection::new(
+                NAME_MALFORMED,
+                format!("{} is not a valid URI: {why}.", quoted(text)),
             )),
         }
     }
 
-    /// Whether `common_name` is one of the names. Verifiers that still read it must find nothing new there.
-    pub fn cover(&self, common_name: &str) -> bool {
+    /// Whether `common_name` is one of the names. Some clients still verify it, so it must not add a name.
+    pub fn contains(&self, common_name: &str) -> bool {
         let dns = DnsName::parse(common_name).is_ok_and(|name| self.dns.contains(&name.to_string()));
         let ip = common_name
             .parse::<IpAddr>()
@@ -161,73 +189,85 @@ impl Names {
         dns || ip || uri
     }
 
-    /// How many there are.
+    /// The number of names.
     pub fn count(&self) -> usize {
         self.dns.len() + self.ips.len() + self.uris.len()
     }
 }
 
-/// What a certificate would be.
+/// What a certificate requires of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Content {
-    /// Who is to sign.
+pub struct Requirements {
+    /// The issuer.
     pub issuer: Issuer,
-    /// What it is for.
+    /// Its subject alternative names.
     pub names: Names,
     /// Its key.
     pub key: Key,
-    /// What it may be used for, in cert-manager's words.
+    /// Its usages, in cert-manager's terms.
     pub usages: BTreeSet<String>,
-    /// Whether it may sign others.
+    /// Whether it is a CA certificate.
     #[serde(default)]
     pub is_ca: bool,
-    /// How long it is valid, in seconds.
+    /// Its lifetime in seconds.
     pub lifetime: u64,
-    /// How long before its end it is renewed, in seconds; absent where nothing renews it.
+    /// How long before its expiry it is renewed, in seconds; absent if nothing renews it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renew_before: Option<u64>,
-    /// Name of the Secret that it goes to; absent where it goes to none.
+    /// Name of the Secret that it is written to, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
 }
 
-/// A text of a stranger, so that it can stand in a message: short, and without control characters.
-pub fn shown(text: &str) -> String {
-    const LONGEST: usize = 80;
-    let mut shown: String = text
-        .chars()
-        .take(LONGEST)
-        .flat_map(char::escape_default)
-        .collect();
-    if text.chars().nth(LONGEST).is_some() {
-        shown.push('…');
+/// The one term for a usage of which cert-manager has two.
+pub(crate) fn usage(written: String) -> String {
+    match written.as_str() {
+        "signing" => "digital signature".to_owned(),
+        "s/mime" => "email protection".to_owned(),
+        _ => written,
     }
-    format!("'{shown}'")
 }
 
-/// Checks what concerns the names together.
+/// A text from a user, safe to show in a message: short, and without control characters.
+pub fn quoted(text: &str) -> String {
+    const MAX_CHARS: usize = 80;
+    let mut quoted: String = text
+        .chars()
+        .take(MAX_CHARS)
+        .flat_map(char::escape_default)
+        .collect();
+    if text.chars().nth(MAX_CHARS).is_some() {
+        quoted.push('…');
+    }
+    format!("'{quoted}'")
+}
+
+/// Checks the names as a whole.
 ///
 /// # Errors
-/// When there are none, or too many, or the common name is another one.
-pub fn check_names(names: &Names, common_name: Option<&str>) -> Result<(), Flaw> {
-    if names.count() > MOST_NAMES {
-        return Err(Flaw::new(
-            "TooManyNames",
-            format!("it is for {} names; {MOST_NAMES} are allowed", names.count()),
+/// When there are none, or too many, or the common name is not one of them.
+pub fn check_names(names: &Names, common_name: Option<&str>) -> Result<(), Rejection> {
+    if names.count() > MAX_NAMES {
+        return Err(Rejection::new(
+            TOO_MANY_NAMES,
+            format!(
+                "The certificate has {} names; at most {MAX_NAMES} are allowed.",
+                names.count()
+            ),
         ));
     }
-    if let Some(common_name) = common_name.filter(|name| !names.cover(name)) {
-        return Err(Flaw::new(
-            "CommonNameNotListed",
+    if let Some(common_name) = common_name.filter(|name| !names.contains(name)) {
+        return Err(Rejection::new(
+            COMMON_NAME_NOT_LISTED,
             format!(
-                "its common name {} is not among its subject alternative names",
-                shown(common_name)
+                "The common name {} is not one of the subject alternative names.",
+                quoted(common_name)
             ),
         ));
     }
     if names.count() == 0 {
-        return Err(Flaw::new("NoName", "it is for no DNS name, address or URI"));
+        return Err(Rejection::new(NO_NAME, NO_NAME.means));
     }
     Ok(())
 }
@@ -245,15 +285,15 @@ mod tests {
             assert_eq!(check_names(&names, Some(listed)), Ok(()), "{listed}");
         }
         for other in ["example.com", "", "10.0.0.2", "My Shop", "*.example.com"] {
-            let flaw = check_names(&names, Some(other)).unwrap_err();
-            assert_eq!(flaw.reason, "CommonNameNotListed", "{other}");
+            let rejection = check_names(&names, Some(other)).unwrap_err();
+            assert_eq!(rejection.reason, "CommonNameNotListed", "{other}");
         }
         assert_eq!(check_names(&Names::default(), None).unwrap_err().reason, "NoName");
     }
 
     #[test]
-    fn strange_texts_are_shown_safely() {
-        assert_eq!(shown("a\n\u{202e}b"), "'a\\n\\u{202e}b'");
-        assert!(shown(&"x".repeat(10_000)).len() < 100);
+    fn texts_of_users_are_quoted_safely() {
+        assert_eq!(quoted("a\n\u{202e}b"), "'a\\n\\u{202e}b'");
+        assert!(quoted(&"x".repeat(10_000)).len() < 100);
     }
 }

@@ -1,40 +1,45 @@
-//! What cert-manager's objects ask for, as [`Content`].
+//! The [`Requirements`] of cert-manager's objects, from their `spec`.
 
 use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use idp_api::certificate_policy::KeyAlgorithm;
-use serde::Deserialize;
-
 use idp_core::duration;
+use serde::Deserialize;
 
 use crate::{
     certificate_request::{
         csr,
-        requirements::{Content, DEFAULT_LIFETIME, Flaw, Issuer, Key, MOST_NAMES, Names, check_names},
+        requirements::{
+            DEFAULT_LIFETIME, Issuer, Key, MAX_NAMES, Names, Rejection, Requirements, check_names, quoted,
+            usage,
+        },
         types::{CertificateRequestSpec, Text},
     },
-    rules,
+    reasons::{
+        EXTENSION_NOT_ALLOWED, NAME_KIND_NOT_ALLOWED, NAME_MALFORMED, REQUEST_MALFORMED, SUBJECT_NOT_ALLOWED,
+        TOO_MANY_NAMES,
+    },
 };
 
-/// What a request asks for; what its Certificate says of Secret and renewal is not in it.
+/// The requirements of a CertificateRequest. Its Secret and renewal are in the Certificate alone.
 ///
 /// # Errors
-/// When it cannot be judged, or asks for what no policy can allow.
-pub fn request(spec: &CertificateRequestSpec) -> Result<Content, Flaw> {
+/// When it is malformed, or requests something that no policy can allow.
+pub fn of_request(spec: &CertificateRequestSpec) -> Result<Requirements, Rejection> {
     let base64 = match &spec.request {
         Text::Base64(text) => text,
         Text::TooLong(length) => return Err(csr::too_large(length / 4 * 3)),
     };
     let pem = STANDARD
         .decode(base64)
-        .map_err(|_| Flaw::new("RequestMalformed", "it is no base64"))?;
+        .map_err(|_| Rejection::new(REQUEST_MALFORMED, "The request is not valid base64."))?;
     let csr = csr::read(&pem)?;
     let is_ca = spec.is_ca || csr.is_ca;
     let mut usages = usages(&spec.usages, spec.is_ca);
-    // Issuers heed the one or the other: both must be allowed.
+    // Some issuers use the spec and some the CSR, so both must be allowed.
     usages.extend(csr.usages);
-    Ok(Content {
+    Ok(Requirements {
         issuer: spec.issuer_ref.clone().completed(),
         names: csr.names,
         key: csr.key,
@@ -46,7 +51,7 @@ pub fn request(spec: &CertificateRequestSpec) -> Result<Content, Flaw> {
     })
 }
 
-/// The spec of cert-manager's `Certificate`, as far as rules need it.
+/// The fields of a cert-manager `Certificate` that the rules need.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CertificateSpec {
@@ -78,7 +83,7 @@ struct PrivateKey {
 }
 
 impl CertificateSpec {
-    /// Who is to sign.
+    /// The issuer.
     pub fn issuer(&self) -> Issuer {
         self.issuer_ref.clone().completed()
     }
@@ -88,13 +93,13 @@ impl CertificateSpec {
         &self.secret_name
     }
 
-    /// What it asks for.
+    /// Its requirements.
     ///
     /// # Errors
-    /// As [`request`].
-    pub fn content(&self) -> Result<Content, Flaw> {
+    /// As [`of_request`].
+    pub fn requirements(&self) -> Result<Requirements, Rejection> {
         let lifetime = lifetime(self.duration.as_deref())?;
-        Ok(Content {
+        Ok(Requirements {
             issuer: self.issuer(),
             names: self.names()?,
             key: self.private_key.key(),
@@ -106,46 +111,43 @@ impl CertificateSpec {
         })
     }
 
-    fn names(&self) -> Result<Names, Flaw> {
+    fn names(&self) -> Result<Names, Rejection> {
         if !self.email_addresses.is_empty() || !self.other_names.is_empty() {
-            return Err(Flaw::new(
-                "NameKindNotAllowed",
-                "it is for a name that is neither DNS name, address nor URI; no policy can allow that",
-            ));
+            return Err(Rejection::new(NAME_KIND_NOT_ALLOWED, NAME_KIND_NOT_ALLOWED.means));
         }
         let subject = self.subject.as_ref().is_some_and(|subject| !subject.is_empty());
         if subject || self.literal_subject.is_some() {
-            return Err(Flaw::new(
-                "SubjectNotAllowed",
-                "its subject holds more than one common name: who reads certificates may take it for a right",
-            ));
+            return Err(Rejection::new(SUBJECT_NOT_ALLOWED, SUBJECT_NOT_ALLOWED.means));
         }
         if self.name_constraints.is_some() {
-            return Err(Flaw::new(
-                "ExtensionNotAllowed",
-                "it asks for name constraints, which no policy can allow",
+            return Err(Rejection::new(
+                EXTENSION_NOT_ALLOWED,
+                "Name constraints are not allowed.",
             ));
         }
-        if self.dns_names.len() + self.ip_addresses.len() + self.uris.len() > MOST_NAMES {
-            return Err(Flaw::new(
-                "TooManyNames",
-                format!("it is for more than {MOST_NAMES} names"),
+        if self.dns_names.len() + self.ip_addresses.len() + self.uris.len() > MAX_NAMES {
+            return Err(Rejection::new(
+                TOO_MANY_NAMES,
+                format!("The certificate has more than {MAX_NAMES} names."),
             ));
         }
         let mut names = Names::default();
         self.dns_names.iter().try_for_each(|name| names.add_dns(name))?;
         self.uris.iter().try_for_each(|uri| names.add_uri(uri))?;
         for ip in &self.ip_addresses {
-            let ip = ip
-                .parse()
-                .map_err(|_| Flaw::new("NameMalformed", format!("{ip} is no address")))?;
+            let ip = ip.parse().map_err(|_| {
+                Rejection::new(
+                    NAME_MALFORMED,
+                    format!("{} is not a valid IP address.", quoted(ip)),
+                )
+            })?;
             names.add_ip(ip);
         }
         check_names(&names, self.common_name.as_deref())?;
         Ok(names)
     }
 
-    /// As cert-manager computes it: what is asked for, a percentage, or a third of its life.
+    /// As cert-manager computes it: renewBefore, renewBeforePercentage, or a third of the lifetime.
     fn renew_before(&self, lifetime: u64) -> u64 {
         let written = self.renew_before.as_deref().and_then(duration::seconds);
         let percentage = self
@@ -171,23 +173,23 @@ impl PrivateKey {
     }
 }
 
-fn lifetime(written: Option<&str>) -> Result<u64, Flaw> {
+fn lifetime(written: Option<&str>) -> Result<u64, Rejection> {
     let Some(text) = written else {
         return Ok(DEFAULT_LIFETIME);
     };
     match duration::seconds(text) {
         Some(0) => Ok(DEFAULT_LIFETIME),
         Some(seconds) => Ok(seconds),
-        None => Err(Flaw::new(
-            "RequestMalformed",
-            "its duration is none that can be judged",
+        None => Err(Rejection::new(
+            REQUEST_MALFORMED,
+            format!("Duration {} is not valid.", quoted(text)),
         )),
     }
 }
 
-/// The usages that issuers see: cert-manager's defaults where nothing is asked for, and signing for a CA.
+/// The usages that issuers use: cert-manager's defaults if there are none, and signing for a CA.
 fn usages(written: &[String], is_ca: bool) -> BTreeSet<String> {
-    let mut usages: BTreeSet<String> = written.iter().cloned().map(rules::usage).collect();
+    let mut usages: BTreeSet<String> = written.iter().cloned().map(usage).collect();
     if usages.is_empty() {
         usages.extend(["digital signature", "key encipherment"].map(str::to_owned));
     }
@@ -203,26 +205,28 @@ mod tests {
 
     use super::*;
 
-    fn certificate(spec: serde_json::Value) -> Result<Content, Flaw> {
-        serde_json::from_value::<CertificateSpec>(spec).unwrap().content()
+    fn certificate(spec: serde_json::Value) -> Result<Requirements, Rejection> {
+        serde_json::from_value::<CertificateSpec>(spec)
+            .unwrap()
+            .requirements()
     }
 
     #[test]
     fn defaults_are_cert_managers() {
-        let content = certificate(json!({
+        let requirements = certificate(json!({
             "issuerRef": {"name": "ca"}, "secretName": "a-tls", "dnsNames": ["A.b"], "commonName": "a.B"
         }))
         .unwrap();
-        assert_eq!(content.issuer.to_string(), "Issuer ca");
-        assert_eq!(content.key.to_string(), "RSA with 2048 bits");
-        assert_eq!(content.lifetime, 90 * 86_400);
-        assert_eq!(content.renew_before, Some(30 * 86_400));
-        assert_eq!(content.secret.as_deref(), Some("a-tls"));
-        assert!(content.usages.contains("key encipherment"));
+        assert_eq!(requirements.issuer.to_string(), "Issuer ca");
+        assert_eq!(requirements.key.to_string(), "RSA with 2048 bits");
+        assert_eq!(requirements.lifetime, 90 * 86_400);
+        assert_eq!(requirements.renew_before, Some(30 * 86_400));
+        assert_eq!(requirements.secret.as_deref(), Some("a-tls"));
+        assert!(requirements.usages.contains("key encipherment"));
     }
 
     #[test]
-    fn what_no_policy_can_allow() {
+    fn certificates_that_no_policy_can_allow() {
         let reason = |more: serde_json::Value| {
             let mut spec = json!({"issuerRef": {"name": "ca"}, "secretName": "a", "dnsNames": ["a.b"]});
             spec.as_object_mut()
@@ -244,6 +248,6 @@ mod tests {
         assert_eq!(reason(json!({"ipAddresses": ["1.2.3"]})), "NameMalformed");
         assert_eq!(reason(json!({"duration": "a year"})), "RequestMalformed");
         let many: Vec<String> = (0..101).map(|n| format!("n{n}.b")).collect();
-        assert_eq!(reason(json!({"dnsNames": many})), "TooManyNames");
+        assert_eq!(reason(json!({"dnsNames": many})), TOO_MANY_NAMES);
     }
 }

@@ -1,4 +1,4 @@
-//! cert-manager's `CertificateRequest`, as far as the approver reads and writes it.
+//! cert-manager's `CertificateRequest`: the fields that the approver reads and writes.
 
 use idp_core::{Condition, Problem, StatusView};
 use kube::CustomResource;
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::certificate_request::{csr, requirements::Issuer};
 
-/// What somebody asks an issuer for.
+/// A request to an issuer.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "cert-manager.io",
@@ -20,29 +20,29 @@ use crate::certificate_request::{csr, requirements::Issuer};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateRequestSpec {
-    /// Who is to sign.
+    /// The issuer.
     #[serde(default)]
     pub issuer_ref: Issuer,
-    /// The request.
+    /// The CSR.
     #[serde(default)]
     pub request: Text,
-    /// How long the certificate is to be valid.
+    /// Requested lifetime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration: Option<String>,
-    /// Whether it is to sign others.
+    /// Whether it requests a CA certificate.
     #[serde(default, rename = "isCA")]
     pub is_ca: bool,
-    /// What it is to be used for.
+    /// Requested usages.
     #[serde(default)]
     pub usages: Vec<String>,
 }
 
-/// Base64 of a PEM text. One that is too long to be read is not kept either: anybody can create thousands of them.
+/// A PEM text in base64. One that is too long is dropped, because any tenant can create thousands of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Text {
     /// The base64.
     Base64(String),
-    /// How many bytes the base64 had.
+    /// Length of the base64 in bytes.
     TooLong(usize),
 }
 
@@ -55,7 +55,7 @@ impl Default for Text {
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Ok(if text.len() > csr::LONGEST.div_ceil(3) * 4 {
+        Ok(if text.len() > csr::MAX_BYTES.div_ceil(3) * 4 {
             Self::TooLong(text.len())
         } else {
             Self::Base64(text)
@@ -72,14 +72,14 @@ impl Serialize for Text {
     }
 }
 
-/// What became of a request. Everything in it that the approver does not write stays as it is.
+/// Status of a request. The approver preserves every field that it does not know.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateRequestStatus {
     /// Conditions: `Approved` and `Denied` among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conditions: Vec<RequestCondition>,
-    /// The rest.
+    /// All other fields.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
@@ -93,14 +93,14 @@ pub struct RequestCondition {
     pub type_: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,
-    /// The rest.
+    /// All other fields.
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
 
-/// Condition: an approver allowed it.
+/// Condition: an approver has approved the request.
 pub const APPROVED: &str = "Approved";
-/// Condition: an approver refused it.
+/// Condition: an approver has denied the request.
 pub const DENIED: &str = "Denied";
 
 impl CertificateRequestStatus {
@@ -111,7 +111,7 @@ impl CertificateRequestStatus {
             .any(|found| found.type_ == condition && found.status == "True")
     }
 
-    /// Whether somebody has decided already.
+    /// Whether an approver has decided.
     pub fn is_decided(&self) -> bool {
         self.conditions
             .iter()
@@ -119,7 +119,7 @@ impl CertificateRequestStatus {
     }
 }
 
-// A foreign resource: its conditions are no events or metrics of ours.
+// Another project's resource: its conditions must not become events or metrics of this controller.
 impl StatusView for CertificateRequestStatus {
     fn conditions(&self) -> &[Condition] {
         &[]
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_not_kept() {
+    fn long_texts_are_dropped() {
         let text: Text = serde_json::from_value(json!("A".repeat(1 << 20))).unwrap();
         assert_eq!(text, Text::TooLong(1 << 20));
     }

@@ -1,19 +1,24 @@
-//! The rules one by one. Each looks at one field of the policy.
+//! The rules. Each compares one field of the policy.
 
 use std::net::IpAddr;
 
 use idp_api::certificate_policy::KeyAlgorithm;
+use idp_core::{Reason, duration, names::DnsName};
 
-use super::{Asker, NAMESPACE_NOT_SELECTED, Policy, Violation, policy::Bounds};
-use idp_core::duration;
+use super::{Policy, Requester, Violation, policy::Bounds};
+use crate::{
+    certificate_request::requirements::{Key, Requirements},
+    reasons::{
+        ADDRESS_NOT_ALLOWED, CA_NOT_ALLOWED, ISSUER_NOT_ALLOWED, KEY_NOT_ALLOWED, LIFETIME_NOT_ALLOWED,
+        NAME_NOT_ALLOWED, NAMESPACE_NOT_SELECTED, RENEWAL_NOT_ALLOWED, SECRET_NAME_NOT_ALLOWED,
+        URI_NOT_ALLOWED, USAGE_NOT_ALLOWED,
+    },
+};
 
-use crate::certificate_request::requirements::{Content, Key};
-use idp_core::names::DnsName;
-
-/// How many names a message lists.
+/// How many items a message lists.
 const LISTED: usize = 3;
 
-fn broken(reason: &'static str, field: &'static str, message: String) -> Option<Violation> {
+fn violation(reason: Reason, field: &'static str, message: String) -> Option<Violation> {
     Some(Violation {
         reason,
         field,
@@ -21,80 +26,92 @@ fn broken(reason: &'static str, field: &'static str, message: String) -> Option<
     })
 }
 
-pub(super) fn namespace(policy: &Policy, asker: &Asker, _: &Content) -> Option<Violation> {
+pub(super) fn namespace(policy: &Policy, requester: &Requester, _: &Requirements) -> Option<Violation> {
     if policy
         .namespaces
         .iter()
-        .any(|selector| selector.selects(&asker.labels))
+        .any(|selector| selector.selects(&requester.labels))
     {
         return None;
     }
-    let message = format!("namespace {} is not selected", asker.namespace);
-    broken(NAMESPACE_NOT_SELECTED, "spec.namespaces", message)
+    let message = format!("namespace {} is not selected", requester.namespace);
+    violation(NAMESPACE_NOT_SELECTED, "spec.namespaces", message)
 }
 
-pub(super) fn issuer(policy: &Policy, _: &Asker, content: &Content) -> Option<Violation> {
-    if policy.issuers.contains(&content.issuer) {
+pub(super) fn issuer(policy: &Policy, _: &Requester, requirements: &Requirements) -> Option<Violation> {
+    if policy.issuers.contains(&requirements.issuer) {
         return None;
     }
     let allowed: Vec<String> = policy.issuers.iter().map(ToString::to_string).collect();
     let message = format!(
-        "{} may not sign, only {}",
-        content.issuer,
+        "{} is not allowed, only {}",
+        requirements.issuer,
         listed(allowed.into_iter())
     );
-    broken("IssuerNotAllowed", "spec.issuers", message)
+    violation(ISSUER_NOT_ALLOWED, "spec.issuers", message)
 }
 
-pub(super) fn dns(policy: &Policy, _: &Asker, content: &Content) -> Option<Violation> {
+pub(super) fn dns(policy: &Policy, _: &Requester, requirements: &Requirements) -> Option<Violation> {
     let allowed = |text: &String| {
-        // Names are normalised already; one that is none is not allowed.
+        // Names are already normalized; one that is not valid is not allowed.
         DnsName::parse(text).is_ok_and(|name| policy.dns.iter().any(|pattern| pattern.allows(&name)))
     };
-    let mut others = content.names.dns.iter().filter(|name| !allowed(name)).peekable();
+    let mut others = requirements
+        .names
+        .dns
+        .iter()
+        .filter(|name| !allowed(name))
+        .peekable();
     others.peek()?;
     let others: Vec<String> = others.cloned().collect();
     let wildcard = others.iter().any(|name| name.starts_with("*."));
     let remark = if wildcard {
-        " (a wildcard must be listed in exact)"
+        " (list a wildcard in exact)"
     } else if others.iter().any(|name| name.contains("xn--")) {
-        " (an international label must be written out)"
+        " (write an international label out)"
     } else {
         ""
     };
-    let message = format!("{} is not allowed{remark}", listed(others.into_iter()));
-    broken("NameNotAllowed", "spec.names.dns", message)
+    let message = format!("{}{remark}", not_allowed(others.into_iter()));
+    violation(NAME_NOT_ALLOWED, "spec.names.dns", message)
 }
 
-pub(super) fn ips(policy: &Policy, _: &Asker, content: &Content) -> Option<Violation> {
+pub(super) fn ips(policy: &Policy, _: &Requester, requirements: &Requirements) -> Option<Violation> {
     let allowed = |ip: &IpAddr| policy.ips.iter().any(|network| network.contains(ip));
-    let mut others = content.names.ips.iter().filter(|ip| !allowed(ip)).peekable();
+    let mut others = requirements.names.ips.iter().filter(|ip| !allowed(ip)).peekable();
     others.peek()?;
-    let message = format!("{} is not allowed", listed(others.map(ToString::to_string)));
-    broken("AddressNotAllowed", "spec.names.ips", message)
+    let message = not_allowed(others.map(ToString::to_string));
+    violation(ADDRESS_NOT_ALLOWED, "spec.names.ips", message)
 }
 
-pub(super) fn uris(policy: &Policy, _: &Asker, content: &Content) -> Option<Violation> {
+pub(super) fn uris(policy: &Policy, _: &Requester, requirements: &Requirements) -> Option<Violation> {
     let allowed = |uri: &String| policy.uris.iter().any(|pattern| pattern.allows(uri));
-    let mut others = content.names.uris.iter().filter(|uri| !allowed(uri)).peekable();
+    let mut others = requirements
+        .names
+        .uris
+        .iter()
+        .filter(|uri| !allowed(uri))
+        .peekable();
     others.peek()?;
-    let message = format!("{} is not allowed", listed(others.cloned()));
-    broken("UriNotAllowed", "spec.names.uris", message)
+    let message = not_allowed(others.cloned());
+    violation(URI_NOT_ALLOWED, "spec.names.uris", message)
 }
 
-pub(super) fn ca(policy: &Policy, _: &Asker, content: &Content) -> Option<Violation> {
-    let signs = content.is_ca || content.usages.contains("cert sign") || content.usages.contains("crl sign");
+pub(super) fn ca(policy: &Policy, _: &Requester, requirements: &Requirements) -> Option<Violation> {
+    let signs = requirements.is_ca
+        || requirements.usages.contains("cert sign")
+        || requirements.usages.contains("crl sign");
     if !signs || policy.allow_ca {
         return None;
     }
-    let message = "a certificate that may sign others is not allowed".to_owned();
-    broken("CaNotAllowed", "spec.allowCa", message)
+    let message = "a CA certificate is not allowed".to_owned();
+    violation(CA_NOT_ALLOWED, "spec.allowCa", message)
 }
 
-pub(super) fn key(policy: &Policy, _: &Asker, content: &Content) -> Option<Violation> {
+pub(super) fn key(policy: &Policy, _: &Requester, requirements: &Requirements) -> Option<Violation> {
     let fits = |allowed: &Key| {
-        allowed.algorithm == content.key.algorithm
-            && (allowed.algorithm == KeyAlgorithm::Ed25519 || allowed.size <= content.key.size)
+        allowed.algorithm == requirements.key.algorithm
+            && (allowed.algorithm == KeyAlgorithm::Ed25519 || allowed.size <= requirements.key.size)
     };
     if policy.keys.iter().any(fits) {
         return None;
@@ -104,51 +121,51 @@ pub(super) fn key(policy: &Policy, _: &Asker, content: &Content) -> Option<Viola
         _ => format!("{key} or more"),
     });
     let message = format!(
-        "a key of {} is not allowed, only {}",
-        content.key,
+        "key {} is not allowed, only {}",
+        requirements.key,
         listed(allowed)
     );
-    broken("KeyNotAllowed", "spec.keys", message)
+    violation(KEY_NOT_ALLOWED, "spec.keys", message)
 }
 
-pub(super) fn usages(policy: &Policy, _: &Asker, content: &Content) -> Option<Violation> {
-    // Of these two the rule on certificates that sign others speaks.
+pub(super) fn usages(policy: &Policy, _: &Requester, requirements: &Requirements) -> Option<Violation> {
+    // The rule for CA certificates covers these two.
     let by_ca = |usage: &str| policy.allow_ca && matches!(usage, "cert sign" | "crl sign");
-    let mut others = content
+    let mut others = requirements
         .usages
         .iter()
         .filter(|usage| !policy.usages.contains(*usage) && !by_ca(usage))
         .peekable();
     others.peek()?;
-    let message = format!("usage {} is not allowed", listed(others.cloned()));
-    broken("UsageNotAllowed", "spec.usages", message)
+    let message = format!("usage {}", not_allowed(others.cloned()));
+    violation(USAGE_NOT_ALLOWED, "spec.usages", message)
 }
 
-pub(super) fn lifetime(policy: &Policy, _: &Asker, content: &Content) -> Option<Violation> {
-    let message = outside(policy.lifetime, content.lifetime)?;
-    broken(
-        "LifetimeNotAllowed",
+pub(super) fn lifetime(policy: &Policy, _: &Requester, requirements: &Requirements) -> Option<Violation> {
+    let message = outside(policy.lifetime, requirements.lifetime)?;
+    violation(
+        LIFETIME_NOT_ALLOWED,
         "spec.lifetime",
-        format!("a life of {message}"),
+        format!("lifetime {message}"),
     )
 }
 
-pub(super) fn renewal(policy: &Policy, _: &Asker, content: &Content) -> Option<Violation> {
-    let message = outside(policy.renew_before, content.renew_before?)?;
-    let message = format!("a renewal {message} (before its end)");
-    broken("RenewalNotAllowed", "spec.renewBefore", message)
+pub(super) fn renewal(policy: &Policy, _: &Requester, requirements: &Requirements) -> Option<Violation> {
+    let message = outside(policy.renew_before, requirements.renew_before?)?;
+    let message = format!("renewBefore {message}");
+    violation(RENEWAL_NOT_ALLOWED, "spec.renewBefore", message)
 }
 
-pub(super) fn secret(policy: &Policy, _: &Asker, content: &Content) -> Option<Violation> {
-    let secret = content.secret.as_ref()?;
+pub(super) fn secret(policy: &Policy, _: &Requester, requirements: &Requirements) -> Option<Violation> {
+    let secret = requirements.secret.as_ref()?;
     if policy.secret_names.iter().any(|pattern| glob(pattern, secret)) {
         return None;
     }
     let message = format!(
-        "Secret {secret} might be somebody's already; allowed are {}",
+        "Secret {secret} is not allowed, only {}",
         listed(policy.secret_names.iter().cloned())
     );
-    broken("SecretNameNotAllowed", "spec.secretNames", message)
+    violation(SECRET_NAME_NOT_ALLOWED, "spec.secretNames", message)
 }
 
 fn outside(bounds: Bounds, seconds: u64) -> Option<String> {
@@ -164,7 +181,7 @@ fn outside(bounds: Bounds, seconds: u64) -> Option<String> {
     }
 }
 
-/// Whether `pattern`, in which `*` stands for anything, matches all of `text`.
+/// Whether `pattern`, in which `*` matches any text, matches all of `text`.
 fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
@@ -181,6 +198,12 @@ fn glob(pattern: &str, text: &str) -> bool {
         }
     }
     rest.ends_with(last)
+}
+
+fn not_allowed(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.collect();
+    let verb = if items.len() == 1 { "is" } else { "are" };
+    format!("{} {verb} not allowed", listed(items.into_iter()))
 }
 
 fn listed(mut items: impl Iterator<Item = String>) -> String {

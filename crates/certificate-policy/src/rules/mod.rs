@@ -1,41 +1,43 @@
-//! Policies against what somebody asks for: chains of pure functions, each saying what is wrong and where.
+//! Policies against the requirements of a certificate: a chain of pure functions, each with a reason, a field and a message.
 
 mod checks;
 mod policy;
 
 use std::collections::BTreeMap;
 
-use idp_core::Problem;
+use idp_core::Reason;
 
-use crate::certificate_request::requirements::{Content, Issuer};
+use crate::{
+    certificate_request::requirements::{Issuer, Requirements},
+    reasons::{NAMESPACE_NOT_SELECTED, NO_POLICY},
+};
 
-pub(crate) use policy::usage;
-pub use policy::{Bounds, Policy, Template};
+pub use policy::{Bounds, Policy, Template, policies};
 
-/// Who asks: the namespace whose application or Certificate it is.
+/// The requester: the namespace of the application or Certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asker {
+pub struct Requester {
     /// Its name.
     pub namespace: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
 }
 
-/// A rule that is broken.
+/// A rule that is violated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// One word in CamelCase, such as `NameNotAllowed`.
-    pub reason: &'static str,
+    /// Which rule, such as `NameNotAllowed`.
+    pub reason: Reason,
     /// Field of the policy, such as `spec.names.dns`.
     pub field: &'static str,
-    /// What is wrong.
+    /// What is not allowed, as a clause without a full stop.
     pub message: String,
 }
 
-/// A rule: what about `content` the policy does not allow.
-type Check = fn(&Policy, &Asker, &Content) -> Option<Violation>;
+/// A rule: what the policy does not allow of the requirements.
+type Check = fn(&Policy, &Requester, &Requirements) -> Option<Violation>;
 
-/// The rules, in the order in which their violations are told.
+/// The rules, in the order in which violations are listed.
 const CHECKS: [Check; 11] = [
     checks::namespace,
     checks::issuer,
@@ -50,85 +52,84 @@ const CHECKS: [Check; 11] = [
     checks::secret,
 ];
 
-/// What became of a request.
+/// The decision on a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// One policy allows all of it.
+    /// One policy allows everything.
     Allowed {
         /// Its name.
         policy: String,
     },
-    /// None does.
+    /// No policy allows everything.
     Denied(Denial),
 }
 
 /// Why a request is denied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Denial {
-    /// The policy that comes nearest, if there is any.
+    /// The closest policy; absent if there are no policies.
     pub policy: Option<String>,
-    /// What it does not allow; empty when there is no policy.
+    /// What that policy does not allow.
     pub violations: Vec<Violation>,
 }
 
-/// What one policy does not allow; empty when it allows all.
-pub fn violations(policy: &Policy, asker: &Asker, content: &Content) -> Vec<Violation> {
+/// What one policy does not allow; empty if it allows everything.
+pub fn violations(policy: &Policy, requester: &Requester, requirements: &Requirements) -> Vec<Violation> {
     CHECKS
         .iter()
-        .filter_map(|check| check(policy, asker, content))
+        .filter_map(|check| check(policy, requester, requirements))
         .collect()
 }
 
-/// Decides. A request passes when one policy allows all of it; otherwise the denial names the policy that comes
-/// nearest: the one with the fewest broken rules, and of several the one that selects the namespace at all.
+/// Decides on a request. It passes if one policy allows everything. Otherwise the denial names the closest policy: the one
+/// with the fewest violations, and of several one that selects the namespace.
 pub fn decide<'a>(
     policies: impl IntoIterator<Item = &'a Policy>,
-    asker: &Asker,
-    content: &Content,
+    requester: &Requester,
+    requirements: &Requirements,
 ) -> Decision {
-    let mut nearest = Nearest::default();
+    let mut closest = Closest::default();
     for policy in policies {
-        let violations = violations(policy, asker, content);
+        let violations = violations(policy, requester, requirements);
         if violations.is_empty() {
             return Decision::Allowed {
                 policy: policy.name.clone(),
             };
         }
-        nearest.offer(policy, violations);
+        closest.offer(policy, violations);
     }
-    Decision::Denied(nearest.denial())
+    Decision::Denied(closest.denial())
 }
 
-/// What a policy allows for one host, as the platform's own certificates would be, and the policy's name; of several
-/// policies the first.
+/// The certificate that the platform orders for a host, and the name of the first policy that allows it.
 ///
 /// # Errors
-/// The denial by the policy that comes nearest.
+/// The denial by the closest policy.
 pub fn plan<'a>(
     policies: impl IntoIterator<Item = &'a Policy>,
-    asker: &Asker,
+    requester: &Requester,
     issuer: &Issuer,
     host: &str,
     secret: &str,
-) -> Result<(String, Content), Denial> {
-    let mut nearest = Nearest::default();
+) -> Result<(String, Requirements), Denial> {
+    let mut closest = Closest::default();
     for policy in policies {
-        let content = policy.template().content(issuer, host, secret);
-        let violations = violations(policy, asker, &content);
+        let requirements = policy.template().requirements(issuer, host, secret);
+        let violations = violations(policy, requester, &requirements);
         if violations.is_empty() {
-            return Ok((policy.name.clone(), content));
+            return Ok((policy.name.clone(), requirements));
         }
-        nearest.offer(policy, violations);
+        closest.offer(policy, violations);
     }
-    Err(nearest.denial())
+    Err(closest.denial())
 }
 
-/// The denial of the policy that comes nearest so far: the fewer rules are broken the nearer, and a policy that does
-/// not select the namespace is the farther of two.
+/// The denial of the closest policy so far: the one with the fewest violations, and of two with equally many, the one that
+/// selects the namespace.
 #[derive(Default)]
-struct Nearest(Option<((usize, bool), Denial)>);
+struct Closest(Option<((usize, bool), Denial)>);
 
-impl Nearest {
+impl Closest {
     fn offer(&mut self, policy: &Policy, violations: Vec<Violation>) {
         let foreign = violations
             .iter()
@@ -145,53 +146,41 @@ impl Nearest {
     }
 }
 
-/// Reason: no policy of this name selects the namespace.
-pub const NAMESPACE_NOT_SELECTED: &str = "NamespaceNotSelected";
-/// Reason: there is no policy.
-pub const NO_POLICY: &str = "NoPolicy";
-
 impl Denial {
-    /// The reason of the first broken rule.
-    pub fn reason(&self) -> &'static str {
+    /// The reason of the first violation.
+    pub fn reason(&self) -> Reason {
         self.violations
             .first()
             .map_or(NO_POLICY, |violation| violation.reason)
     }
 
-    /// One line: the nearest policy, the fields, and why.
-    pub fn message(&self) -> String {
+    /// One line: the closest policy, the fields, and what they do not allow of `subject`.
+    pub fn message(&self, subject: &str) -> String {
         let Some(policy) = &self.policy else {
-            return "there is no CertificatePolicy".to_owned();
+            return format!("The cluster has no CertificatePolicy that could allow {subject}.");
         };
-        let broken: Vec<String> = self
+        let violations: Vec<String> = self
             .violations
             .iter()
             .map(|violation| format!("{}: {}", violation.field, violation.message))
             .collect();
         format!(
-            "no CertificatePolicy allows it; {policy} comes nearest, but {}",
-            broken.join("; ")
+            "No CertificatePolicy allows {subject}. The closest is {policy}, but {}.",
+            violations.join("; ")
         )
     }
 
-    /// What whoever wants the certificate can do.
+    /// What to do about a host that is denied.
     pub fn hint(&self) -> String {
         let Some(policy) = &self.policy else {
-            return "the platform team adds a CertificatePolicy; it counts within seconds".to_owned();
+            return NO_POLICY.hint.to_owned();
         };
         let fields: Vec<&str> = self.violations.iter().map(|violation| violation.field).collect();
         format!(
-            "change what is asked for, or have the platform team widen {} of CertificatePolicy {policy}; it counts \
-             within seconds",
+            "Use another host, or ask the platform team to extend {} of CertificatePolicy {policy}. The change takes effect \
+             within seconds.",
             fields.join(" and ")
         )
-    }
-
-    /// The denial as a problem of an application.
-    pub fn problem(&self, host: &str, path: &str) -> Problem {
-        Problem::error(self.reason(), format!("host {host}: {}", self.message()))
-            .at(path)
-            .hint(self.hint())
     }
 }
 

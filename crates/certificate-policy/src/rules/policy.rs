@@ -1,25 +1,27 @@
-//! A policy as it is compared: every entry read once.
+//! A CertificatePolicy with every entry parsed.
 
 use std::collections::BTreeSet;
 
-use idp_api::certificate_policy::{
-    AllowedKey, Bounds as Written, CertificatePolicySpec, KeyAlgorithm, NamespaceSelector,
+use idp_api::{
+    CertificatePolicy,
+    certificate_policy::{
+        AllowedKey, Bounds as Written, CertificatePolicySpec, KeyAlgorithm, NamespaceSelector,
+    },
 };
 use idp_core::{Problem, duration};
 use ipnet::IpNet;
+use kube::ResourceExt;
 
 use crate::{
-    certificate_request::requirements::{Content, DEFAULT_LIFETIME, Issuer, Key, Names},
+    certificate_request::requirements::{self, DEFAULT_LIFETIME, Issuer, Key, Names, Requirements},
+    reasons::INVALID_ENTRY,
     uri::UriPattern,
 };
 use idp_core::names::{DnsPattern, Malformed};
 
 const USAGES: [&str; 3] = ["digital signature", "key encipherment", "server auth"];
 const SECRET_NAME: &str = "*-tls";
-/// Reason of an entry that cannot be understood.
-const INVALID_ENTRY: &str = "InvalidEntry";
-
-/// Shortest and longest time, in seconds.
+/// Minimum and maximum, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
     /// At least this.
@@ -29,14 +31,14 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// The nearest time that is allowed.
+    /// The allowed value nearest to `seconds`.
     fn nearest(self, seconds: u64) -> u64 {
         let low = self.min.map_or(seconds, |min| seconds.max(min));
         self.max.map_or(low, |max| low.min(max))
     }
 }
 
-/// A policy, read.
+/// A CertificatePolicy, parsed.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Its name.
@@ -52,11 +54,11 @@ pub struct Policy {
     pub(super) renew_before: Bounds,
     pub(super) secret_names: Vec<String>,
     pub(super) allow_ca: bool,
-    /// Entries that could not be read. They allow nothing.
+    /// Entries that are not valid. They allow nothing.
     pub problems: Vec<Problem>,
 }
 
-/// What the platform's own certificates are under a policy.
+/// The certificates that the platform orders under a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     key: Key,
@@ -66,13 +68,13 @@ pub struct Template {
 }
 
 impl Template {
-    /// The certificate of one host.
-    pub fn content(&self, issuer: &Issuer, host: &str, secret: &str) -> Content {
+    /// Requirements of the certificate of one host.
+    pub fn requirements(&self, issuer: &Issuer, host: &str, secret: &str) -> Requirements {
         let names = Names {
             dns: [host.to_owned()].into(),
             ..Names::default()
         };
-        Content {
+        Requirements {
             issuer: issuer.clone(),
             names,
             key: self.key,
@@ -85,8 +87,21 @@ impl Template {
     }
 }
 
+impl From<&CertificatePolicy> for Policy {
+    fn from(policy: &CertificatePolicy) -> Self {
+        Self::read(&policy.name_any(), &policy.spec)
+    }
+}
+
+/// Policies, parsed and sorted by name: of several that allow a certificate, the first one counts.
+pub fn policies<'a>(policies: impl IntoIterator<Item = &'a CertificatePolicy>) -> Vec<Policy> {
+    let mut policies: Vec<Policy> = policies.into_iter().map(Policy::from).collect();
+    policies.sort_by(|one, other| one.name.cmp(&other.name));
+    policies
+}
+
 impl Policy {
-    /// Reads a policy. What cannot be read allows nothing, and is a problem.
+    /// Parses a policy. An entry that is not valid allows nothing, and is a problem.
     pub fn read(name: &str, spec: &CertificatePolicySpec) -> Self {
         let mut problems = Vec::new();
         let names = &spec.names;
@@ -128,7 +143,10 @@ impl Policy {
             uris: entries(&names.uris, "spec.names.uris", UriPattern::parse, &mut problems),
             issuers: issuers.map(Issuer::completed).collect(),
             keys: keys(&spec.keys),
-            usages: list(&spec.usages, &USAGES).into_iter().map(usage).collect(),
+            usages: list(&spec.usages, &USAGES)
+                .into_iter()
+                .map(requirements::usage)
+                .collect(),
             lifetime: bounds(&spec.lifetime, "spec.lifetime", &mut problems),
             renew_before: bounds(&spec.renew_before, "spec.renewBefore", &mut problems),
             secret_names: list(&spec.secret_names, &[SECRET_NAME]),
@@ -137,30 +155,30 @@ impl Policy {
         }
     }
 
-    /// The issuers that it names.
+    /// The issuers that it allows.
     pub fn issuers(&self) -> &[Issuer] {
         &self.issuers
     }
 
-    /// What it allows of DNS names.
+    /// The DNS names that it allows.
     pub fn dns(&self) -> &[DnsPattern] {
         &self.dns
     }
 
-    /// Whose requests it may allow.
+    /// The namespaces that it selects.
     pub fn namespaces(&self) -> &[NamespaceSelector] {
         &self.namespaces
     }
 
-    /// What the platform's own certificates are under it: for web servers, with the first of its keys, and with times
-    /// as near to cert-manager's own as it allows.
+    /// The certificates that the platform orders under it: for web servers, with its first key, and with durations as near
+    /// to cert-manager's defaults as it allows.
     pub fn template(&self) -> Template {
         let lifetime = self.lifetime.nearest(DEFAULT_LIFETIME);
         let key = self.keys.first().copied().unwrap_or(Key {
             algorithm: KeyAlgorithm::Ecdsa,
             size: 256,
         });
-        // RSA alone can encipher keys; asking for it with another key is what some clients refuse.
+        // Only RSA keys can encipher keys; some clients reject this usage with other keys.
         let wanted = USAGES
             .iter()
             .filter(|usage| key.algorithm == KeyAlgorithm::Rsa || **usage != "key encipherment");
@@ -170,15 +188,6 @@ impl Policy {
             lifetime,
             renew_before: self.renew_before.nearest(lifetime / 3).min(lifetime / 2),
         }
-    }
-}
-
-/// One word for each usage: cert-manager has two for one of them.
-pub(crate) fn usage(written: String) -> String {
-    match written.as_str() {
-        "signing" => "digital signature".to_owned(),
-        "s/mime" => "email protection".to_owned(),
-        _ => written,
     }
 }
 
@@ -193,9 +202,11 @@ fn entries<T>(
         match read(text) {
             Ok(entry) => found.push(entry),
             Err(why) => problems.push(
-                Problem::error(INVALID_ENTRY, format!("'{text}' allows nothing: {why}"))
-                    .at(format!("{path}[{index}]"))
-                    .hint("mend the entry, or take it out"),
+                Problem::error(
+                    INVALID_ENTRY,
+                    format!("'{text}' is not valid and allows nothing: {why}."),
+                )
+                .at(format!("{path}[{index}]")),
             ),
         }
     }
@@ -209,9 +220,9 @@ fn network(text: &str) -> Result<IpNet, Malformed> {
     let network =
         network.map_err(|_| Malformed("it is neither an address nor a network such as 10.0.0.0/8"))?;
     match network {
-        // Addresses are compared as what they stand for, so such a network would never match.
+        // IPv4-mapped addresses are compared as IPv4, so such a network would never match.
         IpNet::V6(v6) if v6.addr().to_ipv4_mapped().is_some() => {
-            Err(Malformed("write IPv4 addresses as such"))
+            Err(Malformed("write it as an IPv4 network"))
         }
         _ => Ok(network),
     }
@@ -245,12 +256,12 @@ fn bounds(written: &Written, path: &str, problems: &mut Vec<Problem>) -> Bounds 
         let seconds = duration::seconds(text);
         if seconds.is_none() {
             problems.push(
-                Problem::error(INVALID_ENTRY, format!("'{text}' is no duration"))
+                Problem::error(INVALID_ENTRY, format!("'{text}' is not a duration."))
                     .at(format!("{path}.{end}"))
-                    .hint("write a duration such as 24h"),
+                    .hint("Use a duration such as 24h."),
             );
         }
-        // What cannot be read allows nothing: no time is at least the longest, or at most none.
+        // A bound that is not valid allows nothing: no duration is at least the maximum, or at most zero.
         Some(seconds.unwrap_or(if end == "min" { u64::MAX } else { 0 }))
     };
     let bounds = Bounds {
@@ -259,9 +270,9 @@ fn bounds(written: &Written, path: &str, problems: &mut Vec<Problem>) -> Bounds 
     };
     if bounds.min.zip(bounds.max).is_some_and(|(min, max)| min > max) {
         problems.push(
-            Problem::error(INVALID_ENTRY, "min is longer than max: nothing fits".to_owned())
+            Problem::error(INVALID_ENTRY, "min is longer than max, so nothing is allowed.")
                 .at(path)
-                .hint("write a min that is not longer than max"),
+                .hint("Use a min that is not longer than max."),
         );
     }
     bounds

@@ -33,8 +33,8 @@ pub(crate) fn policy() -> Policy {
     Policy::read("shops", &spec())
 }
 
-pub(crate) fn asker() -> Asker {
-    Asker {
+pub(crate) fn requester() -> Requester {
+    Requester {
         namespace: "shop".into(),
         labels: [("team".to_owned(), "shop".to_owned())].into(),
     }
@@ -48,10 +48,10 @@ fn issuer() -> Issuer {
     }
 }
 
-fn content() -> Content {
+fn requirements() -> Requirements {
     let mut names = Names::default();
     names.add_dns("shop.apps.example.com").unwrap();
-    Content {
+    Requirements {
         issuer: issuer(),
         names,
         key: Key {
@@ -67,19 +67,19 @@ fn content() -> Content {
 }
 
 #[test]
-fn what_fits_is_allowed() {
-    assert_eq!(violations(&policy(), &asker(), &content()), []);
-    let mut all = content();
+fn requirements_within_the_policy_are_allowed() {
+    assert_eq!(violations(&policy(), &requester(), &requirements()), []);
+    let mut all = requirements();
     all.names.add_ip("10.1.2.3".parse().unwrap());
     all.names.add_ip("2001:db8::1".parse().unwrap());
     all.names.add_uri("spiffe://idp.dev/ns/shop/sa/shop").unwrap();
-    assert_eq!(violations(&policy(), &asker(), &all), []);
+    assert_eq!(violations(&policy(), &requester(), &all), []);
 }
 
-type Change = fn(&mut Content);
+type Change = fn(&mut Requirements);
 
 #[test]
-fn each_rule_by_itself() {
+fn each_rule() {
     let cases: [(Change, &str, &str); 18] = [
         (
             |c| c.issuer.name = "other".into(),
@@ -170,28 +170,28 @@ fn each_rule_by_itself() {
         ),
     ];
     for (number, (change, reason, field)) in cases.into_iter().enumerate() {
-        let mut content = content();
-        change(&mut content);
-        let found = violations(&policy(), &asker(), &content);
-        let found: Vec<_> = found.iter().map(|v| (v.reason, v.field)).collect();
+        let mut requirements = requirements();
+        change(&mut requirements);
+        let found = violations(&policy(), &requester(), &requirements);
+        let found: Vec<_> = found.iter().map(|v| (v.reason.name, v.field)).collect();
         assert_eq!(found, [(reason, field)], "case {number}");
     }
-    let stranger = Asker {
+    let stranger = Requester {
         namespace: "other".into(),
-        ..Asker::default()
+        ..Requester::default()
     };
-    let found = violations(&policy(), &stranger, &content());
-    assert_eq!(found[0].reason, "NamespaceNotSelected");
+    let found = violations(&policy(), &stranger, &requirements());
+    assert_eq!(found[0].reason, NAMESPACE_NOT_SELECTED);
 }
 
 #[test]
-fn usages_that_sign_need_allow_ca() {
-    let mut content = content();
-    content.usages.insert("cert sign".into());
+fn signing_usages_need_allow_ca() {
+    let mut requirements = requirements();
+    requirements.usages.insert("cert sign".into());
     let reasons = |spec: &CertificatePolicySpec| -> Vec<&str> {
-        violations(&Policy::read("p", spec), &asker(), &content)
+        violations(&Policy::read("p", spec), &requester(), &requirements)
             .iter()
-            .map(|violation| violation.reason)
+            .map(|violation| violation.reason.name)
             .collect()
     };
     let mut written = spec();
@@ -204,24 +204,24 @@ fn usages_that_sign_need_allow_ca() {
 }
 
 #[test]
-fn one_policy_must_allow_all_of_it() {
+fn one_policy_must_allow_everything() {
     let mut other = spec();
     other.names = idp_api::certificate_policy::AllowedNames::default();
     other.names.dns.exact = vec!["shop.example.com".into()];
     let other = Policy::read("exact", &other);
-    let mut both = content();
+    let mut both = requirements();
     both.names.add_dns("shop.example.com").unwrap();
-    let Decision::Denied(denial) = decide([&policy(), &other], &asker(), &both) else {
+    let Decision::Denied(denial) = decide([&policy(), &other], &requester(), &both) else {
         panic!("neither allows both names");
     };
     assert_eq!(denial.policy.as_deref(), Some("shops"));
     assert!(
         denial
-            .message()
+            .message("it")
             .contains("spec.names.dns: shop.example.com is not allowed")
     );
     assert_eq!(
-        decide([&other, &policy()], &asker(), &content()),
+        decide([&other, &policy()], &requester(), &requirements()),
         Decision::Allowed {
             policy: "shops".into()
         }
@@ -229,7 +229,7 @@ fn one_policy_must_allow_all_of_it() {
 }
 
 #[test]
-fn the_nearest_policy_is_named() {
+fn the_closest_policy_is_named() {
     let mut farther = spec();
     farther.issuers[0].name = "other".into();
     farther.names.dns.suffixes = vec!["elsewhere.example.com".into()];
@@ -241,20 +241,20 @@ fn the_nearest_policy_is_named() {
         Policy::read("b-foreign", &foreign),
         policy(),
     ];
-    let mut content = content();
-    content.names.dns = ["evil.com".to_owned()].into();
-    let Decision::Denied(denial) = decide(&policies, &asker(), &content) else {
-        panic!("nobody allows evil.com");
+    let mut requirements = requirements();
+    requirements.names.dns = ["evil.com".to_owned()].into();
+    let Decision::Denied(denial) = decide(&policies, &requester(), &requirements) else {
+        panic!("no policy allows evil.com");
     };
-    // One rule is broken of each of the last two; the one that selects the namespace is told.
+    // The last two have one violation each; the one that selects the namespace is closer.
     assert_eq!(denial.policy.as_deref(), Some("shops"));
-    assert_eq!(denial.reason(), "NameNotAllowed");
-    let none = decide(&[], &asker(), &content);
-    assert!(matches!(none, Decision::Denied(denial) if denial.reason() == "NoPolicy"));
+    assert_eq!(denial.reason().name, "NameNotAllowed");
+    let none = decide(&[], &requester(), &requirements);
+    assert!(matches!(none, Decision::Denied(denial) if denial.reason() == NO_POLICY));
 }
 
 #[test]
-fn our_own_certificates_fit_the_policy_that_they_are_made_for() {
+fn the_platforms_certificates_fit_the_policy() {
     let mut narrow = spec();
     narrow.lifetime.max = Some("36h".into());
     narrow.renew_before.max = Some("6h".into());
@@ -263,24 +263,31 @@ fn our_own_certificates_fit_the_policy_that_they_are_made_for() {
         min_size: Some(3072),
     }];
     let policies = [Policy::read("narrow", &narrow)];
-    let (policy, content) = plan(
+    let (policy, requirements) = plan(
         &policies,
-        &asker(),
+        &requester(),
         &issuer(),
         "shop.apps.example.com",
         "shop-tls",
     )
     .unwrap();
     assert_eq!(policy, "narrow");
-    assert_eq!(content.lifetime, 36 * 3600);
-    assert_eq!(content.renew_before, Some(6 * 3600));
-    assert_eq!(content.key.size, 3072);
-    let denial = plan(&policies, &asker(), &issuer(), "*.apps.example.com", "shop-tls").unwrap_err();
-    assert_eq!(denial.reason(), "NameNotAllowed");
+    assert_eq!(requirements.lifetime, 36 * 3600);
+    assert_eq!(requirements.renew_before, Some(6 * 3600));
+    assert_eq!(requirements.key.size, 3072);
+    let denial = plan(
+        &policies,
+        &requester(),
+        &issuer(),
+        "*.apps.example.com",
+        "shop-tls",
+    )
+    .unwrap_err();
+    assert_eq!(denial.reason().name, "NameNotAllowed");
 }
 
 #[test]
-fn what_cannot_be_read_allows_nothing_and_is_told() {
+fn invalid_entries_allow_nothing_and_are_problems() {
     let mut spec = spec();
     spec.names.dns.suffixes = vec!["a_b".into()];
     spec.names.ips = vec!["10.0.0.0/33".into(), "::ffff:10.0.0.0/104".into()];
@@ -290,5 +297,5 @@ fn what_cannot_be_read_allows_nothing_and_is_told() {
     assert_eq!(policy.problems.len(), 6);
     let paths: Vec<_> = policy.problems.iter().filter_map(|p| p.path.as_deref()).collect();
     assert_eq!(paths[0], "spec.names.dns.suffixes[0]");
-    assert!(!violations(&policy, &asker(), &content()).is_empty());
+    assert!(!violations(&policy, &requester(), &requirements()).is_empty());
 }

@@ -1,5 +1,5 @@
-//! What the hosts of an application become: one CertificateBinding, the names of the Secrets, and problems. Pure: the
-//! same answer for the controllers and the command line.
+//! The plan of an application's hosts: one CertificateBinding, the names of the Secrets, and problems. Pure, so the
+//! capability and `idp-cli render` return the same plan.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use idp_api::{
 use idp_core::{
     Problem,
     capability::{Binding, SectionPlan, SectionRequest},
+    names::DnsName,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,17 +22,17 @@ use crate::{
     certificate_request::requirements::Issuer,
     environment::not_ordered,
     host_claim::Holder,
-    problems::{host_taken, not_allowed_any_more},
-    rules::{self, Asker, Policy},
+    problems::{denied, host_taken, not_allowed_any_more},
+    reasons::{INVALID_SECTION, NO_ISSUER},
+    rules::{self, Policy, Requester},
     secret,
 };
-use idp_core::names::DnsName;
 
-/// The section: hosts whose certificates the platform orders.
+/// The section: hosts that need a certificate from the platform.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Section {
-    /// The hosts; one that several routes share may come several times.
+    /// The hosts; a host that several routes share may be listed several times.
     pub hosts: Vec<SectionHost>,
 }
 
@@ -39,13 +40,13 @@ pub(crate) struct Section {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SectionHost {
-    /// The complete name, in small letters.
+    /// The full host name, in lower case.
     pub host: String,
-    /// Where the application names it: problems point there.
+    /// The field of the application that names it, for problems.
     pub path: String,
 }
 
-/// What the capability needs of an Environment.
+/// The fields of an Environment that the plan needs.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Environment {
@@ -66,7 +67,7 @@ struct Gateway {
     mode: GatewayMode,
 }
 
-/// What a plan depends on besides the request.
+/// What a plan depends on besides the request and the hosts' state.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// All policies, by name.
@@ -75,30 +76,29 @@ pub struct Known {
     pub labels: BTreeMap<String, String>,
 }
 
-/// What is known of one host.
+/// State of one host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownHost {
-    /// What of another application holds it.
+    /// The object of another application that holds it.
     pub holder: Option<Holder>,
-    /// Whether the application has its certificate already: then it is kept, whatever policies say now.
+    /// Whether the application already has its certificate: then it keeps it, even if no policy allows it any more.
     pub has_certificate: bool,
 }
 
-/// Reason of a request that is not as agreed.
-const INVALID_SECTION: &str = "InvalidSection";
-/// Reason of an Environment that names no issuer.
-const NO_ISSUER: &str = "NoIssuer";
-
-/// What the section becomes. `look` says what is known of a host behind the gateway of a namespace, in this order.
-pub fn plan(request: &SectionRequest, known: &Known, look: impl Fn(&str, &str) -> KnownHost) -> SectionPlan {
+/// The plan of a section. `host_state` returns the state of a host (first argument) at the gateway of a namespace (second).
+pub fn plan(
+    request: &SectionRequest,
+    known: &Known,
+    host_state: impl Fn(&str, &str) -> KnownHost,
+) -> SectionPlan {
     match read(request) {
-        Ok(Some(wanted)) => judged(request, wanted, known, look),
+        Ok(Some(wanted)) => plan_hosts(request, wanted, known, host_state),
         Ok(None) => SectionPlan::default(),
         Err(problem) => SectionPlan::refused(vec![*problem]),
     }
 }
 
-/// A request for certificates, read.
+/// A request for certificates, parsed.
 struct Wanted {
     hosts: Vec<SectionHost>,
     issuer: Issuer,
@@ -106,22 +106,21 @@ struct Wanted {
     gateway: String,
 }
 
-/// Nothing where the section names no host: then it does not matter whether somebody signs.
+/// Parses the request. `None` if the section has no hosts: then it needs no issuer.
 fn read(request: &SectionRequest) -> Result<Option<Wanted>, Box<Problem>> {
     let invalid = |what: &str, error: serde_json::Error| {
         Box::new(
-            Problem::error(INVALID_SECTION, format!("{what} cannot be read: {error}"))
-                .at(request.path.clone())
-                .hint("the controllers' versions do not fit each other: see what was deployed last"),
+            Problem::error(INVALID_SECTION, format!("{what} cannot be read: {error}."))
+                .at(request.path.clone()),
         )
     };
-    let section = Section::deserialize(&request.section).map_err(|e| invalid("the section", e))?;
+    let section = Section::deserialize(&request.section).map_err(|e| invalid("The section", e))?;
     let Some(first) = section.hosts.first() else {
         return Ok(None);
     };
     let environment =
-        Environment::deserialize(&request.environment_spec).map_err(|e| invalid("the Environment", e))?;
-    // Applications order nothing there, whatever way the section came here.
+        Environment::deserialize(&request.environment_spec).map_err(|e| invalid("The Environment", e))?;
+    // Only then does the platform order certificates for applications.
     if environment.gateway.mode != GatewayMode::Dedicated {
         let problem = not_ordered(&request.environment, environment.gateway.mode);
         return Err(Box::new(problem.at(&first.path)));
@@ -129,14 +128,9 @@ fn read(request: &SectionRequest) -> Result<Option<Wanted>, Box<Problem>> {
     let Some(certificates) = environment.certificates else {
         return Err(Box::new(no_issuer(&request.environment, &first.path)));
     };
-    let issuer = Issuer {
-        name: certificates.issuer,
-        kind: certificates.kind,
-        group: String::new(),
-    };
     Ok(Some(Wanted {
         hosts: section.hosts,
-        issuer: issuer.completed(),
+        issuer: Issuer::of_cert_manager(certificates.issuer, certificates.kind),
         gateway: environment.gateway.namespace,
     }))
 }
@@ -144,25 +138,24 @@ fn read(request: &SectionRequest) -> Result<Option<Wanted>, Box<Problem>> {
 fn no_issuer(environment: &str, path: &str) -> Problem {
     Problem::error(
         NO_ISSUER,
-        format!("Environment {environment} names nobody who signs certificates"),
+        format!("Environment {environment} has no certificate issuer."),
     )
     .at(path)
-    .hint("the platform team sets spec.certificates, or write tls.mode Secret or None")
 }
 
 /// The plan of a section with hosts.
-fn judged(
+fn plan_hosts(
     request: &SectionRequest,
     wanted: Wanted,
     known: &Known,
-    look: impl Fn(&str, &str) -> KnownHost,
+    host_state: impl Fn(&str, &str) -> KnownHost,
 ) -> SectionPlan {
     let Wanted {
         hosts,
         issuer,
         gateway,
     } = wanted;
-    let asker = Asker {
+    let requester = Requester {
         namespace: request.namespace.clone(),
         labels: known.labels.clone(),
     };
@@ -171,9 +164,9 @@ fn judged(
     for SectionHost { host, path } in hosts {
         let Ok(name) = DnsName::parse(&host) else {
             plan.problems.push(
-                Problem::error(INVALID_SECTION, format!("{host} is no host name"))
+                Problem::error(INVALID_SECTION, format!("{host} is not a host name."))
                     .at(path)
-                    .hint("write a host name such as shop.example.com"),
+                    .hint("Use a host name such as shop.example.com."),
             );
             continue;
         };
@@ -182,14 +175,14 @@ fn judged(
         let KnownHost {
             holder,
             has_certificate,
-        } = look(&host, &gateway);
+        } = host_state(&host, &gateway);
         if let Some(holder) = holder {
             plan.problems.push(host_taken(&host, &path, &holder));
-        } else if let Err(denial) = rules::plan(&known.policies, &asker, &issuer, &host, &secret) {
+        } else if let Err(denial) = rules::plan(&known.policies, &requester, &issuer, &host, &secret) {
             plan.problems.push(if has_certificate {
                 not_allowed_any_more(&host, &path, &denial)
             } else {
-                denial.problem(&host, &path)
+                denied(&host, &path, &denial)
             });
         }
         plan.outputs.insert(host.clone(), secret);

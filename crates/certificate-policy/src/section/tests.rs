@@ -1,10 +1,10 @@
 use super::*;
-use crate::rules::tests::{asker, policy};
+use crate::rules::tests::{policy, requester};
 
 fn known() -> Known {
     Known {
         policies: vec![policy()],
-        labels: asker().labels,
+        labels: requester().labels,
     }
 }
 
@@ -25,7 +25,7 @@ fn request(hosts: &[&str]) -> SectionRequest {
     }
 }
 
-fn nothing(_: &str, _: &str) -> KnownHost {
+fn free(_: &str, _: &str) -> KnownHost {
     KnownHost::default()
 }
 
@@ -39,7 +39,7 @@ fn reasons(plan: &SectionPlan) -> Vec<(&str, bool)> {
 #[test]
 fn hosts_become_one_binding_and_a_secret_each() {
     let hosts = ["b.apps.example.com", "a.apps.example.com", "b.apps.example.com"];
-    let plan = plan(&request(&hosts), &known(), nothing);
+    let plan = plan(&request(&hosts), &known(), free);
     assert_eq!(plan.problems, []);
     let [binding] = &plan.bindings[..] else {
         panic!("{:?}", plan.bindings)
@@ -62,9 +62,9 @@ fn hosts_become_one_binding_and_a_secret_each() {
 }
 
 #[test]
-fn what_no_policy_allows_is_refused_unless_it_is_there() {
+fn a_host_that_no_policy_allows_is_rejected_unless_it_has_a_certificate() {
     let elsewhere = request(&["shop.example.org"]);
-    let refused = plan(&elsewhere, &known(), nothing);
+    let refused = plan(&elsewhere, &known(), free);
     assert_eq!(reasons(&refused), [("NameNotAllowed", true)]);
     let has = |_: &str, _: &str| KnownHost {
         has_certificate: true,
@@ -76,13 +76,13 @@ fn what_no_policy_allows_is_refused_unless_it_is_there() {
         labels: BTreeMap::new(),
         ..known()
     };
-    let refused = plan(&request(&["shop.apps.example.com"]), &foreign, nothing);
+    let refused = plan(&request(&["shop.apps.example.com"]), &foreign, free);
     assert_eq!(reasons(&refused), [("NamespaceNotSelected", true)]);
 }
 
 #[test]
-fn who_holds_a_host_behind_the_gateway_keeps_it() {
-    let other = Holder::binding(idp_runtime::ObjectKey::new("shops", "older"));
+fn the_holder_of_a_host_keeps_it() {
+    let other = Holder::binding(idp_core::ObjectKey::new("shops", "older"));
     let held = |host: &str, gateway: &str| KnownHost {
         holder: (host == "a.apps.example.com" && gateway == "istio-system").then(|| other.clone()),
         ..KnownHost::default()
@@ -97,22 +97,22 @@ fn who_holds_a_host_behind_the_gateway_keeps_it() {
 }
 
 #[test]
-fn an_environment_without_an_issuer_signs_nothing() {
+fn an_environment_without_an_issuer_orders_nothing() {
     let mut request = request(&["shop.apps.example.com"]);
     request.environment_spec = json!({"gateway": {"namespace": "istio-system"}});
-    assert_eq!(reasons(&plan(&request, &known(), nothing)), [("NoIssuer", true)]);
+    assert_eq!(reasons(&plan(&request, &known(), free)), [("NoIssuer", true)]);
     request.environment_spec = json!({
         "certificates": {"issuer": "ca", "kind": "ClusterIssuer"},
         "gateway": {"mode": "Shared", "shared": "istio-ingress/public", "namespace": "istio-ingress"},
     });
-    let shared = plan(&request, &known(), nothing);
+    let shared = plan(&request, &known(), free);
     assert_eq!(reasons(&shared), [("CertificatesNotOrdered", true)]);
     assert!(shared.bindings.is_empty());
     request.section = json!({"hosts": []});
-    assert_eq!(plan(&request, &known(), nothing), SectionPlan::default());
+    assert_eq!(plan(&request, &known(), free), SectionPlan::default());
     request.section = json!({"names": []});
     assert_eq!(
-        reasons(&plan(&request, &known(), nothing)),
+        reasons(&plan(&request, &known(), free)),
         [("InvalidSection", true)]
     );
 }

@@ -32,7 +32,7 @@ async fn cert_manager_goes_and_comes_back() {
         "meanwhile",
         LONG,
         "it says what it waits for",
-        |binding| reasons(binding) == ["IssuerSilent"],
+        |binding| reasons(binding) == ["IssuerNotResponding"],
     )
     .await;
     stays(Duration::from_secs(2), "what was issued stays", || async {

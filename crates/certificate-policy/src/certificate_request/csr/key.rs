@@ -1,4 +1,4 @@
-//! Public keys: their algorithm and size, by identifiers alone.
+//! Public keys: algorithm and size, from their identifiers alone.
 
 use idp_api::certificate_policy::KeyAlgorithm;
 use x509_parser::{
@@ -10,26 +10,29 @@ use x509_parser::{
     x509::SubjectPublicKeyInfo,
 };
 
-use crate::certificate_request::requirements::{Flaw, Key};
+use crate::{
+    certificate_request::requirements::{Key, Rejection},
+    reasons::KEY_MALFORMED,
+};
 
-/// Most bits of an RSA key: verifying with larger ones is a way to keep somebody busy.
-const LARGEST_RSA: u32 = 8192;
+/// Maximum bits of an RSA key: larger ones make verification slow enough for a denial of service.
+const MAX_RSA_BITS: u32 = 8192;
 
-/// Reads a key.
-pub(super) fn read(info: &SubjectPublicKeyInfo<'_>) -> Result<Key, Flaw> {
-    let unknown = |why: &str| Flaw::new("KeyMalformed", why);
+/// Reads a public key.
+pub(super) fn read(info: &SubjectPublicKeyInfo<'_>) -> Result<Key, Rejection> {
+    let malformed = |why: &str| Rejection::new(KEY_MALFORMED, why);
     let algorithm = &info.algorithm.algorithm;
     let data = info.subject_public_key.data.as_ref();
     if algorithm == &OID_PKCS1_RSAENCRYPTION {
         let Ok(PublicKey::RSA(key)) = info.parsed() else {
-            return Err(unknown("its RSA key cannot be read"));
+            return Err(malformed("The RSA key cannot be parsed."));
         };
         let exponent = key.try_exponent().unwrap_or_default();
         if exponent < 3 || exponent.is_multiple_of(2) {
-            return Err(unknown("its RSA key has an exponent that protects nothing"));
+            return Err(malformed("The RSA key has an insecure exponent."));
         }
-        let size = bits(key.modulus).filter(|size| *size <= LARGEST_RSA);
-        let size = size.ok_or_else(|| unknown("its RSA key is larger than 8192 bits"))?;
+        let size = bits(key.modulus).filter(|size| *size <= MAX_RSA_BITS);
+        let size = size.ok_or_else(|| malformed("The RSA key has more than 8192 bits."))?;
         return Ok(Key {
             algorithm: KeyAlgorithm::Rsa,
             size,
@@ -46,13 +49,13 @@ pub(super) fn read(info: &SubjectPublicKeyInfo<'_>) -> Result<Key, Flaw> {
             Some(curve) if curve == OID_NIST_EC_P384 => (384, 48),
             Some(curve) if curve == OID_NIST_EC_P521 => (521, 66),
             _ => {
-                return Err(unknown(
-                    "its ECDSA key is on none of the curves P-256, P-384 and P-521",
-                ));
+                return Err(malformed("The ECDSA key is not on curve P-256, P-384 or P-521."));
             }
         };
         if data.first() != Some(&4) || data.len() != 1 + 2 * bytes {
-            return Err(unknown("its ECDSA key is no uncompressed point of its curve"));
+            return Err(malformed(
+                "The ECDSA key is not an uncompressed point of its curve.",
+            ));
         }
         return Ok(Key {
             algorithm: KeyAlgorithm::Ecdsa,
@@ -65,10 +68,10 @@ pub(super) fn read(info: &SubjectPublicKeyInfo<'_>) -> Result<Key, Flaw> {
             size: 256,
         });
     }
-    Err(unknown("its key is neither RSA, ECDSA nor Ed25519"))
+    Err(malformed("The key is neither RSA, ECDSA nor Ed25519."))
 }
 
-/// Bits of a positive integer as DER holds it.
+/// Bits of a positive integer in DER.
 fn bits(integer: &[u8]) -> Option<u32> {
     if integer.first()? & 0x80 != 0 {
         return None;
@@ -84,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_counted_from_the_first_bit() {
+    fn leading_zeros_do_not_count() {
         assert_eq!(bits(&[0, 0x80, 0]), Some(16));
         assert_eq!(bits(&[0x40, 0]), Some(15));
         assert_eq!(bits(&[0, 0, 1]), Some(1));

@@ -1,9 +1,8 @@
-//! Certificate signing requests: read by ourselves, from people whom we do not trust.
+//! Certificate signing requests (CSRs) from users that we do not trust.
 //!
-//! What is read here decides what somebody else signs, and that somebody reads the same bytes with another parser. So
-//! everything that two parsers could understand differently is refused: text around the PEM block, bytes after a
-//! value, an attribute or extension that comes twice, one that is not known. Signatures are not checked: every issuer
-//! does that.
+//! The issuer parses the same bytes with another parser and signs what it finds. So everything that two parsers could
+//! read differently is rejected: text around the PEM block, bytes after a value, and duplicate or unknown attributes
+//! and extensions. Signatures are not checked: every issuer does that.
 
 mod der;
 mod key;
@@ -19,58 +18,68 @@ use x509_parser::{
     prelude::FromDer,
 };
 
-use crate::certificate_request::requirements::{Flaw, Key, MOST_NAMES, Names, check_names};
+use crate::{
+    certificate_request::requirements::{Key, MAX_NAMES, Names, Rejection, check_names},
+    reasons::{
+        EXTENSION_NOT_ALLOWED, NAME_KIND_NOT_ALLOWED, NAME_MALFORMED, REQUEST_MALFORMED, REQUEST_TOO_LARGE,
+        SUBJECT_NOT_ALLOWED, TOO_MANY_NAMES,
+    },
+};
 
-/// Longest PEM text that is read.
-pub const LONGEST: usize = 64 * 1024;
+/// Maximum size of the PEM text.
+pub const MAX_BYTES: usize = 64 * 1024;
 
-/// What a request says.
+/// The contents of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Csr {
-    /// What the certificate is to be for.
+    /// The subject alternative names.
     pub names: Names,
-    /// The key.
+    /// The public key.
     pub key: Key,
-    /// Usages that it asks for; empty when it says nothing of them.
+    /// Requested usages; empty if the request names none.
     pub usages: BTreeSet<String>,
-    /// Whether it asks for a certificate that may sign others.
+    /// Whether it requests a CA certificate.
     pub is_ca: bool,
 }
 
-/// Reads a PEM text.
+/// Reads a request in PEM.
 ///
 /// # Errors
-/// When it is no request, is one that cannot be judged, or asks for what no policy can allow.
-pub fn read(text: &[u8]) -> Result<Csr, Flaw> {
-    if text.len() > LONGEST {
+/// When it is malformed, or requests something that no policy can allow.
+pub fn read(text: &[u8]) -> Result<Csr, Rejection> {
+    if text.len() > MAX_BYTES {
         return Err(too_large(text.len()));
     }
-    let der = pem::decode(text).map_err(|why| Flaw::new(MALFORMED, format!("it is no PEM block: {why}")))?;
+    let der = pem::decode(text).map_err(|why| {
+        Rejection::new(
+            REQUEST_MALFORMED,
+            format!("The request is not a valid PEM block: {why}."),
+        )
+    })?;
     read_der(&der)
 }
 
-/// The flaw of a text that is not even looked at.
-pub fn too_large(length: usize) -> Flaw {
-    Flaw::new(
-        "RequestTooLarge",
-        format!("the request has {length} bytes; {LONGEST} are read"),
+/// The rejection of a request that is too large to be parsed.
+pub fn too_large(length: usize) -> Rejection {
+    Rejection::new(
+        REQUEST_TOO_LARGE,
+        format!("The request has {length} bytes; at most {MAX_BYTES} are allowed."),
     )
 }
 
-const MALFORMED: &str = "RequestMalformed";
-
-/// Reads the request itself.
+/// Reads a request in DER.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_der(der: &[u8]) -> Result<Csr, Flaw> {
-    let malformed = |why: &str| Flaw::new(MALFORMED, why);
-    der::check(der).map_err(|why| Flaw::new(MALFORMED, format!("it is no DER: {why}")))?;
+pub fn read_der(der: &[u8]) -> Result<Csr, Rejection> {
+    let malformed = |why: &str| Rejection::new(REQUEST_MALFORMED, why);
+    der::check(der)
+        .map_err(|why| Rejection::new(REQUEST_MALFORMED, format!("The request is not valid DER: {why}.")))?;
     let Ok((rest, csr)) = X509CertificationRequest::from_der(der) else {
-        return Err(malformed("it is no PKCS #10 request"));
+        return Err(malformed("The request is not a PKCS #10 request."));
     };
     if !rest.is_empty() {
-        return Err(malformed("something follows it"));
+        return Err(malformed("Data follows the request."));
     }
     let info = &csr.certification_request_info;
     let mut found = Csr {
@@ -83,18 +92,18 @@ pub fn read_der(der: &[u8]) -> Result<Csr, Flaw> {
     for (count, attribute) in info.iter_attributes().enumerate() {
         let ParsedCriAttribute::ExtensionRequest(request) = attribute.parsed_attribute() else {
             return Err(malformed(
-                "it has an attribute other than the extensions it asks for",
+                "The request has an attribute other than the requested extensions.",
             ));
         };
         if count > 0 || der::children(attribute.value) != Some(1) {
-            return Err(malformed("it asks for extensions more than once"));
+            return Err(malformed("The request has more than one list of extensions."));
         }
         extensions = &request.extensions;
     }
     let mut seen = Vec::new();
     for extension in extensions {
         if seen.contains(&&extension.oid) {
-            return Err(malformed("it asks for one extension twice"));
+            return Err(malformed("The request has the same extension twice."));
         }
         seen.push(&extension.oid);
         read_extension(extension, &mut found)?;
@@ -103,33 +112,34 @@ pub fn read_der(der: &[u8]) -> Result<Csr, Flaw> {
     Ok(found)
 }
 
-fn common_name<'a>(csr: &'a X509CertificationRequest<'_>) -> Result<Option<&'a str>, Flaw> {
+fn common_name<'a>(csr: &'a X509CertificationRequest<'_>) -> Result<Option<&'a str>, Rejection> {
     let mut common_name = None;
     for attribute in csr.certification_request_info.subject.iter_attributes() {
         if attribute.attr_type() != &OID_X509_COMMON_NAME || common_name.is_some() {
-            return Err(Flaw::new(
-                "SubjectNotAllowed",
-                "its subject holds more than one common name: who reads certificates may take it for a right",
-            ));
+            return Err(Rejection::new(SUBJECT_NOT_ALLOWED, SUBJECT_NOT_ALLOWED.means));
         }
         let text = attribute
             .as_str()
-            .map_err(|_| Flaw::new(MALFORMED, "its common name is no text"))?;
+            .map_err(|_| Rejection::new(REQUEST_MALFORMED, "The common name is not text."))?;
         common_name = Some(text);
     }
     Ok(common_name)
 }
 
-fn read_extension(extension: &X509Extension<'_>, found: &mut Csr) -> Result<(), Flaw> {
-    der::check(extension.value)
-        .map_err(|why| Flaw::new(MALFORMED, format!("an extension is no DER: {why}")))?;
+fn read_extension(extension: &X509Extension<'_>, found: &mut Csr) -> Result<(), Rejection> {
+    der::check(extension.value).map_err(|why| {
+        Rejection::new(
+            REQUEST_MALFORMED,
+            format!("An extension is not valid DER: {why}."),
+        )
+    })?;
     match extension.parsed_extension() {
         ParsedExtension::SubjectAlternativeName(names) => {
-            if names.general_names.len() > MOST_NAMES {
-                return Err(Flaw::new(
-                    "TooManyNames",
+            if names.general_names.len() > MAX_NAMES {
+                return Err(Rejection::new(
+                    TOO_MANY_NAMES,
                     format!(
-                        "it is for {} names; {MOST_NAMES} are allowed",
+                        "The certificate has {} names; at most {MAX_NAMES} are allowed.",
                         names.general_names.len()
                     ),
                 ));
@@ -151,17 +161,14 @@ fn read_extension(extension: &X509Extension<'_>, found: &mut Csr) -> Result<(), 
             found.usages.extend(extended_usages(extension.value)?);
             Ok(())
         }
-        _ => Err(Flaw::new(
-            "ExtensionNotAllowed",
-            format!(
-                "it asks for extension {}, which no policy can allow",
-                extension.oid
-            ),
+        _ => Err(Rejection::new(
+            EXTENSION_NOT_ALLOWED,
+            format!("Extension {} is not allowed.", extension.oid),
         )),
     }
 }
 
-fn read_name(name: &GeneralName<'_>, names: &mut Names) -> Result<(), Flaw> {
+fn read_name(name: &GeneralName<'_>, names: &mut Names) -> Result<(), Rejection> {
     match name {
         GeneralName::DNSName(text) if text.is_ascii() => names.add_dns(text),
         GeneralName::URI(text) if text.is_ascii() => names.add_uri(text),
@@ -171,17 +178,15 @@ fn read_name(name: &GeneralName<'_>, names: &mut Names) -> Result<(), Flaw> {
                 16 => <[u8; 16]>::try_from(*bytes).map(IpAddr::from).ok(),
                 _ => None,
             };
-            names.add_ip(ip.ok_or_else(|| Flaw::new("NameMalformed", "an address has a strange length"))?);
+            names.add_ip(ip.ok_or_else(|| {
+                Rejection::new(NAME_MALFORMED, "An IP address has neither 4 nor 16 bytes.")
+            })?);
             Ok(())
         }
-        GeneralName::DNSName(_) | GeneralName::URI(_) | GeneralName::Invalid(..) => Err(Flaw::new(
-            "NameMalformed",
-            "one of its names is no text of its kind",
-        )),
-        _ => Err(Flaw::new(
-            "NameKindNotAllowed",
-            "it is for a name that is neither DNS name, address nor URI; no policy can allow that",
-        )),
+        GeneralName::DNSName(_) | GeneralName::URI(_) | GeneralName::Invalid(..) => {
+            Err(Rejection::new(NAME_MALFORMED, "A name is not ASCII text."))
+        }
+        _ => Err(Rejection::new(NAME_KIND_NOT_ALLOWED, NAME_KIND_NOT_ALLOWED.means)),
     }
 }
 
@@ -198,14 +203,18 @@ fn key_usages(usage: &KeyUsage) -> impl Iterator<Item = String> {
         (usage.decipher_only(), "decipher only"),
     ]
     .into_iter()
-    .filter(|(asked, _)| *asked)
+    .filter(|(requested, _)| *requested)
     .map(|(_, name)| name.to_owned())
 }
 
-/// By the identifiers themselves: the parser keeps those that it has names for and forgets how often each came.
-fn extended_usages(value: &[u8]) -> Result<Vec<String>, Flaw> {
-    let identifiers = der::identifiers(value)
-        .ok_or_else(|| Flaw::new(MALFORMED, "its extended key usages are no list of identifiers"))?;
+/// From the identifiers themselves: the parser drops unknown ones and duplicates.
+fn extended_usages(value: &[u8]) -> Result<Vec<String>, Rejection> {
+    let identifiers = der::identifiers(value).ok_or_else(|| {
+        Rejection::new(
+            REQUEST_MALFORMED,
+            "The extended key usages are not a list of object identifiers.",
+        )
+    })?;
     let named = |oid: &[u8]| {
         let name = match oid {
             [0x55, 0x1d, 0x25, 0x00] => "any",
@@ -231,9 +240,9 @@ fn extended_usages(value: &[u8]) -> Result<Vec<String>, Flaw> {
         .into_iter()
         .map(|oid| {
             named(oid).ok_or_else(|| {
-                Flaw::new(
-                    "ExtensionNotAllowed",
-                    "it asks for an extended key usage that has no name in cert-manager",
+                Rejection::new(
+                    EXTENSION_NOT_ALLOWED,
+                    "The request has an extended key usage that cert-manager does not know.",
                 )
             })
         })

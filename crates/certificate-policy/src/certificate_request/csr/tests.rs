@@ -7,12 +7,12 @@ use build::{Build, pem};
 mod build;
 
 fn refused(build: &Build) -> (String, String) {
-    let flaw = read(build.pem().as_bytes()).unwrap_err();
-    (flaw.reason, flaw.message)
+    let rejection = read(build.pem().as_bytes()).unwrap_err();
+    (rejection.reason, rejection.message)
 }
 
 #[test]
-fn what_it_says() {
+fn a_request_is_read() {
     let mut build = Build::new(&["Shop.example.com", "www.example.com"])
         .common_name("shop.example.com")
         .extension(build::KEY_USAGE, &build::server_usage())
@@ -51,7 +51,7 @@ fn keys() {
         build.key = key;
         read(build.pem().as_bytes())
             .map(|csr| csr.key.to_string())
-            .map_err(|flaw| flaw.reason)
+            .map_err(|rejection| rejection.reason)
     };
     assert_eq!(key(build::rsa(2048, &[1, 0, 1])).unwrap(), "RSA with 2048 bits");
     assert_eq!(key(build::rsa(1024, &[1, 0, 1])).unwrap(), "RSA with 1024 bits");
@@ -74,7 +74,7 @@ fn keys() {
 }
 
 #[test]
-fn a_ca_says_so() {
+fn ca_requests_are_recognized() {
     let ca = Build::new(&["a.b"]).extension(build::BASIC_CONSTRAINTS, &build::ca());
     assert!(read(ca.pem().as_bytes()).unwrap().is_ca);
     let signs = Build::new(&["a.b"]).extension(build::KEY_USAGE, &build::cert_sign());
@@ -82,7 +82,7 @@ fn a_ca_says_so() {
 }
 
 #[test]
-fn what_no_policy_can_allow() {
+fn requests_that_no_policy_can_allow() {
     let with_name = |name: Vec<u8>| {
         let mut build = Build::new(&["a.b"]);
         build.names.push(name);
@@ -125,7 +125,7 @@ fn what_no_policy_can_allow() {
 }
 
 #[test]
-fn what_two_parsers_could_read_differently() {
+fn requests_that_two_parsers_could_read_differently() {
     let names = |name: &str| {
         build::extension(
             build::SUBJECT_ALTERNATIVE_NAME,

@@ -1,4 +1,4 @@
-//! The cache folder outside the work tree: what is built or downloaded once, and the locks around it.
+//! The cache folder outside the work tree: everything built or downloaded once, and file locks.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -28,8 +28,8 @@ impl Cache {
         let root = var("IDP_CACHE")
             .or_else(|| var("XDG_CACHE_HOME").map(|dir| dir.join("idp")))
             .or_else(|| var("HOME").map(|dir| dir.join(".cache/idp")))
-            .context("no place for the cache: set IDP_CACHE, XDG_CACHE_HOME or HOME")?;
-        // Daemons outlive the caller's current folder: only an absolute path means the same to them.
+            .context("Cannot locate the cache folder. Set IDP_CACHE, XDG_CACHE_HOME or HOME.")?;
+        // Daemons have another current folder, so the path must be absolute.
         Ok(Self {
             root: std::path::absolute(root)?,
         })
@@ -63,7 +63,7 @@ impl Cache {
 pub(crate) struct Lock(#[expect(dead_code, reason = "closing the file is what releases the lock")] File);
 
 impl Lock {
-    /// Waits for the lock at `path`, without holding up the runtime meanwhile.
+    /// Waits for the lock at `path` without blocking the async runtime.
     pub(crate) async fn acquire(path: &Path) -> Result<Self> {
         let path = path.to_owned();
         tokio::task::spawn_blocking(move || {
@@ -79,11 +79,11 @@ impl Lock {
             Ok::<_, std::io::Error>(Self(file))
         })
         .await?
-        .context("taking a file lock")
+        .context("locking a file")
     }
 }
 
-/// Writes a file so that a reader sees either the old content or the new, never a part. Mode in octal.
+/// Replaces a file atomically: readers see either the old content or the new. `mode` is octal.
 pub(crate) fn write_atomic(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let write = || {
         let parent = path.parent().unwrap_or(Path::new("."));

@@ -1,4 +1,4 @@
-//! A cluster that can be talked to, and what is known about its parts.
+//! A cluster, its kubeconfig, and the status of its components.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::embedded::{kubeconfig, node};
 use crate::kind;
 use crate::peers::addon::{self, Addon};
 
-/// A cluster, started here or found.
+/// A cluster: embedded, kind, or an existing one.
 #[derive(Debug, Clone)]
 pub struct Cluster {
     folder: Folder,
@@ -25,20 +25,20 @@ pub(crate) enum Access {
     Existing { context: Option<String> },
 }
 
-/// One process of a cluster.
+/// A process of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComponentStatus {
     /// Such as `kube-apiserver`.
     pub name: String,
-    /// Its process number, when it was started.
+    /// Its process ID.
     pub pid: i32,
-    /// Whether that very process still runs.
+    /// Whether this process still runs; a later process with the same ID does not count.
     pub running: bool,
     /// Processor time since its start.
     pub cpu: Duration,
-    /// Where it answers, for people.
+    /// Where it listens, for people to read.
     pub endpoint: String,
-    /// What it writes.
+    /// Its log file.
     pub log: PathBuf,
 }
 
@@ -47,16 +47,16 @@ impl Cluster {
         Self { folder, access }
     }
 
-    /// A cluster that was started before, embedded or kind, running or not.
+    /// Opens an embedded or kind cluster that was started before, running or not.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// When no cluster has this name.
     pub fn open(name: &str) -> Result<Self> {
         let folder = Folder::new(&Cache::from_env()?, name)?;
         let access = match folder.load()? {
             Some(_) => Access::Embedded,
             None if kind::marker(&folder).exists() => Access::Kind,
-            None => bail!("there is no cluster {name:?}: start it first"),
+            None => bail!("No cluster is named {name:?}. Start it first: idp-cli --cluster {name} up"),
         };
         Ok(Self { folder, access })
     }
@@ -77,7 +77,7 @@ impl Cluster {
         &self.folder.path
     }
 
-    /// The administrator's kubeconfig; none for an existing cluster, which the user's own configuration names.
+    /// The administrator's kubeconfig. `None` for an existing cluster: the user's own kubeconfig has it.
     #[must_use]
     pub fn kubeconfig_file(&self) -> Option<PathBuf> {
         match self.access {
@@ -86,7 +86,7 @@ impl Cluster {
         }
     }
 
-    /// The context of the user's own configuration, where the cluster is an existing one and one was named.
+    /// The context in the user's kubeconfig, if the cluster is an existing one and the caller named a context.
     #[must_use]
     pub fn context(&self) -> Option<&str> {
         match &self.access {
@@ -95,22 +95,22 @@ impl Cluster {
         }
     }
 
-    /// A client with an administrator's rights.
+    /// A client with administrator rights.
     ///
     /// # Errors
-    /// When the kubeconfig cannot be read. Nothing is sent yet.
+    /// When the kubeconfig cannot be read. Sends no request.
     pub async fn client(&self) -> Result<kube::Client> {
         kubeconfig::client(self.kubeconfig_file().as_ref(), self.context()).await
     }
 
-    /// Where the embedded API server records the requests of the platform's own controllers (service accounts
-    /// of the namespace `idp-system`): one JSON event a line, written before the answer is sent.
+    /// The audit log of the embedded API server. It records requests by the platform's controllers (service accounts
+    /// of the namespace `idp-system`), one JSON event per line, before the response is sent.
     #[must_use]
     pub fn audit_log(&self) -> PathBuf {
         self.folder.audit_log()
     }
 
-    /// The real node's name, which only a cluster with such a node has.
+    /// The real node's name, if the cluster has a real node.
     ///
     /// # Errors
     /// When the cluster's state cannot be read.
@@ -121,8 +121,8 @@ impl Cluster {
             .map(|_| node::name(self.name())))
     }
 
-    /// The address on which processes of this machine can be reached by the pods of the real node, and on which
-    /// the API server listens. A controller that serves pods or webhooks should listen there.
+    /// The host's address as pods of the real node reach it; the API server listens on it too. A controller that serves
+    /// pods or webhooks should listen on this address.
     ///
     /// # Errors
     /// When the cluster's state cannot be read.
@@ -133,19 +133,20 @@ impl Cluster {
             .map(|state| state.index.host_ip()))
     }
 
-    /// `kubectl` of the cluster's own version, with the cluster's kubeconfig set: add arguments and run it.
+    /// A `kubectl` command of the cluster's version, with the cluster's kubeconfig. Add arguments and run it.
     ///
     /// # Errors
-    /// When the cluster is not an embedded one.
+    /// When the cluster is not embedded.
     pub fn kubectl(&self) -> Result<std::process::Command> {
         let program = self.state()?.and_then(|state| state.program);
-        let mut command =
-            std::process::Command::new(program.context("only an embedded cluster brings kubectl")?);
+        let mut command = std::process::Command::new(
+            program.context("Only an embedded cluster includes kubectl. Run your own kubectl instead.")?,
+        );
         command.arg("kubectl").env("KUBECONFIG", self.folder.kubeconfig());
         Ok(command)
     }
 
-    /// Where a component answers, such as `http://127.0.0.1:21008` for `localstack`; none when the cluster has no such
+    /// The address of a component, such as `http://127.0.0.1:21008` for `localstack`. `None` if the cluster has no such
     /// component, or its state cannot be read.
     #[must_use]
     pub fn endpoint(&self, component: &str) -> Option<String> {
@@ -153,7 +154,7 @@ impl Cluster {
         state.find(component).map(|recorded| recorded.endpoint.clone())
     }
 
-    /// The program of a component of the embedded cluster, such as `external-secrets`.
+    /// The program of an embedded cluster's component, such as `external-secrets`.
     pub fn program(&self, component: &str) -> Option<PathBuf> {
         let state = self.state().ok()??;
         Some(state.find(component)?.daemon.as_ref()?.program.clone())
@@ -171,10 +172,10 @@ impl Cluster {
     }
 }
 
-/// The parts of an embedded cluster, in the order of their start; none when it was never started, or is down.
+/// The components of an embedded cluster, in start order. Empty if it was never started, or is down.
 ///
 /// # Errors
-/// When the name is not a valid one, or the state cannot be read.
+/// When the name is invalid, or the state cannot be read.
 pub fn status(name: &str) -> Result<Vec<ComponentStatus>> {
     let folder = Folder::new(&Cache::from_env()?, name)?;
     let processes = folder.load()?.map(|state| state.processes).unwrap_or_default();
@@ -189,10 +190,10 @@ pub fn status(name: &str) -> Result<Vec<ComponentStatus>> {
     Ok(processes.into_iter().map(component).collect())
 }
 
-/// The add-ons that an embedded cluster has once `more` are started too: what it was given it keeps.
+/// The add-ons that an embedded cluster will have after starting `more`: it keeps those that it already has.
 ///
 /// # Errors
-/// When they cannot be together, the name is not a valid one, or the state cannot be read.
+/// When the add-ons exclude each other, the name is invalid, or the state cannot be read.
 pub fn addons(name: &str, more: &[Addon]) -> Result<Vec<Addon>> {
     let folder = Folder::new(&Cache::from_env()?, name)?;
     let present = folder.load()?.map(|state| state.addons).unwrap_or_default();
@@ -202,7 +203,7 @@ pub fn addons(name: &str, more: &[Addon]) -> Result<Vec<Addon>> {
 /// The names of all embedded clusters, running or not.
 ///
 /// # Errors
-/// When there is no place for the cache.
+/// When the cache folder cannot be located.
 pub fn list() -> Result<Vec<String>> {
     names(&Cache::from_env()?)
 }

@@ -1,4 +1,4 @@
-//! Stopping a cluster, in the reverse order of its start, and removing what it left on the machine.
+//! Stopping a cluster in reverse start order, and cleaning up the machine.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -13,23 +13,23 @@ use crate::embedded::state::{Folder, State};
 use crate::kind;
 use crate::process::identity::{Identity, stop};
 
-/// Folders of a cluster that hold nothing worth keeping once its processes are gone.
+/// Folders of a cluster that are useless without its processes.
 const VOLATILE: &[&str] = &["kubelet", "cni", "pod-logs", "config"];
 
-/// What becomes of a stopped cluster's data.
+/// Whether to delete a stopped cluster's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purge {
-    /// Objects, images and credentials are there again after the next start.
+    /// The next start finds objects, images and credentials again.
     KeepData,
-    /// Everything goes.
+    /// Deletes everything.
     Everything,
 }
 
-/// Stops a cluster that was started here. Only processes that it started are touched, known by number and time of
-/// start. A cluster that is down already, or was never started, is no error.
+/// Stops an embedded or kind cluster. Touches only processes that it started, identified by process ID and start time.
+/// Does nothing if the cluster is down or was never started.
 ///
 /// # Errors
-/// When something cannot be unmounted, put back or deleted; the rest is done all the same, as far as it goes.
+/// When something cannot be unmounted, restored or deleted.
 pub async fn down(name: &str, purge: Purge) -> Result<()> {
     let cache = Cache::from_env()?;
     let folder = Folder::new(&cache, name)?;
@@ -52,7 +52,7 @@ pub async fn down(name: &str, purge: Purge) -> Result<()> {
     }
     if purge == Purge::Everything {
         remove_dir(&folder.path)?;
-        fs::remove_file(folder.path.with_extension("lock")).context("deleting the lock")?;
+        fs::remove_file(folder.path.with_extension("lock")).context("deleting the lock file")?;
     }
     drop(lock);
     Ok(())
@@ -71,7 +71,7 @@ async fn stop_processes(state: &State) {
         Duration::from_secs(10),
     )
     .await;
-    // First those that would start anew what is stopped after them.
+    // First those that would restart what stops after them.
     let clients = [
         "kwok",
         "kube-proxy",
@@ -90,15 +90,15 @@ async fn stop_processes(state: &State) {
         stop(&containerd, Duration::from_secs(5)).await;
         pods::stop_shims(state.index).await;
     }
-    // The API server would wait long for its watchers; what it has answered is in etcd.
+    // The API server would wait long for its watches to end; its data is in etcd.
     stop(&named("kube-apiserver"), Duration::from_secs(2)).await;
     stop(&named("etcd"), Duration::from_secs(10)).await;
 }
 
 async fn clean_machine(folder: &Folder, state: &State) -> Result<()> {
     if !state.real_node {
-        // Nothing of the machine is its own. Somebody else's is: an index is unique within one cache only, so another
-        // cache's node may have the interface of that number.
+        // It owns nothing on the machine. An index is unique within one cache only, so an interface of this number may
+        // belong to another cache's cluster.
         return Ok(());
     }
     let index = state.index;
@@ -108,7 +108,7 @@ async fn clean_machine(folder: &Folder, state: &State) -> Result<()> {
     mounts::remove_under(&index.run_dir())?;
     remove_dir(&index.run_dir())?;
     let group = index.interface();
-    // The kernel needs a moment to notice that a group's last process is gone.
+    // The kernel needs a moment until it counts the group as empty.
     for _ in 0..20 {
         cgroup::remove(&group);
         if !cgroup::exists(&group) {

@@ -2,8 +2,8 @@
 //!
 //! The embedded cluster is a set of ordinary processes: etcd and the Kubernetes programs, built once from their
 //! Go modules and cached outside the work tree. With root and a few Debian packages it has a real node, which runs
-//! real pods; without, KWOK plays nodes that run fake ones. [`up`] returns when the cluster answers, and its
-//! processes live on until [`down`], which leaves nothing behind but the data, and not even that when purged.
+//! real pods; otherwise KWOK simulates nodes and pods. [`up`] returns when the cluster is ready. Its processes run
+//! until [`down`], which keeps the cluster's data unless it purges the cluster.
 //!
 //! Several clusters can run at the same time under different names.
 
@@ -43,5 +43,5 @@ pub use peers::peer::{Peer, published};
 pub use progress::{Event, Progress};
 pub use up::up;
 
-/// The name of the cluster that is meant when none is named.
+/// The default name of a cluster.
 pub const DEFAULT_NAME: &str = "idp";

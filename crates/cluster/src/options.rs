@@ -1,4 +1,4 @@
-//! What cluster is wanted: where it runs, its nodes, and what is in it.
+//! Options of [`crate::up`]: where the cluster runs, its nodes and its content.
 
 use crate::DEFAULT_NAME;
 use crate::embedded::node::packages::can_run_real_node;
@@ -6,37 +6,37 @@ use crate::manifests::parse::Manifest;
 use crate::peers::addon::Addon;
 use crate::peers::peer::Peer;
 
-/// Where the cluster comes from.
+/// Where the cluster runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Provider {
-    /// Run here, as processes of this machine.
+    /// As processes of this machine.
     #[default]
     Embedded,
-    /// kind, in a container engine.
+    /// In a container engine, by kind.
     Kind,
-    /// One that is there already.
+    /// An existing cluster.
     Existing {
-        /// A context of the user's kubeconfig; the current one when absent.
+        /// A context of the user's kubeconfig. Default: the current context.
         context: Option<String>,
     },
 }
 
-/// Which nodes an embedded cluster has.
+/// The nodes of an embedded cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nodes {
-    /// One real node, named `<cluster>-node`, which runs real pods. Needs root and some packages.
+    /// One real node, named `<cluster>-node`, which runs real pods. Needs root and some Debian packages.
     Real,
-    /// This many fake nodes, `kwok-0` and so on, labelled `type=kwok`. Needs nothing.
+    /// This many fake nodes: `kwok-0`, `kwok-1` and so on, with the label `type=kwok`. No requirements.
     Kwok(usize),
-    /// Both. Only pods that tolerate `kwok.x-k8s.io/node=fake:NoSchedule` go to the fake ones.
+    /// A real node and fake nodes. Only pods that tolerate `kwok.x-k8s.io/node=fake:NoSchedule` run on fake nodes.
     Both {
-        /// How many fake nodes.
+        /// Number of fake nodes.
         kwok: usize,
     },
 }
 
 impl Nodes {
-    /// The real node where this machine can run it, and three fake ones where it cannot.
+    /// A real node if this machine can run one, else three fake nodes.
     #[must_use]
     pub fn default_here() -> Self {
         if can_run_real_node() {
@@ -58,21 +58,21 @@ impl Nodes {
     }
 }
 
-/// What cluster is wanted.
+/// The cluster to start.
 #[derive(Debug, Clone)]
 pub struct UpOptions {
-    /// 1 to 24 of a-z, 0-9 and `-`.
+    /// Its name: 1 to 24 characters of a-z, 0-9 and `-`.
     pub name: String,
-    /// Where it comes from.
+    /// Where it runs.
     pub provider: Provider,
-    /// Its nodes; an embedded cluster's only.
+    /// Its nodes. Only embedded clusters.
     pub nodes: Nodes,
-    /// Whose resource definitions it gets.
+    /// The peers whose CRDs it gets.
     pub peers: Vec<Peer>,
-    /// Which of them run beside it; an embedded cluster's only. They stay with the cluster until it is purged: an `up`
-    /// that names none starts those that it has.
+    /// The peers that run beside it. Only embedded clusters. A cluster keeps its add-ons until it is purged: an `up`
+    /// without any starts those that it has.
     pub addons: Vec<Addon>,
-    /// What else is applied, at each call: our own definitions, roles and so on.
+    /// Manifests to apply at each call: the platform's CRDs, roles and so on.
     pub manifests: Vec<Manifest>,
 }
 

@@ -1,44 +1,44 @@
-//! What a caller is told while a cluster is being built and started.
+//! Progress of a long operation, such as building and starting a cluster.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// One thing that happened during a long operation.
+/// An event of a long operation.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// A step began.
     Started {
-        /// What is being done, in a few words.
+        /// The step, in a few words.
         step: &'a str,
     },
-    /// A line of output of the step under way, such as the compiler's.
+    /// A line of output of the current step, such as the compiler's.
     Line {
-        /// The step that wrote it.
+        /// The step.
         step: &'a str,
-        /// The text, without a line end.
+        /// The line, without its line break.
         line: &'a str,
     },
-    /// A step ended well. A failed step ends with the error that the whole operation returns.
+    /// A step succeeded. A failed step has no event: the operation returns its error.
     Finished {
-        /// The step that ended.
+        /// The step.
         step: &'a str,
         /// How long it took.
         elapsed: Duration,
     },
 }
 
-/// Receives events; implemented by whoever shows them.
+/// Receives events, for example to show them.
 pub trait Progress: Send + Sync {
-    /// Called for every event, in order within one step; must not block for long.
+    /// Called for every event, in order within a step. Must not block for long.
     fn report(&self, event: Event<'_>);
 }
 
-/// Nobody listens.
+/// Ignores all events.
 impl Progress for () {
     fn report(&self, _: Event<'_>) {}
 }
 
-/// Runs `work` as one step: reports its start, and its end when it succeeds.
+/// Runs `work` as a step: reports its start, and its end if it succeeds.
 pub(crate) async fn step<T>(
     progress: &dyn Progress,
     step: &str,

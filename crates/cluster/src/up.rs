@@ -1,4 +1,4 @@
-//! Starting a cluster: whatever it takes, in order, and nothing that is done already.
+//! Starting a cluster: every step in order, skipping those already done.
 
 use anyhow::{Result, bail};
 
@@ -19,17 +19,17 @@ use crate::peers::definitions;
 use crate::peers::peer::Peer;
 use crate::progress::{Progress, step};
 
-/// Starts a cluster, or completes one that runs in part, and returns once its API server and its nodes are ready
-/// and all definitions and manifests are applied. Calling it again is cheap and changes nothing.
+/// Starts a cluster, or the components of it that do not run. Returns when the API server and the nodes are ready, and
+/// all CRDs and manifests are applied. A repeated call is cheap and changes nothing.
 ///
 /// # Errors
-/// A missing tool or package, a build that fails, a component that does not get ready (with the end of its log),
-/// or an object that the API server refuses.
+/// When a tool or package is missing, a build fails, a component does not become ready (with the end of its log), or
+/// the API server rejects an object.
 pub async fn up(options: &UpOptions, progress: &dyn Progress) -> Result<Cluster> {
     if options.provider != Provider::Embedded && !options.addons.is_empty() {
-        bail!("only an embedded cluster has add-ons: install the peers into the cluster themselves");
+        bail!("Only an embedded cluster has add-ons. Install the peers into this cluster yourself.");
     }
-    // Before anything is made: what cannot be together is refused without a trace.
+    // Before anything is created: add-ons that exclude each other.
     addon::merged(&[], &options.addons)?;
     let cache = Cache::from_env()?;
     let folder = Folder::new(&cache, &options.name)?;
@@ -88,7 +88,7 @@ async fn embedded(
     folder.save(&start.state)?;
     let fake = options.nodes.kwok();
     if fake > 0 {
-        step(progress, "make fake nodes", start.fake_nodes(&client, fake)).await?;
+        step(progress, "create fake nodes", start.fake_nodes(&client, fake)).await?;
     }
     step(progress, "wait for the nodes", start.nodes_ready(&client, fake)).await?;
     if options.nodes.real() {
@@ -104,18 +104,18 @@ async fn embedded(
 
 fn check_machine(nodes: Nodes) -> Result<()> {
     if !cfg!(target_os = "linux") {
-        bail!("the embedded cluster needs Linux: use the provider `kind` or `existing`");
+        bail!("The embedded cluster needs Linux. Use --provider kind or --provider existing.");
     }
     if !nodes.real() {
         return Ok(());
     }
     if !can_run_real_node() {
-        bail!("a real node needs root: run as root, or ask for fake nodes only");
+        bail!("A real node needs root. Run as root, or use fake nodes only.");
     }
     let missing = missing_packages();
     if !missing.is_empty() {
         bail!(
-            "a real node needs these packages, which are not installed: {}",
+            "A real node needs packages that are not installed: {}",
             missing.join(", ")
         );
     }
@@ -141,7 +141,7 @@ async fn build(nodes: Nodes, cache: &Cache, progress: &dyn Progress) -> Result<P
     })
 }
 
-/// What every cluster gets, whoever runs it.
+/// Applies CRDs and manifests, in a cluster of any provider.
 async fn populate(
     options: &UpOptions,
     peers: &[Peer],

@@ -8,7 +8,7 @@ use crate::build::modules::CERT_MANAGER;
 use crate::process::daemon::Daemon;
 
 const NAME: &str = "cert-manager";
-/// Also where ClusterIssuers have their Secrets.
+/// Also the namespace of ClusterIssuers' Secrets.
 const NAMESPACE: &str = "cert-manager";
 
 pub(super) async fn start(setup: &mut Setup<'_>) -> Result<()> {

@@ -14,8 +14,8 @@ const NAME: &str = "external-secrets";
 pub(super) async fn start(setup: &mut Setup<'_>) -> Result<()> {
     let localstack = setup.state.find(LOCALSTACK);
     let aws = localstack.map(|recorded| recorded.endpoint.clone());
-    // One that was started when LocalStack was not there yet, or listened elsewhere, asks the wrong AWS.
-    let asks = |recorded: &Recorded| {
+    // If it was started without LocalStack, or LocalStack's address has changed, it uses the wrong AWS endpoint.
+    let aws_of = |recorded: &Recorded| {
         let env = recorded.daemon.iter().flat_map(|daemon| &daemon.env);
         let mut endpoints = env.filter(|(name, _)| name == SECRETS_MANAGER);
         endpoints.next().map(|(_, endpoint)| endpoint.clone())
@@ -23,7 +23,7 @@ pub(super) async fn start(setup: &mut Setup<'_>) -> Result<()> {
     if setup
         .state
         .find(NAME)
-        .is_some_and(|recorded| asks(recorded) != aws)
+        .is_some_and(|recorded| aws_of(recorded) != aws)
     {
         setup.stop(NAME).await;
     }
@@ -35,7 +35,7 @@ pub(super) async fn start(setup: &mut Setup<'_>) -> Result<()> {
     let metrics = setup.ports.port(ports::EXTERNAL_SECRETS_METRICS)?;
     let mut env = vec![
         var("KUBECONFIG", kubeconfig),
-        // Or it looks for credentials where virtual machines of AWS have them, and waits.
+        // Otherwise it waits for credentials from the metadata service of AWS's virtual machines.
         var("AWS_EC2_METADATA_DISABLED", "true"),
     ];
     if let Some(endpoint) = aws {
@@ -49,8 +49,7 @@ pub(super) async fn start(setup: &mut Setup<'_>) -> Result<()> {
             format!("--live-addr=127.0.0.1:{health}"),
             format!("--metrics-addr=127.0.0.1:{metrics}"),
             "--concurrent=5".into(),
-            // A store that could not be reached holds up every secret until it is looked at again: by default five
-            // minutes, which is long to wait for a LocalStack that was only restarted.
+            // After a restart of LocalStack, all secrets wait for the next check of their store. The default is 5 minutes.
             "--store-requeue-interval=10s".into(),
         ],
         env,

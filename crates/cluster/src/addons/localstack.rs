@@ -16,16 +16,16 @@ use crate::embedded::state::{Folder, State};
 use crate::process::daemon::Daemon;
 use crate::progress::Progress;
 
-/// What is in Secrets Manager after each start: the community edition remembers nothing.
+/// The content of Secrets Manager after each start, as the community edition does not persist it.
 const SEED: &str = include_str!("../../../../infrastructure/localstack/seed.json");
 
-/// Its packages, and the pins without which they do not work together.
+/// Its packages, pinned to versions that work together.
 const ENVIRONMENT: Environment = Environment {
     name: NAME,
     requirements: include_str!("../../../../infrastructure/localstack/requirements.txt"),
 };
 
-/// Gives the Python that has LocalStack, installing it first where needed.
+/// The Python of LocalStack's virtual environment. Installs it if needed.
 pub(super) async fn install(cache: &Cache, progress: &dyn Progress) -> Result<PathBuf> {
     ENVIRONMENT.ensure(cache, progress).await
 }
@@ -41,23 +41,23 @@ pub(super) async fn start(setup: &mut Setup<'_>) -> Result<()> {
         .built
         .python
         .clone()
-        .context("LocalStack is not installed")?;
+        .context("LocalStack is not installed.")?;
     setup.run(Daemon {
         name: NAME.to_owned(),
         program: python,
         args: vec!["-m".into(), "localstack.runtime.main".into()],
         env: vec![
             var("GATEWAY_LISTEN", address.as_str()),
-            // The default one listens on all addresses, whatever it is told.
+            // The default server always listens on all addresses.
             var("GATEWAY_SERVER", "hypercorn"),
             var("USE_SSL", "0"),
             var("SERVICES", "secretsmanager,iam,sts"),
             var("STRICT_SERVICE_LOADING", "1"),
-            // It keeps to its own folder, also where it takes this machine for its own image.
+            // Uses its own folder, even on machines that look like its container image.
             var("OVERRIDE_IN_DOCKER", "0"),
             var("FILESYSTEM_ROOT", files.display().to_string()),
             var("HOME", files.display().to_string()),
-            // It asks nothing of the world outside.
+            // No requests to the internet.
             var("SKIP_SSL_CERT_DOWNLOAD", "1"),
             var("DISABLE_EVENTS", "1"),
             var("DNS_ADDRESS", "0"),
@@ -69,7 +69,7 @@ pub(super) async fn start(setup: &mut Setup<'_>) -> Result<()> {
     })
 }
 
-/// What a secret store signs its requests with. LocalStack takes anything.
+/// The AWS credentials of secret stores. LocalStack accepts any.
 fn credentials() -> [Value; 2] {
     let namespace = EXTERNAL_SECRETS_NAMESPACE;
     [
@@ -83,7 +83,7 @@ fn credentials() -> [Value; 2] {
     ]
 }
 
-/// Puts the sample's secrets into a LocalStack that was started since the last time.
+/// Adds the sample's secrets to a LocalStack that was started since the last call.
 pub(crate) async fn seed_if_new(folder: &Folder, state: &mut State) -> Result<()> {
     let Some(recorded) = state.find(NAME).filter(|recorded| recorded.process.alive()) else {
         return Ok(());
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_seed_belongs_to_the_sample() {
+    fn the_seed_contains_secrets_of_the_sample_only() {
         let seed: BTreeMap<String, Value> = serde_json::from_str(SEED).unwrap();
         assert!(!seed.is_empty());
         for (name, value) in seed {

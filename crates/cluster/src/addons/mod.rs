@@ -1,7 +1,7 @@
 //! Starting the peers that run beside a cluster.
 //!
-//! Each gets an identity and a namespace of its own, as it would have in a real installation, ports of the cluster's
-//! block, and a log among the cluster's logs. Their webhooks are off: nobody could reach them.
+//! Each has its own service account and namespace, as in a real installation, ports of the cluster's block, and a log
+//! among the cluster's logs. Their webhooks are off, as the API server could not reach them.
 
 mod cert_manager;
 mod crossplane;
@@ -16,7 +16,7 @@ mod setup;
 use anyhow::{Context, Result};
 
 use setup::Setup;
-pub(crate) use setup::{Built, wait_well};
+pub(crate) use setup::{Built, wait_healthy};
 
 use crate::Cluster;
 use crate::cache::Cache;
@@ -26,7 +26,7 @@ use crate::embedded::state::{Folder, State};
 use crate::peers::addon::Addon;
 use crate::progress::Progress;
 
-/// Builds and installs what is missing, one thing after the other.
+/// Builds and installs missing programs, one at a time.
 pub(crate) async fn build(cache: &Cache, addons: &[Addon], progress: &dyn Progress) -> Result<Built> {
     let mut built = Built::default();
     for addon in addons {
@@ -42,7 +42,7 @@ pub(crate) async fn build(cache: &Cache, addons: &[Addon], progress: &dyn Progre
     Ok(built)
 }
 
-/// Starts the add-ons that the state names and that do not run, and waits until all are ready.
+/// Starts the state's add-ons that do not run, and waits until all are healthy.
 pub(crate) async fn start(folder: &Folder, state: &mut State, built: &Built) -> Result<()> {
     let cluster = Cluster::new(folder.clone(), Access::Embedded);
     let mut setup = Setup {
@@ -63,9 +63,9 @@ pub(crate) async fn start(folder: &Folder, state: &mut State, built: &Built) -> 
         }
         .with_context(|| format!("starting the add-on {addon}"))?;
     }
-    // Only now, so that they get ready beside each other.
+    // Only now, so that they become ready in parallel.
     for (daemon, process) in &setup.waiting {
-        wait_well(folder, daemon, process).await?;
+        wait_healthy(folder, daemon, process).await?;
     }
     localstack::seed_if_new(folder, setup.state).await
 }

@@ -1,7 +1,7 @@
-//! Names that several add-ons need to know.
+//! Names that several add-ons use.
 
 /// The component LocalStack.
 pub(super) const LOCALSTACK: &str = "localstack";
 
-/// Where the External Secrets Operator runs, and finds its credentials.
+/// The namespace of the External Secrets Operator and its credentials.
 pub(super) const EXTERNAL_SECRETS_NAMESPACE: &str = "external-secrets";

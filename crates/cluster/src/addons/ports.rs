@@ -1,4 +1,4 @@
-//! Places in the cluster's block of ports; the control plane has those below.
+//! Offsets in the cluster's block of ports. The control plane uses those below.
 
 pub(super) const EXTERNAL_SECRETS_HEALTH: u16 = 6;
 pub(super) const EXTERNAL_SECRETS_METRICS: u16 = 7;

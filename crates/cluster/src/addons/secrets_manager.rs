@@ -1,7 +1,8 @@
-//! A client of Secrets Manager as LocalStack serves it: for seeding, and for tests.
+//! A client of LocalStack's Secrets Manager, for seeding and for tests.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use ::http::Method;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -9,17 +10,17 @@ use sha2::{Digest, Sha256};
 use crate::build::go::hex;
 use crate::process::http;
 
-/// The region of every secret. LocalStack keeps a store for each region; the platform's local store reads this one.
+/// The region of all secrets. LocalStack has one store per region; the platform's local SecretStore reads this one.
 const REGION: &str = "us-east-1";
 
-/// Secrets Manager at an address.
+/// A client of Secrets Manager.
 #[derive(Debug, Clone)]
 pub struct SecretsManager {
     endpoint: String,
 }
 
 impl SecretsManager {
-    /// At `http://host:port`, as [`crate::Cluster::endpoint`] gives it for `localstack`.
+    /// A client for `http://host:port`, which [`crate::Cluster::endpoint`] returns for `localstack`.
     #[must_use]
     pub fn at(endpoint: impl Into<String>) -> Self {
         Self {
@@ -27,7 +28,7 @@ impl SecretsManager {
         }
     }
 
-    /// Where it is.
+    /// Its address.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
@@ -36,7 +37,7 @@ impl SecretsManager {
     /// Calls an action, such as `DescribeSecret`, with its parameters.
     ///
     /// # Errors
-    /// When nobody answers, or the answer is an error: then its type and message.
+    /// When it is unreachable, or responds with an error, which contains type and message.
     pub async fn call(&self, action: &str, parameters: &Value) -> Result<Value> {
         let (code, answer) = self.send(action, parameters).await?;
         if code != 200 {
@@ -45,7 +46,7 @@ impl SecretsManager {
         Ok(answer)
     }
 
-    /// Makes the secret, or gives it a new value. What is no text is stored as JSON.
+    /// Creates or updates a secret. Stores values other than strings as JSON.
     ///
     /// # Errors
     /// As [`Self::call`].
@@ -67,7 +68,7 @@ impl SecretsManager {
         self.call("PutSecretValue", &parameters).await.map(|_| ())
     }
 
-    /// The secret's present value; none where there is no such secret.
+    /// The secret's current value. `None` if the secret does not exist.
     ///
     /// # Errors
     /// As [`Self::call`].
@@ -80,7 +81,7 @@ impl SecretsManager {
         }
     }
 
-    /// Deletes a secret at once, so that its name can be used again. One that is not there is no error.
+    /// Deletes a secret without a recovery period. Does nothing if it does not exist.
     ///
     /// # Errors
     /// As [`Self::call`].
@@ -114,7 +115,7 @@ impl SecretsManager {
 
     async fn send(&self, action: &str, parameters: &Value) -> Result<(u16, Value)> {
         let target = format!("secretsmanager.{action}");
-        // LocalStack checks no signature, but takes the service and the region from it.
+        // LocalStack does not check the signature, but reads service and region from it.
         let signed = format!(
             "AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/secretsmanager/aws4_request, SignedHeaders=host, \
              Signature=none"
@@ -124,7 +125,8 @@ impl SecretsManager {
             ("Content-Type", "application/x-amz-json-1.1"),
             ("Authorization", signed.as_str()),
         ];
-        let (code, body) = http::send("POST", &self.endpoint, &headers, &parameters.to_string()).await?;
+        let (code, body) =
+            http::send(Method::POST, &self.endpoint, &headers, &parameters.to_string()).await?;
         let answer = serde_json::from_str(&body).with_context(|| format!("{action}: {code} {body}"))?;
         Ok((code, answer))
     }
@@ -134,7 +136,7 @@ fn error_type(answer: &Value) -> &str {
     answer["__type"].as_str().unwrap_or_default()
 }
 
-/// A version's identifier in the form of a UUID. Never the same twice: a known one would not become the present version.
+/// A version's ID in the form of a UUID. Always a new one: a known ID would not become the current version.
 fn token(name: &str, value: &str) -> Result<String> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
     let digits = hex(&Sha256::digest(format!("{name}\n{value}\n{now}")));
@@ -153,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_as_secrets_manager_wants_them() {
+    fn tokens_are_unique_uuids() {
         let token = token("a", "b").unwrap();
         assert_eq!(token.len(), 36);
         assert_ne!(token, super::token("a", "b").unwrap());

@@ -1,4 +1,4 @@
-//! What starting an add-on needs: its programs, ports, identity and process.
+//! Programs, ports, identities and processes of add-ons during their start.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,30 +18,30 @@ use crate::process::daemon::{Daemon, wait_ready};
 use crate::process::identity::{Identity, stop};
 use crate::process::{go, http};
 
-/// How long a peer may take to become ready.
+/// How long an add-on may take to become ready.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// How long a replaced process has to end by itself.
+/// How long a replaced process has to stop before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The add-ons' programs.
+/// The built programs of the add-ons.
 #[derive(Default)]
 pub(crate) struct Built {
     pub(super) folders: BTreeMap<&'static str, PathBuf>,
-    /// The Python that has LocalStack.
+    /// The Python of LocalStack's virtual environment.
     pub(super) python: Option<PathBuf>,
 }
 
-/// Waits until a daemon answers where it says how it is.
-pub(crate) async fn wait_well(folder: &Folder, daemon: &Daemon, process: &Identity) -> Result<()> {
+/// Waits until a daemon is healthy, if it has a health check.
+pub(crate) async fn wait_healthy(folder: &Folder, daemon: &Daemon, process: &Identity) -> Result<()> {
     let Some(health) = &daemon.health else {
         return Ok(());
     };
     let log = folder.log(&daemon.name);
-    wait_ready(&daemon.name, process, &log, LIMIT, || http::is_well(health)).await
+    wait_ready(&daemon.name, process, &log, LIMIT, || http::is_healthy(health)).await
 }
 
-/// What an add-on needs to be started.
+/// Shared state of the start of all add-ons.
 pub(super) struct Setup<'a> {
     pub(super) folder: &'a Folder,
     pub(super) state: &'a mut State,
@@ -49,12 +49,12 @@ pub(super) struct Setup<'a> {
     pub(super) cluster: Cluster,
     pub(super) client: kube::Client,
     pub(super) ports: Chooser<fn(u16) -> bool>,
-    /// What was started, or ran already, and must be ready in the end.
+    /// Daemons that must be healthy in the end.
     pub(super) waiting: Vec<(Daemon, Identity)>,
 }
 
 impl Setup<'_> {
-    /// Whether it runs already; then it is waited for, too.
+    /// Whether it runs. If so, the start waits for it too.
     pub(super) fn runs(&mut self, name: &str) -> bool {
         let found = self.state.find(name).filter(|recorded| recorded.process.alive());
         if let Some(recorded) = found
@@ -65,16 +65,16 @@ impl Setup<'_> {
         found.is_some()
     }
 
-    /// Starts a daemon that does not run.
+    /// Starts a daemon unless it runs.
     pub(super) fn run(&mut self, mut daemon: Daemon) -> Result<()> {
-        // Also LocalStack, which does not read them.
+        // Also for LocalStack, which ignores them.
         daemon.env.extend(go::variables());
         let process = self.folder.ensure(self.state, &daemon, true)?;
         self.waiting.push((daemon, process));
         Ok(())
     }
 
-    /// Stops one that is to be started in another way.
+    /// Stops a daemon, to start it with other arguments.
     pub(super) async fn stop(&self, name: &str) {
         if let Some(recorded) = self.state.find(name) {
             stop(std::slice::from_ref(&recorded.process), GRACE).await;
@@ -83,14 +83,14 @@ impl Setup<'_> {
 
     pub(super) fn program(&self, module: &GoModule) -> Result<PathBuf> {
         let folder = self.built.folders.get(module.name);
-        Ok(module.program(folder.with_context(|| format!("{} is not built", module.name))?))
+        Ok(module.program(folder.with_context(|| format!("{} is not built.", module.name))?))
     }
 
-    /// A kubeconfig of the service account `name`, which may do everything.
+    /// A kubeconfig of the service account `name`, bound to cluster-admin.
     pub(super) async fn administrator(&self, name: &str, namespace: &str) -> Result<String> {
         let kubeconfig = controller_kubeconfig(&self.cluster, name, namespace).await?;
-        // The roles that a peer needs are in its chart, which its Go module does not always hold. This cluster is of
-        // one machine and one person; what is tested is our controllers' rights, not the peers'.
+        // A peer's own roles are in its chart, which its Go module does not always contain. Tests check the rights of the
+        // platform's controllers, not the peers'.
         let binding = json!({
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRoleBinding",
@@ -113,7 +113,7 @@ impl Setup<'_> {
     }
 }
 
-/// A variable of a daemon.
+/// An environment variable of a daemon.
 pub(super) fn var(name: &str, value: impl Into<String>) -> (String, String) {
     (name.to_owned(), value.into())
 }

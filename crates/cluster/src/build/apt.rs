@@ -19,7 +19,7 @@ pub(crate) fn found(item: &str) -> bool {
         .any(|dir| dir.join(item).exists())
 }
 
-/// Whether packages can be installed without asking anybody.
+/// Whether this process may install packages: it is root, and apt exists.
 pub(crate) fn can_install_packages() -> bool {
     rustix::process::geteuid().is_root() && found("apt-get")
 }

@@ -1,4 +1,4 @@
-//! Building the Go programs once, from sources carried inside this crate.
+//! Building Go programs once, from sources that are part of this crate.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,42 +14,42 @@ use crate::cache::{Cache, Lock};
 use crate::process;
 use crate::progress::{Event, Progress, step};
 
-/// A small Go module whose build gives one program.
+/// A small Go module that builds one program.
 pub(crate) struct GoModule {
     /// The program's file name.
     pub(crate) name: &'static str,
     pub(crate) files: &'static [(&'static str, &'static str)],
     /// The import path of the main package.
     pub(crate) package: &'static str,
-    /// Adds the version to the programs that report one.
+    /// Whether to set the Kubernetes version that the program reports.
     pub(crate) kubernetes_version: bool,
-    /// Folders of the main package's module whose YAML files are kept beside the program.
+    /// Folders of the main package's module whose YAML files are copied to the program's folder.
     pub(crate) assets: &'static [&'static str],
-    /// A dependency of which some files are replaced: by those of `files` below `upstream/`.
+    /// A dependency with replaced files: those of `files` below `upstream/`.
     pub(crate) upstream: Option<Upstream>,
 }
 
-/// A published module that is built from a copy, which `go.mod` names by `replace … => ./upstream`.
+/// A published module that is built from a copy: `go.mod` has `replace … => ./upstream`.
 pub(crate) struct Upstream {
     pub(crate) module: &'static str,
     pub(crate) version: &'static str,
-    /// What of it is copied, besides its `go.mod`.
+    /// The folders to copy, besides `go.mod`.
     pub(crate) folders: &'static [&'static str],
 }
 
 impl GoModule {
-    /// The folder with the built program, building it first where needed.
+    /// The folder of the program. Builds the program if needed.
     ///
-    /// The folder's name holds a hash of the sources and the compiler's version: a changed `go.mod` or a newer
-    /// compiler builds anew, and what others still run stays where it is.
+    /// The folder's name contains a hash of the sources and the compiler's version. A changed `go.mod` or a newer
+    /// compiler builds a new folder; programs that run keep theirs.
     pub(crate) async fn ensure(&self, cache: &Cache, progress: &dyn Progress) -> Result<PathBuf> {
         let bin = cache.dir("bin")?;
         let stem = format!("{}-{}", self.name, self.source_hash());
         let Some(go) = go_version().await else {
-            // What was built with any compiler will do when there is none now.
+            // Without a compiler, the build of any earlier compiler will do.
             return built_before(&bin, &stem).with_context(|| {
                 format!(
-                    "{} must be built once, and `go` (1.26 or newer) is not on the PATH",
+                    "Cannot build {}: `go` is not on the PATH. Install Go 1.26 or newer.",
                     self.name
                 )
             });
@@ -60,7 +60,7 @@ impl GoModule {
         }
         let _lock = Lock::acquire(&bin.join(format!("{}.lock", self.name))).await?;
         if target.join(self.name).exists() {
-            return Ok(target); // somebody else built it while we waited
+            return Ok(target); // another process built it meanwhile
         }
         let title = format!("build {}", self.name);
         step(progress, &title, self.build(&bin, &target, &title, progress)).await?;
@@ -97,7 +97,7 @@ impl GoModule {
         if !self.assets.is_empty() {
             self.copy_assets(&sources, &output).await?;
         }
-        // In one step, so that a folder with the final name always holds everything.
+        // Atomic, so that a folder with the final name is always complete.
         fs::rename(&output, target).with_context(|| format!("publishing {}", target.display()))
     }
 
@@ -125,7 +125,7 @@ impl GoModule {
         let mut flags = "-s -w".to_owned();
         if self.kubernetes_version {
             let minor = KUBERNETES.split('.').nth(1).unwrap_or_default();
-            // Without these the server calls itself v0.0.0, and clients refuse it.
+            // Without these flags the server reports v0.0.0, which clients reject.
             for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
                 flags += &format!(" -X {package}.gitVersion=v{KUBERNETES} -X {package}.gitMajor=1");
                 flags += &format!(" -X {package}.gitMinor={minor} -X {package}.gitTreeState=clean");
@@ -160,7 +160,7 @@ impl Upstream {
     }
 }
 
-/// Everything that is compiled or embedded. By content: files of the module cache cannot be written, nor would copies.
+/// Copies all files except tests. Reads and writes them, because plain copies would be read-only like the module cache.
 fn copy_go_files(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -191,10 +191,10 @@ fn built_before(bin: &Path, stem: &str) -> Option<PathBuf> {
     })
 }
 
-/// The `go` command, run in `dir`, free of the caller's workspace.
+/// The `go` command in `dir`, independent of the caller's Go workspace.
 fn go(dir: &Path) -> Command {
     let mut command = Command::new("go");
-    // PWD, because go would otherwise take the caller's for the module's folder.
+    // PWD, because go would otherwise use the caller's.
     command
         .current_dir(dir)
         .env("PWD", dir)
@@ -216,13 +216,13 @@ async fn go_version() -> Option<String> {
     (output.status.success() && !version.is_empty()).then_some(version)
 }
 
-/// Runs a command, passing its error output on line by line; the last lines are the error when it fails.
+/// Runs a command and reports each line of its stderr. If it fails, the error contains the last lines.
 pub(crate) async fn run_reporting(mut command: Command, title: &str, progress: &dyn Progress) -> Result<()> {
     let mut child = command
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .with_context(|| format!("{title}: the command cannot be run"))?;
+        .with_context(|| format!("{title}: cannot run the command"))?;
     let mut last = std::collections::VecDeque::new();
     if let Some(errors) = child.stderr.take() {
         let mut lines = BufReader::new(errors).lines();
@@ -243,7 +243,7 @@ pub(crate) async fn run_reporting(mut command: Command, title: &str, progress: &
     bail!("{title} failed:\n{}", Vec::from(last).join("\n"))
 }
 
-/// Downloads one Go module, and gives the folder with its files.
+/// Downloads a Go module and returns its folder.
 pub(crate) async fn download_module(module: &str, version: &str) -> Result<PathBuf> {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -251,14 +251,14 @@ pub(crate) async fn download_module(module: &str, version: &str) -> Result<PathB
         dir: Option<PathBuf>,
         error: Option<String>,
     }
-    // In an empty folder: inside a module, go would look at that module's requirements.
+    // In an empty folder: inside a module, go would read that module's requirements.
     let outside = tempfile::tempdir()?;
     let output = go(outside.path())
         .env("GOFLAGS", "-mod=mod")
         .args(["mod", "download", "-json", &format!("{module}@{version}")])
         .output()
         .await
-        .context("running go: is it on the PATH?")?;
+        .context("Cannot run go. Install Go 1.26 or newer.")?;
     let answer: Downloaded = serde_json::from_slice(&output.stdout)
         .with_context(|| format!("go mod download: {}", String::from_utf8_lossy(&output.stderr)))?;
     match answer {
@@ -276,14 +276,14 @@ mod tests {
     use crate::build::versions::KUBERNETES;
 
     #[test]
-    fn the_version_told_is_the_version_built() {
+    fn the_reported_version_is_the_required_one() {
         let (_, go_mod) = EMBEDDED.files[0];
         assert!(go_mod.contains(&format!("k8s.io/kubernetes v{KUBERNETES}")));
         assert!(EMBEDDED.linker_flags().contains("gitMinor=36"));
     }
 
     #[test]
-    fn the_copy_is_of_the_release_that_is_required() {
+    fn the_copied_release_is_the_required_one() {
         let (_, go_mod) = EXTERNAL_SECRETS.files[0];
         let upstream = EXTERNAL_SECRETS.upstream.as_ref().unwrap();
         assert!(go_mod.contains(&format!("{} {}", upstream.module, upstream.version)));
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_follows_the_sources() {
+    fn the_hash_depends_on_the_sources() {
         assert_ne!(EMBEDDED.source_hash(), KWOK.source_hash());
         assert_eq!(PAUSE.source_hash().len(), 12);
     }

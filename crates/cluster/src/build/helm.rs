@@ -1,4 +1,4 @@
-//! Helm, for whoever renders or installs charts. No cluster of ours needs it.
+//! Helm, to render or install charts. Clusters do not need it.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use anyhow::Result;
 use crate::build::modules::HELM;
 use crate::{Cache, Progress};
 
-/// The program `helm`, built into the cache where it is not there yet.
+/// The program `helm`, built into the cache if needed.
 ///
 /// # Errors
-/// When there is no place for the cache, or the build fails.
+/// When the cache folder cannot be located, or the build fails.
 pub async fn helm(progress: &dyn Progress) -> Result<PathBuf> {
     let folder = HELM.ensure(&Cache::from_env()?, progress).await?;
     Ok(HELM.program(&folder))

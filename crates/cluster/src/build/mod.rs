@@ -1,4 +1,4 @@
-//! Building and installing the programs that clusters consist of, once for each cache.
+//! Building and installing programs of clusters and add-ons, once for each cache.
 
 pub(crate) mod apt;
 pub(crate) mod go;

@@ -1,4 +1,4 @@
-//! The Go programs that clusters are made of. Their modules are carried inside this crate.
+//! The Go programs of clusters and add-ons. Their modules are part of this crate.
 
 use crate::build::go::{GoModule, Upstream};
 use crate::build::versions::EXTERNAL_SECRETS_VERSION;
@@ -31,7 +31,7 @@ pub(crate) const EMBEDDED: GoModule = GoModule {
     upstream: None,
 };
 
-/// Fake nodes, with the stages that make their pods run and their Jobs complete.
+/// Fake nodes, with the KWOK stages that run their pods and complete their Jobs.
 pub(crate) const KWOK: GoModule = GoModule {
     name: "kwok",
     files: &[source!("kwok", "go.mod"), source!("kwok", "go.sum")],
@@ -126,7 +126,7 @@ pub(crate) const FUNCTION: GoModule = GoModule {
     upstream: None,
 };
 
-/// Charts into manifests.
+/// Renders and installs charts.
 pub(crate) const HELM: GoModule = GoModule {
     name: "helm",
     files: &[source!("helm", "go.mod"), source!("helm", "go.sum")],

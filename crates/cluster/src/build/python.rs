@@ -1,4 +1,4 @@
-//! Python programs, each in a virtual environment of its own, installed once.
+//! Python programs, each installed once in its own virtual environment.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,20 +13,20 @@ use crate::build::go::{hex, run_reporting};
 use crate::cache::{Cache, Lock};
 use crate::progress::{Progress, step};
 
-/// Written last: its presence says that everything is installed.
+/// Written last: marks a complete installation.
 const COMPLETE: &str = "complete";
 
-/// The oldest Python that what we install runs on.
+/// The oldest supported Python.
 const OLDEST: (u32, u32) = (3, 10);
 
-/// Some packages, pinned.
+/// A virtual environment with pinned packages.
 pub(crate) struct Environment {
     pub(crate) name: &'static str,
     /// The content of a `requirements.txt`.
     pub(crate) requirements: &'static str,
 }
 
-/// Whether python3 brings what a virtual environment is made of. Debian has that in a package of its own.
+/// Whether python3 can create virtual environments. On Debian this needs a separate package.
 async fn can_make_environments() -> bool {
     let mut look = Command::new("python3");
     look.args(["-c", "import venv, ensurepip"]).stderr(Stdio::null());
@@ -34,8 +34,8 @@ async fn can_make_environments() -> bool {
 }
 
 impl Environment {
-    /// The environment's Python, installing the packages first where needed. The folder's name holds a hash of the
-    /// requirements and Python's version.
+    /// The environment's Python. Installs the packages if needed. The folder's name contains a hash of the
+    /// requirements, and Python's version.
     pub(crate) async fn ensure(&self, cache: &Cache, progress: &dyn Progress) -> Result<PathBuf> {
         let version = self.version().await?;
         let root = cache.dir("python")?;
@@ -52,11 +52,11 @@ impl Environment {
         }
         let _lock = Lock::acquire(&root.join(format!("{}.lock", self.name))).await?;
         if folder.join(COMPLETE).exists() {
-            return Ok(python); // somebody else installed it while we waited
+            return Ok(python); // another process installed it meanwhile
         }
         let title = format!("install {}", self.name);
         step(progress, &title, async {
-            // What is there was interrupted. Not made elsewhere and renamed: scripts in it hold its path.
+            // Removes an interrupted installation. It cannot be renamed into place: its scripts contain its path.
             let _ = fs::remove_dir_all(&folder);
             if !can_make_environments().await && can_install_packages() {
                 apt_install(&["python3-venv"]).await?;
@@ -64,7 +64,7 @@ impl Environment {
             let mut venv = Command::new("python3");
             venv.args(["-m", "venv"]).arg(&folder);
             run_reporting(quiet(venv), &title, progress).await.with_context(
-                || "python3 cannot make a virtual environment: on Debian, that is the package python3-venv",
+                || "Cannot create a Python virtual environment. On Debian, install the package python3-venv.",
             )?;
             let requirements = folder.join("requirements.txt");
             fs::write(&requirements, self.requirements)?;
@@ -92,15 +92,15 @@ impl Environment {
             .current_dir("/")
             .output()
             .await
-            .with_context(|| format!("{name} is a Python program, and there is no python3 on the PATH"))?;
+            .with_context(|| format!("Cannot install {name}: python3 is not on the PATH."))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let version = parse(&text).with_context(|| {
             let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-            format!("python3 does not tell its version: {text}{errors}")
+            format!("Cannot read the version of python3: {text}{errors}")
         })?;
         if version < OLDEST {
             bail!(
-                "{name} needs Python {}.{} or newer; python3 on the PATH is {}.{}",
+                "{name} needs Python {}.{} or newer. python3 on the PATH is {}.{}.",
                 OLDEST.0,
                 OLDEST.1,
                 version.0,

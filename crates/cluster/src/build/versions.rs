@@ -1,4 +1,4 @@
-//! Versions that the program repeats from the `go.mod` files; tests compare them.
+//! Versions repeated from the `go.mod` files. Tests check that they are equal.
 
 /// The Kubernetes release that `infrastructure/embedded/kubernetes/go.mod` requires.
 pub(crate) const KUBERNETES: &str = "1.36.3";

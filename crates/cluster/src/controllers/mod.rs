@@ -1,4 +1,4 @@
-//! The platform's controllers beside a cluster: their identities, and their processes.
+//! The platform's controllers beside a cluster: service accounts and processes.
 
 pub(crate) mod service_account;
 pub(crate) mod start;

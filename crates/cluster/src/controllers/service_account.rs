@@ -1,4 +1,4 @@
-//! Identities of controllers that run outside the cluster: a service account, and a kubeconfig that is it.
+//! Service accounts of controllers that run outside the cluster, and their kubeconfigs.
 
 use std::path::PathBuf;
 
@@ -13,14 +13,14 @@ use crate::embedded::kubeconfig;
 use crate::manifests::apply::apply_objects;
 use crate::manifests::parse::Sourced;
 
-/// A year: longer than any cluster to develop against lives.
+/// A year: longer than the life of a development cluster.
 const LIFETIME_SECONDS: i64 = 365 * 24 * 3600;
 
-/// Writes a kubeconfig that acts as a service account, making its namespace and itself where they are missing.
-/// What it may do is up to the RBAC manifests that the caller applies.
+/// Writes a kubeconfig for a service account, creating the account and its namespace if needed. Its rights come from
+/// the RBAC manifests that the caller applies.
 ///
 /// # Errors
-/// When the API server refuses, or the file cannot be written.
+/// When the API server rejects the request, or the file cannot be written.
 pub async fn controller_kubeconfig(
     cluster: &Cluster,
     service_account: &str,
@@ -56,11 +56,11 @@ pub async fn controller_kubeconfig(
     let answer = Api::<ServiceAccount>::namespaced(client, namespace)
         .create_token_request(service_account, &PostParams::default(), &request)
         .await
-        .with_context(|| format!("a token for {namespace}/{service_account}"))?;
+        .with_context(|| format!("requesting a token for {namespace}/{service_account}"))?;
     let token = answer
         .status
         .and_then(|status| status.token)
-        .context("the API server gave no token")?;
+        .context("The API server returned no token.")?;
     let path = cluster
         .dir()
         .join("controllers")
@@ -69,7 +69,7 @@ pub async fn controller_kubeconfig(
     Ok(path)
 }
 
-/// How the cluster's API server is reached and verified: the `cluster` entry of its own kubeconfig.
+/// The `cluster` entry of the cluster's kubeconfig: the API server's address and CA.
 fn cluster_entry(cluster: &Cluster) -> Result<Value> {
     let config = match cluster.kubeconfig_file() {
         Some(path) => kube::config::Kubeconfig::read_from(path)?,
@@ -89,6 +89,6 @@ fn cluster_entry(cluster: &Cluster) -> Result<Value> {
     let entry = config.clusters.iter().find(|entry| Some(&entry.name) == name);
     let cluster = entry
         .and_then(|entry| entry.cluster.as_ref())
-        .context("the kubeconfig's context has no cluster")?;
+        .context("The kubeconfig's current context has no cluster.")?;
     Ok(serde_json::to_value(cluster)?)
 }

@@ -1,4 +1,4 @@
-//! Controllers that run beside a cluster: they are listed by `status`, and end with the cluster.
+//! Starting controllers beside a cluster. `status` lists them, and `down` stops them.
 
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,14 @@ use crate::controllers::service_account::controller_kubeconfig;
 use crate::process::daemon::Daemon;
 use crate::process::identity::{Identity, stop};
 
-/// How long a replaced process has to end by itself.
+/// How long a replaced process has to stop before it is killed.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// Starts `program` beside the cluster, in place of what ran under this name before. Its output goes to the cluster's
-/// log of that name.
+/// Starts `program` beside the cluster, replacing a process of the same name. Its output goes to the cluster's log of
+/// that name.
 ///
 /// # Errors
-/// When the cluster is not an embedded one that runs, or the program cannot be started.
+/// When the cluster is not a running embedded one, or the program cannot be started.
 async fn start_companion(
     cluster: &Cluster,
     name: &'static str,
@@ -28,7 +28,7 @@ async fn start_companion(
     let _lock = folder.lock().await?;
     let mut state = folder
         .load()?
-        .context("only an embedded cluster has companions")?;
+        .context("Only an embedded cluster can run controllers beside it.")?;
     let (old, kept): (Vec<_>, Vec<_>) = state
         .processes
         .into_iter()
@@ -49,25 +49,25 @@ async fn start_companion(
     folder.ensure(&mut state, &daemon, true).map(|_| ())
 }
 
-/// Namespace of the platform's controllers' identities.
+/// Namespace of the platform's controllers.
 const CONTROLLERS: &str = "idp-system";
 
 /// A controller of the platform.
 #[derive(Debug, Clone)]
 pub struct Controller {
-    /// Its name: that of its service account too.
+    /// Its name, and that of its service account.
     pub name: &'static str,
-    /// The program.
+    /// Its program.
     pub program: PathBuf,
-    /// Name of the capability that it serves, if any.
+    /// The capability that it serves, if any.
     pub capability: Option<&'static str>,
 }
 
-/// Starts controllers beside the cluster, each with its own identity and rights and no others. Health, metrics and gRPC
-/// are on free ports of loopback; those that serve no capability are told where the others do.
+/// Starts controllers beside the cluster, each with its own service account and rights. Health, metrics and gRPC use
+/// free loopback ports. Controllers without a capability get the addresses of those with one.
 ///
 /// # Errors
-/// When an identity cannot be made, or one cannot be started.
+/// When a service account cannot be created, or a controller cannot be started.
 pub async fn start_controllers(cluster: &Cluster, controllers: &[Controller]) -> Result<()> {
     let mut capabilities = Vec::new();
     for controller in controllers {
@@ -103,11 +103,10 @@ async fn start(cluster: &Cluster, controller: &Controller, grpc: u16, more: &[St
     start_companion(cluster, controller.name, &controller.program, args, endpoint).await
 }
 
-/// The folder with the certificates by which the controller `name` of this cluster knows the others, and is known to
-/// them.
+/// The folder with the gRPC certificates of the controller `name` of this cluster.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When the certificates cannot be written.
 pub fn controller_certificates(cluster: &Cluster, name: &str) -> Result<PathBuf> {
     crate::embedded::certs::controller(cluster.folder(), CONTROLLERS, name)
 }

@@ -1,7 +1,7 @@
-//! The addresses, names and ports of a cluster, all derived from one small number.
+//! The addresses, names and ports of a cluster, all derived from its index.
 //!
-//! Several clusters run side by side. Each holds an index, and everything on the machine that two of them
-//! could fight over (networks, interface, control group, ports) follows from it.
+//! Several clusters can run at once. Each has its own index, which determines everything on the machine that two
+//! clusters could conflict over: networks, interface, control group, ports.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -9,36 +9,36 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
-/// How many clusters one machine can hold.
+/// The maximum number of clusters on a machine.
 pub(crate) const MAX_CLUSTERS: u8 = 32;
 
 const FIRST_PORT: u16 = 21_000;
 const PORTS_A_CLUSTER: u16 = 16;
-/// Past every cluster's own block, so that a fallback never takes another cluster's port.
+/// After all clusters' blocks, so that a fallback never takes another cluster's port.
 const BEYOND: u16 = FIRST_PORT + MAX_CLUSTERS as u16 * PORTS_A_CLUSTER;
 
-/// A cluster's number on this machine.
+/// A cluster's index on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Index(pub(crate) u8);
 
 impl Index {
-    /// The host's end of the link to the cluster's network. The API server listens here when pods must reach it.
+    /// The host's end of the link to the cluster's network. With a real node, the API server listens on it.
     pub(crate) fn host_ip(self) -> Ipv4Addr {
         Ipv4Addr::new(10, 64 + self.0, 255, 1)
     }
 
-    /// The node's own address, the other end of that link.
+    /// The node's address, the other end of that link.
     pub(crate) fn node_ip(self) -> Ipv4Addr {
         Ipv4Addr::new(10, 64 + self.0, 255, 2)
     }
 
-    /// Everything that lives behind the link.
+    /// All addresses behind the link.
     pub(crate) fn cluster_cidr(self) -> String {
         format!("10.{}.0.0/16", 64 + self.0)
     }
 
-    /// Addresses of real pods; a node holds at most 110.
+    /// Addresses of real pods; a node runs at most 110.
     pub(crate) fn pod_cidr(self) -> String {
         format!("10.{}.0.0/24", 64 + self.0)
     }
@@ -52,7 +52,7 @@ impl Index {
         Ipv4Addr::new(10, 96 + self.0, 0, 1)
     }
 
-    /// Addresses that fake pods claim; nothing answers there.
+    /// Addresses of fake pods. Nothing listens on them.
     pub(crate) fn kwok_cidr(self) -> String {
         format!("10.{}.0.0/16", 128 + self.0)
     }
@@ -80,7 +80,7 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// The ports of this index where free, and other free ones where not.
+    /// The ports of this index, or other free ports instead of those in use.
     pub(crate) fn choose(index: Index, bind: Ipv4Addr) -> Result<Self> {
         Self::choose_with(index, |port| {
             is_free(bind, port) && is_free(Ipv4Addr::LOCALHOST, port)
@@ -101,16 +101,16 @@ impl Ports {
     }
 }
 
-/// Gives out the ports of an index where free, and other free ones where not; none twice.
+/// Chooses the ports of an index, or other free ports instead of those in use. Chooses none twice.
 pub(crate) struct Chooser<F> {
     block: u16,
     free: F,
-    /// Where the search beyond the cluster's own block goes on.
+    /// Where to continue the search after all blocks.
     fallback: u16,
 }
 
 impl Chooser<fn(u16) -> bool> {
-    /// Of the ports that nobody listens on at loopback.
+    /// Chooses among free loopback ports.
     pub(crate) fn on_loopback(index: Index) -> Self {
         Self::new(index, |port| is_free(Ipv4Addr::LOCALHOST, port))
     }
@@ -125,7 +125,7 @@ impl<F: Fn(u16) -> bool> Chooser<F> {
         }
     }
 
-    /// The port at `offset` (below 16) of the cluster's block, or a free one beyond all blocks.
+    /// The port at `offset` (below 16) of the cluster's block, or a free port after all blocks.
     pub(crate) fn port(&mut self, offset: u16) -> Result<u16> {
         let wanted = self.block + offset;
         if (self.free)(wanted) {
@@ -136,7 +136,7 @@ impl<F: Fn(u16) -> bool> Chooser<F> {
                 self.fallback = port + 1;
                 Ok(port)
             }
-            None => bail!("no free TCP port from {BEYOND} to {}", BEYOND + 2000),
+            None => bail!("No free TCP port from {BEYOND} to {}.", BEYOND + 2000),
         }
     }
 }
@@ -144,7 +144,7 @@ impl<F: Fn(u16) -> bool> Chooser<F> {
 fn is_free(address: Ipv4Addr, port: u16) -> bool {
     match TcpListener::bind((address, port)) {
         Ok(_) => true,
-        // The link's address does not exist before the first start: then nobody listens there either.
+        // The link does not exist before the first start, so its ports are free.
         Err(error) => error.kind() == std::io::ErrorKind::AddrNotAvailable,
     }
 }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clusters_share_no_address() {
+    fn clusters_have_distinct_addresses() {
         let mut seen = std::collections::BTreeSet::new();
         for number in 0..MAX_CLUSTERS {
             let index = Index(number);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_the_same_each_time_and_avoid_taken_ones() {
+    fn ports_are_stable_and_avoid_those_in_use() {
         let all_free = Ports::choose_with(Index(1), |_| true).unwrap();
         assert_eq!(all_free, Ports::choose_with(Index(1), |_| true).unwrap());
         assert_eq!(all_free.apiserver, 21_016);

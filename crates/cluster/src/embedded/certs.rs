@@ -1,4 +1,4 @@
-//! The cluster's certificates: made once, when the cluster is new, and kept with its data.
+//! The cluster's certificates, created with the cluster and kept with its data.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -20,10 +20,10 @@ const BOTH: &[ExtendedKeyUsagePurpose] = &[
     ExtendedKeyUsagePurpose::ClientAuth,
 ];
 
-/// Written last: its presence says that all the others are there.
+/// Written last: marks a complete set of certificates.
 const COMPLETE: &str = "complete";
 
-/// Makes what is missing: all of it, or nothing.
+/// Creates all certificates unless the set is complete.
 pub(crate) fn ensure(folder: &Folder, index: Index, node: &str) -> Result<()> {
     if folder.cert(COMPLETE).exists() {
         return Ok(());
@@ -88,7 +88,7 @@ pub(crate) fn ensure(folder: &Folder, index: Index, node: &str) -> Result<()> {
         &Subject::client(&format!("system:node:{node}"), Some("system:nodes")),
     )?;
     ca.issue(folder, "kube-proxy", &Subject::client("system:kube-proxy", None))?;
-    // KWOK plays the kubelet of every fake node, which no narrower role covers.
+    // KWOK acts as the kubelet of every fake node, which no narrower role allows.
     ca.issue(folder, "kwok", &Subject::client("kwok", Some("system:masters")))?;
 
     etcd.issue(
@@ -120,8 +120,8 @@ pub(crate) fn ensure(folder: &Folder, index: Index, node: &str) -> Result<()> {
     write_atomic(&folder.cert(COMPLETE), b"", 0o600)
 }
 
-/// The folder with `ca.crt`, `tls.crt` and `tls.key` by which Crossplane and its functions know each other, all of them
-/// on loopback; made once.
+/// The folder with `ca.crt`, `tls.crt` and `tls.key` for mutual TLS between Crossplane and its functions on loopback.
+/// Created once.
 pub(crate) fn ensure_crossplane(folder: &Folder) -> Result<PathBuf> {
     let dir = folder.cert("crossplane");
     // Written last.
@@ -141,11 +141,11 @@ pub(crate) fn ensure_crossplane(folder: &Folder) -> Result<PathBuf> {
     Ok(dir)
 }
 
-/// The folder with `ca.crt`, `tls.crt` and `tls.key` by which the controller `name` and the others know each other; its
-/// certificate is new at each call.
+/// The folder with `ca.crt`, `tls.crt` and `tls.key` for mutual TLS between the controller `name` and the others. Each
+/// call issues a new certificate.
 pub(crate) fn controller(folder: &Folder, namespace: &str, name: &str) -> Result<PathBuf> {
     let authority = folder.cert("controllers/ca.crt");
-    // Of the two files the key is written last.
+    // The key is written after the certificate.
     let title = format!("idp controllers {}", folder.name);
     let ca = if folder.cert("controllers/ca.key").exists() {
         Authority::open(folder, "controllers/ca", &title)?
@@ -166,11 +166,11 @@ pub(crate) fn controller(folder: &Folder, namespace: &str, name: &str) -> Result
     Ok(dir)
 }
 
-/// Whom a certificate names, and for what.
+/// Subject and usages of a certificate.
 struct Subject<'a> {
     common_name: &'a str,
     group: Option<&'a str>,
-    /// URI of the workload.
+    /// The workload's URI.
     identity: Option<&'a str>,
     names: &'a [&'a str],
     addresses: &'a [IpAddr],
@@ -215,7 +215,7 @@ impl Authority {
         })
     }
 
-    /// One that was created before under this name.
+    /// Opens an authority that was created before.
     fn open(folder: &Folder, file: &str, name: &str) -> Result<Self> {
         let key = KeyPair::from_pem(&std::fs::read_to_string(folder.cert(&format!("{file}.key")))?)?;
         Ok(Self {
@@ -279,7 +279,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn keys_are_private_and_made_once() {
+    fn keys_are_private_and_created_once() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::new(&Cache::at(dir.path()), "test").unwrap();
         ensure(&folder, Index(0), "node").unwrap();

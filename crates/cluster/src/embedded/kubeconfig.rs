@@ -1,25 +1,26 @@
-//! Writing kubeconfig files, and clients from them.
+//! Writing kubeconfig files, and creating clients from them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use base64::prelude::{BASE64_STANDARD as STANDARD, Engine};
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 
 use crate::cache::write_atomic;
 use crate::embedded::state::Folder;
 
-/// Writes a kubeconfig that needs no other file, readable by its owner only. `who` is one of the certificates.
+/// Writes a self-contained kubeconfig, readable by its owner only. `who` names a client certificate.
 pub(crate) fn write(folder: &Folder, path: &Path, server: &str, who: &str) -> Result<()> {
     let read = |file: String| {
         let path = folder.cert(&file);
         fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
     };
-    let ca = base64(read("ca.crt".into())?.as_bytes());
+    let ca = STANDARD.encode(read("ca.crt".into())?.as_bytes());
     let user = json!({
-        "client-certificate-data": base64(read(format!("{who}.crt"))?.as_bytes()),
-        "client-key-data": base64(read(format!("{who}.key"))?.as_bytes()),
+        "client-certificate-data": STANDARD.encode(read(format!("{who}.crt"))?.as_bytes()),
+        "client-key-data": STANDARD.encode(read(format!("{who}.key"))?.as_bytes()),
     });
     let content = render(
         &context_name(&folder.name),
@@ -30,7 +31,7 @@ pub(crate) fn write(folder: &Folder, path: &Path, server: &str, who: &str) -> Re
     write_atomic(path, serde_json::to_string_pretty(&content)?.as_bytes(), 0o600)
 }
 
-/// A kubeconfig of another cluster's API server, with a token instead of whatever `cluster` was reached by.
+/// Writes a kubeconfig with a token, for the API server of the entry `cluster`.
 pub(crate) fn write_token(path: &Path, context: &str, cluster: Value, token: &str) -> Result<()> {
     let server = cluster
         .get("server")
@@ -52,7 +53,7 @@ pub(crate) fn context_name(cluster: &str) -> String {
 
 fn render(name: &str, server: &str, mut cluster: Value, user: &Value) -> Value {
     cluster["server"] = server.into();
-    // JSON is YAML too, and needs no quoting rules.
+    // JSON is valid YAML.
     json!({
         "apiVersion": "v1",
         "kind": "Config",
@@ -63,7 +64,7 @@ fn render(name: &str, server: &str, mut cluster: Value, user: &Value) -> Value {
     })
 }
 
-/// A client for a kubeconfig file, or for the user's own configuration when there is none.
+/// A client for a kubeconfig file, or for the user's own kubeconfig.
 pub(crate) async fn client(path: Option<&PathBuf>, context: Option<&str>) -> Result<kube::Client> {
     let options = KubeConfigOptions {
         context: context.map(str::to_owned),
@@ -80,19 +81,10 @@ pub(crate) async fn client(path: Option<&PathBuf>, context: Option<&str>) -> Res
             .context("reading the kubeconfig")?,
     };
     if path.is_some() {
-        // A cluster on this machine is never behind the user's proxy.
+        // The user's proxy does not apply to a cluster on this machine.
         config.proxy_url = None;
     }
     Ok(kube::Client::try_from(config)?)
-}
-
-/// Standard base64, with padding.
-fn base64(bytes: &[u8]) -> String {
-    // k8s-openapi's ByteString is base64 in JSON: no need for another dependency.
-    match serde_json::to_value(k8s_openapi::ByteString(bytes.to_vec())) {
-        Ok(Value::String(text)) => text,
-        _ => String::new(),
-    }
 }
 
 #[cfg(test)]
@@ -100,12 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base64_is_the_standard_one() {
-        assert_eq!(base64(b"idp?>"), "aWRwPz4=");
-    }
-
-    #[test]
-    fn one_context_that_is_current() {
+    fn the_only_context_is_current() {
         let config = render("idp", "https://127.0.0.1:1", json!({}), &json!({ "token": "t" }));
         assert_eq!(config["contexts"][0]["name"], config["current-context"]);
         assert_eq!(config["clusters"][0]["cluster"]["server"], "https://127.0.0.1:1");

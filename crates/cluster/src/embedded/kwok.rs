@@ -1,4 +1,4 @@
-//! Fake nodes, by KWOK: thousands of pods that cost nothing but their objects.
+//! Fake nodes by KWOK, whose pods exist as objects only.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -15,10 +15,10 @@ use crate::manifests::apply::FIELD_MANAGER;
 use crate::process::daemon::Daemon;
 use crate::process::go;
 
-/// Which nodes are fake.
+/// Label selector of fake nodes.
 pub(crate) const SELECTOR: &str = "type=kwok";
 
-/// How KWOK is started; `dir` holds the program and its stages.
+/// The KWOK daemon. `dir` contains the program and its stages.
 pub(crate) fn daemon(plane: &ControlPlane<'_>, dir: &Path) -> Result<Daemon> {
     let address = format!("{}:{}", Ipv4Addr::LOCALHOST, plane.ports.kwok);
     let config = plane
@@ -39,7 +39,7 @@ pub(crate) fn daemon(plane: &ControlPlane<'_>, dir: &Path) -> Result<Daemon> {
     })
 }
 
-/// KWOK's options, followed by the stages that came with its module: they say how nodes and pods behave.
+/// KWOK's options, followed by the stages of its module, which define how nodes and pods behave.
 fn config(dir: &Path, cidr: &str, address: &str) -> Result<String> {
     let options = json!({
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
@@ -72,7 +72,7 @@ fn config(dir: &Path, cidr: &str, address: &str) -> Result<String> {
     Ok(documents.join("\n---\n"))
 }
 
-/// Makes exactly `count` fake nodes. Tainted ones take only pods that ask for them.
+/// Creates fake nodes and deletes those beyond `count`. Tainted nodes run only pods that tolerate the taint.
 pub(crate) async fn ensure_nodes(client: &kube::Client, count: usize, tainted: bool) -> Result<()> {
     let nodes = Api::<Node>::all(client.clone());
     let apply = PatchParams::apply(FIELD_MANAGER).force();
@@ -85,7 +85,7 @@ pub(crate) async fn ensure_nodes(client: &kube::Client, count: usize, tainted: b
                 nodes
                     .patch(&name, apply, &Patch::Apply(node))
                     .await
-                    .with_context(|| format!("making node {name}"))?;
+                    .with_context(|| format!("creating node {name}"))?;
                 Ok::<_, anyhow::Error>(())
             }
         })
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn only_beside_a_real_node_are_fake_ones_tainted() {
+    fn fake_nodes_are_tainted_beside_a_real_one_only() {
         assert_eq!(node(0, false)["spec"], json!({}));
         assert_eq!(node(0, true)["spec"]["taints"][0]["effect"], "NoSchedule");
     }

@@ -1,4 +1,4 @@
-//! The embedded cluster: its folder, addresses and certificates, its control plane and its nodes.
+//! The embedded cluster: folder, addresses, certificates, control plane and nodes.
 
 pub(crate) mod addresses;
 pub(crate) mod certs;

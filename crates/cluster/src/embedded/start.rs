@@ -1,4 +1,4 @@
-//! Starting the processes of an embedded cluster, each as soon as what it needs is there.
+//! Starting the processes of an embedded cluster, each as soon as its dependencies are ready.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -21,33 +21,33 @@ use crate::image::archive::Image;
 use crate::process::daemon::{Daemon, wait_ready};
 use crate::process::identity::{Identity, stop};
 
-/// How long a component may take to become ready: a cold disk and two busy cores are slow.
+/// How long a component may take to become ready. Cold disks and busy cores are slow.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// The programs, built.
+/// Paths of the built programs.
 pub(crate) struct Programs {
     pub(crate) embedded: PathBuf,
-    /// The folder with KWOK and its stages, when fake nodes are wanted.
+    /// The folder with KWOK and its stages, if the cluster has fake nodes.
     pub(crate) kwok: Option<PathBuf>,
-    /// The sandbox's program, when a real node is wanted.
+    /// The folder with the sandbox's program, if the cluster has a real node.
     pub(crate) pause: Option<PathBuf>,
 }
 
-/// An embedded cluster while it is being started.
+/// An embedded cluster during its start.
 pub(crate) struct Start<'a> {
     pub(crate) folder: &'a Folder,
     pub(crate) state: State,
     pub(crate) programs: Programs,
-    /// When the kubelet was started, if this start did it.
+    /// When this start started the kubelet, if it did.
     pub(crate) kubelet_started: Option<Timestamp>,
 }
 
 impl Start<'_> {
-    /// Starts whatever does not run, up to an API server that is ready.
+    /// Starts the parts of the control plane that do not run, and waits until the API server is ready.
     pub(crate) async fn control_plane(&mut self) -> Result<kube::Client> {
         let node = node::name(&self.folder.name);
         certs::ensure(self.folder, self.state.index, &node)?;
-        // A real node that runs is not taken away by a call that asks for fake ones.
+        // A call for fake nodes does not remove a running real node.
         self.state.real_node =
             self.programs.pause.is_some() || (self.state.real_node && self.state.runs("kubelet"));
         let bind = if self.state.real_node {
@@ -70,7 +70,7 @@ impl Start<'_> {
         let ports = plane.ports;
         if self.state.real_node {
             let containerd = containerd::daemon(&Node { plane: &plane })?;
-            self.ensure(&containerd)?; // not needed for a while: it gets ready meanwhile
+            self.ensure(&containerd)?; // early: it becomes ready in the background
         }
         let process = self.ensure(&etcd)?;
         wait_ready("etcd", &process, &folder.log("etcd"), LIMIT, || {
@@ -93,7 +93,7 @@ impl Start<'_> {
         Ok(client)
     }
 
-    /// Starts the real node's programs; the node gets ready in the background.
+    /// Starts the real node's programs. The node becomes ready in the background.
     pub(crate) async fn real_node(&mut self) -> Result<()> {
         let folder = self.folder;
         let plane = self.plane(folder)?;
@@ -127,7 +127,7 @@ impl Start<'_> {
         Ok(())
     }
 
-    /// Starts KWOK, and makes its nodes.
+    /// Starts KWOK and creates its nodes.
     pub(crate) async fn fake_nodes(&mut self, client: &kube::Client, count: usize) -> Result<()> {
         if let Some(dir) = &self.programs.kwok {
             let daemon = kwok::daemon(&self.plane(self.folder)?, dir)?;
@@ -136,7 +136,7 @@ impl Start<'_> {
         kwok::ensure_nodes(client, count, self.state.real_node).await
     }
 
-    /// Waits until the nodes are ready, as long as the programs that make them so are alive.
+    /// Waits until the nodes are ready. Fails early if kubelet or KWOK ends.
     pub(crate) async fn nodes_ready(&self, client: &kube::Client, fake: usize) -> Result<()> {
         let nodes = Api::<KubeNode>::all(client.clone());
         let real = node::name(&self.folder.name);
@@ -163,7 +163,7 @@ impl Start<'_> {
         Ok(())
     }
 
-    /// Whether a node's report is of this start: etcd still holds the one from before the cluster was stopped.
+    /// Whether the node's status is from this start: etcd still has the status from before the last stop.
     fn is_current(&self, node: &KubeNode) -> bool {
         let Some(since) = self.kubelet_started else {
             return true;
@@ -173,11 +173,11 @@ impl Start<'_> {
             .iter()
             .flat_map(|status| status.conditions.iter().flatten());
         let mut beats = conditions.filter_map(|condition| condition.last_heartbeat_time.as_ref());
-        // Reports carry whole seconds.
+        // Heartbeats have whole seconds.
         beats.any(|beat| beat.0.as_second() >= since.as_second())
     }
 
-    /// The ports of the last time as long as anything listens on them, or nobody else does.
+    /// Keeps the ports of the last start while processes use them, else chooses new ones.
     async fn choose_ports(&mut self, bind: Ipv4Addr) -> Result<()> {
         let running: Vec<_> = self
             .state
@@ -194,7 +194,7 @@ impl Start<'_> {
             .iter()
             .any(|recorded| recorded.name == "kube-apiserver" && Some(&recorded.endpoint) != server.as_ref());
         if running.is_empty() || moved {
-            // Another kind of node needs another address: everything that knows the old one starts anew.
+            // Another kind of node needs another address of the API server, so all its clients restart.
             let processes: Vec<_> = running
                 .into_iter()
                 .rev()
@@ -211,7 +211,7 @@ impl Start<'_> {
         Ok(ControlPlane {
             folder,
             index: self.state.index,
-            ports: self.state.ports.context("no ports were chosen")?,
+            ports: self.state.ports.context("The cluster has no ports yet.")?,
             bind: if self.state.real_node {
                 self.state.index.host_ip()
             } else {
@@ -221,7 +221,7 @@ impl Start<'_> {
         })
     }
 
-    /// Leaves a running daemon alone; starts one that never ran or has died.
+    /// Starts a daemon unless it runs.
     fn ensure(&mut self, daemon: &Daemon) -> Result<Identity> {
         self.folder.ensure(&mut self.state, daemon, false)
     }
@@ -241,7 +241,7 @@ async fn listens(port: u16) -> bool {
         .is_ok()
 }
 
-/// With the administrator's certificate: nobody anonymous may even ask.
+/// Calls `/readyz` with the administrator's certificate, as anonymous requests are forbidden.
 async fn is_ready(client: &kube::Client) -> bool {
     let Ok(request) = http::Request::get("/readyz").body(Vec::new()) else {
         return false;

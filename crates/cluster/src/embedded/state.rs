@@ -1,4 +1,4 @@
-//! What a cluster remembers between commands: its folder and `state.json`.
+//! A cluster's state between commands: its folder and `state.json`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,19 +12,19 @@ use crate::peers::addon::Addon;
 use crate::process::daemon::Daemon;
 use crate::process::identity::Identity;
 
-/// The longest allowed name of a cluster: it becomes part of paths that have limits.
+/// The maximum length of a cluster's name, as it becomes part of paths of limited length.
 const MAX_NAME: usize = 24;
 
-/// A daemon that was started.
+/// A started daemon.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Recorded {
     pub(crate) name: String,
     pub(crate) process: Identity,
     pub(crate) endpoint: String,
-    /// Whether it only runs beside the cluster.
+    /// Whether it runs beside the cluster, and not as a part of it.
     #[serde(default)]
     pub(crate) companion: bool,
-    /// How it was started, and can be again.
+    /// Its program and arguments, to start it again.
     #[serde(default)]
     pub(crate) daemon: Option<Daemon>,
 }
@@ -33,20 +33,20 @@ pub(crate) struct Recorded {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct State {
     pub(crate) index: Index,
-    /// Whether a real node belongs to it: then the network, the mounts and the control groups exist too.
+    /// Whether it has a real node, and with it a network, mounts and control groups.
     pub(crate) real_node: bool,
     pub(crate) ports: Option<Ports>,
-    /// In the order of their start.
+    /// In start order.
     pub(crate) processes: Vec<Recorded>,
-    /// Which set of peers' definitions the API server already holds.
+    /// The fingerprint of the applied peers' CRDs.
     pub(crate) definitions: Option<String>,
-    /// The peers that run beside it: asked for once, they come back with each start.
+    /// The peers that run beside it. Each start starts them again.
     #[serde(default)]
     pub(crate) addons: Vec<Addon>,
-    /// The LocalStack process that has the sample's secrets.
+    /// The LocalStack process that contains the sample's secrets.
     #[serde(default)]
     pub(crate) seeded: Option<Identity>,
-    /// The multi-call binary that was started last.
+    /// The binary of the control plane, as of the last start.
     pub(crate) program: Option<PathBuf>,
 }
 
@@ -72,7 +72,9 @@ impl Folder {
     pub(crate) fn new(cache: &Cache, name: &str) -> Result<Self> {
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(valid) || name.starts_with('-') {
-            bail!("{name:?} is no name for a cluster: use 1 to {MAX_NAME} of a-z, 0-9 and -");
+            bail!(
+                "Invalid cluster name {name:?}: use 1 to {MAX_NAME} characters of a-z, 0-9 and -, not starting with -."
+            );
         }
         Ok(Self {
             name: name.to_owned(),
@@ -80,7 +82,7 @@ impl Folder {
         })
     }
 
-    /// Held while a cluster is started or stopped.
+    /// The lock for starting and stopping the cluster.
     pub(crate) async fn lock(&self) -> Result<Lock> {
         Lock::acquire(&self.path.with_extension("lock")).await
     }
@@ -101,7 +103,7 @@ impl Folder {
         self.path.join("logs").join(format!("{component}.log"))
     }
 
-    /// A configuration file, written anew at each start.
+    /// Writes a configuration file. Each start rewrites it.
     pub(crate) fn write_config(&self, name: &str, content: &str) -> Result<String> {
         let path = self.path.join("config").join(name);
         write_atomic(&path, content.as_bytes(), 0o600)?;
@@ -127,7 +129,7 @@ impl Folder {
         )
     }
 
-    /// Leaves a running daemon alone; starts one that never ran or has died.
+    /// Starts a daemon unless it runs.
     pub(crate) fn ensure(&self, state: &mut State, daemon: &Daemon, companion: bool) -> Result<Identity> {
         if let Some(recorded) = state.find(&daemon.name)
             && recorded.process.alive()
@@ -150,12 +152,12 @@ impl Folder {
             Some(dead) => *dead = recorded,
             None => state.processes.push(recorded),
         }
-        // At once: what is not recorded could never be stopped again.
+        // At once: `down` stops only recorded processes.
         self.save(state)?;
         Ok(process)
     }
 
-    /// The cluster's state; a new cluster gets the lowest index that nobody on this machine holds.
+    /// The cluster's state. A new cluster gets the lowest free index on this machine.
     pub(crate) async fn load_or_create(&self, cache: &Cache) -> Result<State> {
         if let Some(state) = self.load()? {
             return Ok(state);
@@ -163,7 +165,9 @@ impl Folder {
         let _lock = Lock::acquire(&cache.clusters().join("index.lock")).await?;
         let taken = taken_indexes(cache)?;
         let Some(index) = (0..MAX_CLUSTERS).map(Index).find(|index| !taken.contains(index)) else {
-            bail!("there are already {MAX_CLUSTERS} clusters: purge one first");
+            bail!(
+                "This machine already has {MAX_CLUSTERS} clusters. Purge one first: idp-cli --cluster NAME down --purge"
+            );
         };
         for dir in ["logs", "certs", "config"] {
             fs::create_dir_all(self.path.join(dir))?;
@@ -188,7 +192,7 @@ fn taken_indexes(cache: &Cache) -> Result<Vec<Index>> {
     for name in names(cache)? {
         taken.extend(Folder::new(cache, &name)?.load()?.map(|state| state.index));
     }
-    // Clusters of another cache folder show by their network interface.
+    // Clusters of another cache folder are visible by their network interfaces.
     taken.extend(
         (0..MAX_CLUSTERS)
             .map(Index)
@@ -197,7 +201,7 @@ fn taken_indexes(cache: &Cache) -> Result<Vec<Index>> {
     Ok(taken)
 }
 
-/// The names of all clusters that have a folder, running or not.
+/// The names of all clusters, running or not.
 pub(crate) fn names(cache: &Cache) -> Result<Vec<String>> {
     let Ok(entries) = fs::read_dir(cache.clusters()) else {
         return Ok(vec![]);
@@ -216,7 +220,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_cluster_gets_an_index_of_its_own_and_keeps_it() {
+    async fn each_cluster_gets_its_own_index_and_keeps_it() {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::at(dir.path());
         let one = Folder::new(&cache, "one").unwrap();
@@ -233,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_would_leave_the_folder_are_refused() {
+    fn invalid_names_are_rejected() {
         let cache = Cache::at("/nowhere");
         for name in ["", "..", "a/b", "A", "-x", "much-too-long-a-name-for-a-cluster"] {
             assert!(Folder::new(&cache, name).is_err(), "{name}");

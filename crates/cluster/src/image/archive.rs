@@ -1,4 +1,4 @@
-//! Container images without a container engine: an archive made from files.
+//! Building image archives from files.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,26 +12,26 @@ use crate::build::go::hex;
 /// A file of an image.
 #[derive(Debug, Clone)]
 pub struct ImageFile {
-    /// Where it is in the image, such as `/app/server`.
+    /// Its path in the image, such as `/app/server`.
     pub path: String,
-    /// Its permissions, such as `0o755`. It belongs to root, so that the image's user cannot change it.
+    /// Its permissions, such as `0o755`. Its owner is root, so that the image's user cannot change it.
     pub mode: u32,
     /// Its content.
     pub content: Vec<u8>,
 }
 
-/// What an image is made of.
+/// A container image.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// Its name, with a tag. `localhost/…` says that no registry has it.
+    /// Its name with a tag. By convention, `localhost/…` is in no registry.
     pub reference: String,
-    /// Its only layer.
+    /// The files of its only layer.
     pub files: Vec<ImageFile>,
     /// The program and its fixed arguments.
     pub entrypoint: Vec<String>,
-    /// The number of the user it runs as; not 0 in an image for applications.
+    /// The UID that it runs as; not 0 in images of applications.
     pub user: u32,
-    /// TCP ports it listens on; documentation only, as everywhere.
+    /// TCP ports that it listens on; for documentation.
     pub exposed_ports: Vec<u16>,
     /// Environment variables, each `NAME=value`.
     pub env: Vec<String>,
@@ -40,7 +40,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// An image with nothing but a static program, run as user 65532.
+    /// An image of one static program, which runs as UID 65532.
     #[must_use]
     pub fn of_program(reference: &str, path: &str, content: Vec<u8>) -> Self {
         Self {
@@ -58,10 +58,10 @@ impl Image {
         }
     }
 
-    /// Writes a Docker archive. The same image gives the same bytes, and so the same digest, at any time.
+    /// Writes a Docker archive. Equal images have equal bytes, and so equal digests.
     ///
     /// # Errors
-    /// When the file cannot be written, or a path in the image is not a valid one.
+    /// When the file cannot be written, or a path in the image is invalid.
     pub fn write_archive(&self, to: &Path) -> Result<()> {
         let layer = self.layer()?;
         let layer_digest = digest(&layer);
@@ -141,7 +141,7 @@ impl Image {
     }
 }
 
-/// The architecture, as image configurations name it.
+/// The architecture's name in image configurations.
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
@@ -154,7 +154,7 @@ fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// A header in which nothing depends on the machine or the time.
+/// A header that is independent of machine and time.
 fn header(mode: u32, size: u64) -> tar::Header {
     let mut header = tar::Header::new_gnu();
     header.set_mode(mode);
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_image_gives_the_same_bytes() {
+    fn equal_images_have_equal_bytes() {
         let dir = tempfile::tempdir().unwrap();
         let mut image = Image::of_program("localhost/a:1", "/app/server", b"program".to_vec());
         image.files.push(ImageFile {
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layer_has_the_folders_of_its_files() {
+    fn the_layer_contains_the_folders_of_its_files() {
         let layer = Image::of_program("a", "/app/bin/server", vec![1])
             .layer()
             .unwrap();

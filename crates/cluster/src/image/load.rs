@@ -1,4 +1,4 @@
-//! Loading images into a cluster's node.
+//! Loading images into a cluster's nodes.
 
 use std::path::Path;
 
@@ -10,11 +10,11 @@ use crate::embedded::node::images::load_into;
 use crate::image::archive::Image;
 use crate::kind;
 
-/// Loads an image into the cluster's real node, and gives its digest, `sha256:…`, as containerd reports it.
-/// Pods find it by its tag and by `name@digest`, with `imagePullPolicy: IfNotPresent` or `Never`.
+/// Loads an image into the cluster's real node, and returns the digest that containerd reports, `sha256:…`.
+/// Pods can use its tag or `name@digest`, with `imagePullPolicy: IfNotPresent` or `Never`.
 ///
 /// # Errors
-/// When the cluster has no real node, or containerd refuses the image.
+/// When the cluster has no real node, or containerd rejects the image.
 pub async fn load_image(cluster: &Cluster, image: &Image) -> Result<String> {
     let folder = tempfile::tempdir()?;
     let archive = folder.path().join("image.tar");
@@ -22,15 +22,15 @@ pub async fn load_image(cluster: &Cluster, image: &Image) -> Result<String> {
     load_archive(cluster, &archive).await
 }
 
-/// Loads a Docker archive (`docker save`, or `Image::write_archive`); gives the digest of its first image.
+/// Loads a Docker archive (`docker save`, or `Image::write_archive`), and returns the digest of its first image.
 ///
 /// # Errors
-/// When the cluster has no real node, the file is no archive, or containerd refuses it.
+/// When the cluster has no real node, the file is not an archive, or containerd rejects it.
 pub async fn load_archive(cluster: &Cluster, archive: &Path) -> Result<String> {
     if let Some(name) = cluster.kind_name() {
         return kind::load(name, archive).await;
     }
     let state = cluster.state()?.filter(|state| state.real_node);
-    let state = state.context("only a cluster with a real node holds images: fake nodes run nothing")?;
+    let state = state.context("The cluster has no real node, and fake nodes do not run containers. Start one: idp-cli up --nodes real")?;
     load_into(&socket(state.index), archive).await
 }

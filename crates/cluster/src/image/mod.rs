@@ -1,4 +1,4 @@
-//! Container images without a container engine: writing archives, and loading them into nodes.
+//! Container images without a container engine: building archives, and loading them into nodes.
 
 pub(crate) mod archive;
 pub(crate) mod load;

@@ -1,4 +1,4 @@
-//! The names of images, as containerd writes them.
+//! Image references in containerd's notation.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// The first name in an archive, written out as containerd does.
+/// The first image reference of an archive, in containerd's notation.
 pub(crate) fn reference_of(archive: &Path) -> Result<String> {
     let file = File::open(archive).with_context(|| format!("opening {}", archive.display()))?;
     let mut archive = tar::Archive::new(file);
@@ -15,13 +15,13 @@ pub(crate) fn reference_of(archive: &Path) -> Result<String> {
         if entry.path()? == PathBuf::from("manifest.json") {
             let manifest: Value = serde_json::from_reader(entry)?;
             let name = manifest.pointer("/0/RepoTags/0").and_then(Value::as_str);
-            return Ok(full_reference(name.context("the image has no name")?));
+            return Ok(full_reference(name.context("The archive's image has no name.")?));
         }
     }
-    bail!("this is no Docker archive: it has no manifest.json")
+    bail!("Not a Docker archive: manifest.json is missing.")
 }
 
-/// Names without a host belong to Docker's library, and names without a tag are the latest.
+/// References without a host are on docker.io, and references without a tag have the tag latest.
 fn full_reference(name: &str) -> String {
     let tagged = if name.rsplit('/').next().is_some_and(|last| last.contains(':')) {
         name.to_owned()
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_as_containerd_writes_them() {
+    fn references_are_in_containerds_notation() {
         assert_eq!(full_reference("localhost/a:1"), "localhost/a:1");
         assert_eq!(full_reference("a"), "docker.io/library/a:latest");
         assert_eq!(full_reference("team/a:2"), "docker.io/team/a:2");

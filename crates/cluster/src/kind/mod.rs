@@ -1,4 +1,4 @@
-//! kind: a cluster in a container engine.
+//! Clusters by kind, in a container engine.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -16,7 +16,7 @@ pub(crate) fn marker(folder: &Folder) -> PathBuf {
     folder.path.join("kind")
 }
 
-/// Makes a kind cluster unless there is one of this name, and writes its kubeconfig.
+/// Creates a kind cluster unless one of this name exists, and writes its kubeconfig.
 pub(crate) async fn up(name: &str, kubeconfig: &Path, progress: &dyn Progress) -> Result<()> {
     let listed = kind(&["get", "clusters"]).await?;
     if !listed.lines().any(|line| line == name) {
@@ -36,7 +36,7 @@ pub(crate) async fn down(name: &str) -> Result<()> {
     kind(&["delete", "cluster", "--name", name]).await.map(|_| ())
 }
 
-/// Loads an image archive into a kind cluster's nodes; gives the digest that its first node reports.
+/// Loads an image archive into a kind cluster's nodes, and returns the digest that its first node reports.
 pub(crate) async fn load(name: &str, archive: &Path) -> Result<String> {
     kind(&[
         "load",
@@ -76,7 +76,7 @@ async fn run(program: &str, args: &[&str]) -> Result<String> {
         .output()
         .await;
     let output = output.with_context(|| {
-        format!("{program} cannot be run: the provider `kind` needs kind and a container engine; the provider `embedded` needs neither")
+        format!("Cannot run {program}. --provider kind needs kind and a container engine; --provider embedded needs neither.")
     })?;
     if !output.status.success() {
         bail!(

@@ -1,4 +1,4 @@
-//! Applying manifests: server-side, in an order that works, with errors that name the object.
+//! Applying manifests server-side, in dependency order, with errors that name the object.
 
 use std::collections::HashMap;
 
@@ -12,17 +12,17 @@ use super::parse::{Manifest, Sourced, parse};
 use super::refusal;
 use super::served::{Defined, served, wait_served};
 
-/// Who owns the fields that are applied here.
+/// The field manager of applied manifests.
 pub const FIELD_MANAGER: &str = "idp-cli";
 
-/// How many objects are applied at a time.
+/// The number of objects applied at once.
 const CONCURRENCY: usize = 8;
 
-/// Applies manifests server-side under the field manager `idp-cli`: namespaces and definitions first, and the
-/// rest once every definition is served.
+/// Applies manifests server-side with the field manager `idp-cli`: first namespaces and CRDs, and the rest when all
+/// CRDs are served.
 ///
 /// # Errors
-/// The first document that does not parse, or object that the API server refuses, named by file, kind and name.
+/// The first document that does not parse, or the first object that the API server rejects, with file, kind and name.
 pub async fn apply_manifests(client: &kube::Client, manifests: &[Manifest]) -> Result<()> {
     let mut objects = Vec::new();
     for manifest in manifests {
@@ -50,7 +50,7 @@ pub(crate) async fn apply_objects(client: &kube::Client, objects: Vec<Sourced>) 
 
 struct Applier {
     client: kube::Client,
-    /// Each kind is looked up once.
+    /// Results of discovery, so that each kind is looked up once.
     known: Mutex<HashMap<GroupVersionKind, (ApiResource, Scope)>>,
 }
 
@@ -69,7 +69,7 @@ impl Applier {
         let (resource, scope) = self.resource(sourced).await?;
         let name = sourced.field("/metadata/name");
         if name.is_empty() {
-            bail!("it has no metadata.name");
+            bail!("metadata.name is missing.");
         }
         let api: Api<DynamicObject> = match scope {
             Scope::Cluster => Api::all_with(self.client.clone(), &resource),
@@ -95,14 +95,17 @@ impl Applier {
         let api_version = sourced.field("/apiVersion");
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
         let kind = GroupVersionKind::gvk(group, version, sourced.kind());
-        // Held over the look-up, so that a kind with many objects is still asked for once.
+        // Locked during the look-up, so that a kind with many objects is still looked up once.
         let mut known = self.known.lock().await;
         if let Some(found) = known.get(&kind) {
             return Ok(found.clone());
         }
-        let (resource, capabilities) = pinned_kind(&self.client, &kind)
-            .await
-            .with_context(|| format!("the API server does not know {} of {api_version}", sourced.kind()))?;
+        let (resource, capabilities) = pinned_kind(&self.client, &kind).await.with_context(|| {
+            format!(
+                "The API server does not serve {} of {api_version}.",
+                sourced.kind()
+            )
+        })?;
         let found = (resource, capabilities.scope);
         known.insert(kind, found.clone());
         Ok(found)

@@ -1,4 +1,4 @@
-//! Manifests: reading them, and applying them to a cluster.
+//! Reading manifests, and applying them to a cluster.
 
 pub(crate) mod apply;
 pub(crate) mod parse;

@@ -1,18 +1,18 @@
-//! Reading manifests: YAML documents into objects.
+//! Parsing manifests: YAML documents into objects.
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// A text with YAML documents, and where it came from.
+/// YAML documents, and their source.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    /// The file's name, shown in errors.
+    /// The file's name, for errors.
     pub source: String,
-    /// One or more YAML (or JSON) documents; lists are taken apart.
+    /// One or more YAML (or JSON) documents. A List counts as its items.
     pub text: String,
 }
 
-/// An object ready to be applied, and where it came from.
+/// An object and its source.
 #[derive(Debug, Clone)]
 pub(crate) struct Sourced {
     pub(crate) source: String,
@@ -41,12 +41,12 @@ impl Sourced {
     }
 }
 
-/// The objects of a manifest; empty documents are skipped.
+/// The objects of a manifest. Skips empty documents.
 pub(crate) fn parse(manifest: &Manifest) -> Result<Vec<Sourced>> {
     let mut objects = Vec::new();
     for (number, document) in split_documents(&manifest.text).into_iter().enumerate() {
         let value: Value = serde_saphyr::from_str(&document)
-            .with_context(|| format!("{}: document {} is no valid YAML", manifest.source, number + 1))?;
+            .with_context(|| format!("{}: document {} is not valid YAML", manifest.source, number + 1))?;
         let items = match value {
             Value::Null => vec![],
             Value::Object(mut list) if list.get("kind").is_some_and(|kind| kind == "List") => {
@@ -74,7 +74,7 @@ pub(crate) fn parse(manifest: &Manifest) -> Result<Vec<Sourced>> {
     Ok(objects)
 }
 
-/// Splits at lines that begin with `---`, as every Kubernetes tool does, and drops documents of comments only.
+/// Splits at lines that begin with `---`, as Kubernetes' tools do, and drops documents that contain only comments.
 fn split_documents(text: &str) -> Vec<String> {
     let mut documents = vec![String::new()];
     for line in text.lines() {
@@ -88,8 +88,8 @@ fn split_documents(text: &str) -> Vec<String> {
             document.push('\n');
         }
     }
-    let says_something = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-    documents.retain(|document| document.lines().any(says_something));
+    let is_content = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+    documents.retain(|document| document.lines().any(is_content));
     documents
 }
 
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_taken_apart() {
+    fn items_of_lists_become_objects() {
         let text =
             "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a}}\n";
         let objects = parse(&manifest(text)).unwrap();

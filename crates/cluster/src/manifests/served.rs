@@ -1,4 +1,4 @@
-//! Waiting until the API server serves the resources of new definitions.
+//! Waiting until the API server serves the resources of new CRDs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,16 +9,16 @@ use serde_json::Value;
 use super::parse::Sourced;
 use super::refusal;
 
-/// How long the API server may take to serve a new definition.
+/// How long the API server may take to serve a new CRD.
 const ESTABLISH: Duration = Duration::from_secs(60);
 
-/// A definition that was applied: what the API server must serve before its resources can be applied.
+/// A resource of an applied CRD: the API server must serve it before objects of it can be applied.
 pub(super) struct Defined {
     group_version: String,
     plural: String,
 }
 
-/// The versions that a definition serves.
+/// The served versions of a CRD.
 pub(super) fn served(definition: &Sourced) -> Vec<Defined> {
     let versions = definition
         .object
@@ -42,8 +42,8 @@ pub(super) fn served(definition: &Sourced) -> Vec<Defined> {
         .collect()
 }
 
-/// Waits until discovery lists every resource. One small request for each group and version: the definitions themselves
-/// are megabytes, and reading them would slow down the API server.
+/// Waits until discovery lists all resources. Discovery needs one small request for each group and version; reading the
+/// CRDs' conditions would transfer megabytes and slow down the API server.
 pub(super) async fn wait_served(client: &kube::Client, defined: &[Defined]) -> Result<()> {
     let mut groups: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for one in defined {
@@ -56,7 +56,7 @@ pub(super) async fn wait_served(client: &kube::Client, defined: &[Defined]) -> R
                 Ok(listed) => listed.resources.iter().for_each(|resource| {
                     missing.remove(resource.name.as_str());
                 }),
-                // The group is new, too.
+                // The group is new too.
                 Err(kube::Error::Api(status)) if status.code == 404 || status.code == 503 => {}
                 Err(error) => return Err(refusal(error)),
             }
@@ -65,7 +65,7 @@ pub(super) async fn wait_served(client: &kube::Client, defined: &[Defined]) -> R
             }
             if tokio::time::Instant::now() > deadline {
                 bail!(
-                    "the API server does not serve {} of {group_version} after {} s",
+                    "The API server does not serve {} of {group_version} after {} s.",
                     missing.into_iter().collect::<Vec<_>>().join(", "),
                     ESTABLISH.as_secs()
                 );

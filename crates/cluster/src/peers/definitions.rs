@@ -1,4 +1,4 @@
-//! The resource definitions of the platform's peers, taken from the Go modules that publish them.
+//! The CRDs of the platform's peers, from the Go modules that publish them.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::manifests::parse::{Manifest, Sourced, parse};
 use crate::peers::peer::Peer;
 use crate::progress::{Progress, step};
 
-/// Names a set of definitions: what a cluster records once it holds them.
+/// Identifies a set of CRDs. A cluster's state records it once they are applied.
 pub(crate) fn fingerprint(peers: &[Peer]) -> String {
     let mut published: Vec<_> = peers.iter().map(|peer| peer.published()).collect();
     published.sort_unstable();
@@ -26,7 +26,7 @@ pub(crate) fn fingerprint(peers: &[Peer]) -> String {
     hex(&hash.finalize())[..16].to_owned()
 }
 
-/// Applies the definitions of these peers and waits until all are served.
+/// Applies the peers' CRDs and waits until all are served.
 pub(crate) async fn apply(
     cache: &Cache,
     client: &kube::Client,
@@ -43,15 +43,15 @@ pub(crate) async fn apply(
             });
         }
     }
-    let title = format!("apply {} resource definitions", objects.len());
+    let title = format!("apply {} CRDs", objects.len());
     step(progress, &title, apply_objects(client, objects)).await
 }
 
-/// A peer's definitions, from the cache where they have been read before.
+/// A peer's CRDs, from the cache if possible.
 async fn load(cache: &Cache, peer: Peer, progress: &dyn Progress) -> Result<Vec<Value>> {
     let (module, version, path) = peer.published();
     let part = peer.needed().map_or("", |_| "-needed");
-    // As JSON: it is read at each new cluster, and ten times faster than YAML.
+    // JSON parses ten times faster than YAML, and each new cluster reads it.
     let cached = cache
         .dir("crds")?
         .join(format!("{}@{version}{part}.json", module.replace('/', "-")));
@@ -60,7 +60,7 @@ async fn load(cache: &Cache, peer: Peer, progress: &dyn Progress) -> Result<Vec<
     {
         return Ok(objects);
     }
-    let title = format!("fetch definitions of {module}");
+    let title = format!("fetch CRDs of {module}");
     step(progress, &title, async {
         let folder = download_module(module, version).await?;
         let source = folder.join(path);
@@ -71,7 +71,7 @@ async fn load(cache: &Cache, peer: Peer, progress: &dyn Progress) -> Result<Vec<
     .await
 }
 
-/// All definitions in a YAML file, or in the YAML files of a folder.
+/// The needed CRDs in a YAML file, or in the YAML files of a folder.
 fn collect(source: &Path, needed: Option<&[&str]>) -> Result<Vec<Value>> {
     let mut files = vec![source.to_owned()];
     if source.is_dir() {
@@ -100,7 +100,7 @@ fn collect(source: &Path, needed: Option<&[&str]>) -> Result<Vec<Value>> {
         needed.is_none_or(|needed| needed.contains(&plural))
     });
     if definitions.is_empty() {
-        bail!("{} holds no resource definition", source.display());
+        bail!("{} contains no CRDs.", source.display());
     }
     Ok(definitions)
 }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn only_definitions_are_collected() {
+    fn only_crds_are_collected() {
         let dir = tempfile::tempdir().unwrap();
         let crd =
             "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\n";

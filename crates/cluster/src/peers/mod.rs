@@ -1,4 +1,4 @@
-//! The projects that the platform works with: their resource definitions, and which of them can run as add-ons.
+//! The projects that the platform works with: their CRDs, and those that can run as add-ons.
 
 pub(crate) mod addon;
 pub(crate) mod definitions;

@@ -1,4 +1,4 @@
-//! The projects whose resources the platform creates, and the Go modules that publish their definitions.
+//! The projects whose resources the platform creates, and the Go modules that publish their CRDs.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ pub enum Peer {
     Crossplane2,
     /// Delivery from Git.
     ArgoCd,
-    /// Monitoring: ServiceMonitor, PrometheusRule and their kin.
+    /// Monitoring: ServiceMonitor, PodMonitor, Probe and PrometheusRule.
     PrometheusOperator,
 }
 
@@ -36,7 +36,7 @@ impl Peer {
         Self::PrometheusOperator,
     ];
 
-    /// Module, version, and the file or folder that holds the definitions.
+    /// Module, version, and the file or folder with the CRDs.
     pub(super) fn published(self) -> (&'static str, &'static str, &'static str) {
         match self {
             // Not istio.io/istio: the module of the API alone is a hundredth of its size.
@@ -64,7 +64,7 @@ impl Peer {
 }
 
 impl Peer {
-    /// The plural names of the definitions that a cluster gets; all of them if absent.
+    /// Plural names of the CRDs that a cluster gets; all CRDs if absent.
     ///
     /// Each 100 KB of definitions costs the API server 0.2 s of CPU time, so a cluster does without
     /// those that configure servers which it does not run.
@@ -79,10 +79,10 @@ impl Peer {
     }
 }
 
-/// The folder of a peer's published module, downloaded where it is not there yet: it holds the peer's charts too.
+/// The folder of a peer's published module, which also contains the peer's charts. Downloads it if needed.
 ///
 /// # Errors
-/// When it cannot be downloaded.
+/// When the download fails.
 pub async fn published(peer: Peer) -> Result<PathBuf> {
     let (module, version, _) = peer.published();
     download_module(module, version).await

@@ -1,4 +1,4 @@
-//! Starting daemons that outlive us, and waiting until they are ready.
+//! Starting daemons, and waiting until they are ready.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::process::identity::Identity;
 
-/// How many lines of its log a failed component shows.
+/// The number of log lines in a failed component's error.
 const TAIL_LINES: usize = 20;
 
 /// A program to keep running.
@@ -20,24 +20,24 @@ pub(crate) struct Daemon {
     pub(crate) name: String,
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<String>,
-    /// Variables that it gets besides ours.
+    /// Environment variables, in addition to this process's.
     pub(crate) env: Vec<(String, String)>,
-    /// The network namespace it lives in; the host's when absent.
+    /// Its network namespace; the host's if absent.
     pub(crate) netns: Option<PathBuf>,
-    /// Whether it fetches things from outside, so that the user's proxy settings concern it.
+    /// Whether it needs the user's proxy settings, as it downloads from other networks.
     pub(crate) uses_proxy: bool,
-    /// Where it can be reached, for people.
+    /// Where it listens, for people to read.
     pub(crate) endpoint: String,
-    /// What [`crate::process::http::is_well`] asks to see whether it is ready; absent where that is seen in another way.
+    /// The URL of its health check, for [`crate::process::http::is_healthy`].
     pub(crate) health: Option<String>,
 }
 
 impl Daemon {
-    /// Starts it in a session of its own, so that it outlives the terminal; appends its output to `log`.
+    /// Starts it in its own session, so that it outlives the terminal. Appends its output to `log`.
     pub(crate) fn spawn(&self, log: &Path) -> Result<Identity> {
         let start = || -> Result<Identity> {
             let output = File::options().create(true).append(true).open(log)?;
-            // setsid and nsenter replace themselves by the program: its pid is the one we get.
+            // setsid and nsenter exec the program, so this is the program's process ID.
             let mut command = tokio::process::Command::new("setsid");
             if let Some(netns) = &self.netns {
                 command
@@ -58,16 +58,16 @@ impl Daemon {
             }
             let child = command
                 .spawn()
-                .context("setsid and nsenter (util-linux) are needed")?;
-            // Dropped, not waited for: tokio reaps it should it end while we are still here.
-            let pid = i32::try_from(child.id().context("it ended at once")?)?;
-            Identity::of(pid).context("it ended at once")
+                .context("Cannot run setsid. Install util-linux.")?;
+            // Not waited for: tokio reaps it if it ends before this process.
+            let pid = i32::try_from(child.id().context("It ended immediately.")?)?;
+            Identity::of(pid).context("It ended immediately.")
         };
-        start().with_context(|| format!("starting {} failed; its log: {}", self.name, log.display()))
+        start().with_context(|| format!("Cannot start {}. Its log: {}", self.name, log.display()))
     }
 }
 
-/// Waits until `ready` says so; fails early when the process ends, showing what it wrote last.
+/// Waits until `ready` returns true. Fails early if the process ends. The error contains the end of its log.
 pub(crate) async fn wait_ready<F: Future<Output = bool>>(
     name: &str,
     process: &Identity,
@@ -82,14 +82,14 @@ pub(crate) async fn wait_ready<F: Future<Output = bool>>(
         }
         if !process.alive() {
             bail!(
-                "{name} ended while starting. Its last lines:\n{}\nlog: {}",
+                "{name} ended during its start. The end of its log:\n{}\nlog: {}",
                 tail(log),
                 log.display()
             );
         }
         if start.elapsed() > limit {
             bail!(
-                "{name} is not ready after {} s. Its last lines:\n{}\nlog: {}",
+                "{name} is not ready after {} s. The end of its log:\n{}\nlog: {}",
                 limit.as_secs(),
                 tail(log),
                 log.display()
@@ -99,7 +99,7 @@ pub(crate) async fn wait_ready<F: Future<Output = bool>>(
     }
 }
 
-/// The end of a log, as shown with a failure.
+/// The end of a log.
 pub(crate) fn tail(log: &Path) -> String {
     let read = || -> std::io::Result<String> {
         let mut file = File::open(log)?;
@@ -109,7 +109,7 @@ pub(crate) fn tail(log: &Path) -> String {
         file.read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
-    let text = read().unwrap_or_else(|error| format!("(no log: {error})"));
+    let text = read().unwrap_or_else(|error| format!("(cannot read the log: {error})"));
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }

@@ -1,15 +1,15 @@
-//! The garbage collector of Go programs: on a machine with memory to spare it may run less often.
+//! Settings of Go's garbage collector: it runs less often on machines with enough memory.
 
 use std::fs;
 
-/// A garbage collection starts when the heap has grown by this many percent; Go's default is 100.
+/// Garbage collection starts when the heap has grown by this percentage. Go's default is 100.
 const GROWTH: u64 = 400;
 
-/// Below this, in GiB, memory is more precious than CPU time.
+/// With less memory than this, in GiB, Go's defaults apply.
 const SPARE_MEMORY: u64 = 16;
 
-/// Variables for a Go program. The API server of a new cluster then takes a quarter less CPU time, and the compiler a
-/// fifth less. `GOGC` and `GOMEMLIMIT` of the caller win.
+/// Environment variables for a Go program. With them, the API server of a new cluster needs a quarter less CPU time, and
+/// the compiler a fifth less. The caller's `GOGC` and `GOMEMLIMIT` take precedence.
 pub(crate) fn variables() -> Vec<(String, String)> {
     let memory = fs::read_to_string("/proc/meminfo").ok();
     let memory = memory.and_then(|text| total_memory(&text)).unwrap_or_default();
@@ -19,12 +19,12 @@ pub(crate) fn variables() -> Vec<(String, String)> {
     }
     vec![
         ("GOGC".to_owned(), GROWTH.to_string()),
-        // Above this, garbage is collected as often as it takes to stay below.
+        // Near this limit, garbage collection runs more often.
         ("GOMEMLIMIT".to_owned(), format!("{}GiB", memory / 8)),
     ]
 }
 
-/// The machine's memory in GiB, rounded up: a part of it belongs to the kernel, and is not counted.
+/// The machine's memory in GiB, rounded up, as MemTotal excludes the kernel's part.
 fn total_memory(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;

@@ -1,4 +1,4 @@
-//! Knowing processes for sure, and stopping exactly those and no others.
+//! Identifying processes unambiguously, and stopping them.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -6,22 +6,22 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
-/// A process that cannot be mistaken for another one that got the same number later.
+/// A process, distinct from a later one with the same ID.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Identity {
     pub(crate) pid: i32,
     /// Clock ticks from boot to the start of the process.
     started: u64,
-    /// Which boot: ticks count from zero again after the next one.
+    /// The boot's ID, as ticks start from zero at each boot.
     boot: String,
 }
 
 impl Identity {
-    /// The process that has this number now.
+    /// The process with this ID now.
     pub(crate) fn of(pid: i32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let (state, started) = parse_stat(&stat)?;
-        // A zombie holds nothing any more: it only waits for its parent to look.
+        // A zombie counts as ended: only its exit status remains.
         if matches!(state, 'Z' | 'X') {
             return None;
         }
@@ -47,13 +47,13 @@ impl Identity {
         if let Some(pid) = Pid::from_raw(self.pid)
             && self.alive()
         {
-            // It may have ended just now, which is what was wanted.
+            // An error means that it has just ended.
             let _ = kill_process(pid, signal);
         }
     }
 }
 
-/// State letter and start time of a `/proc/<pid>/stat` line. The name, in brackets, may hold anything.
+/// State letter and start time of a `/proc/<pid>/stat` line. The name in brackets may contain any character.
 fn parse_stat(stat: &str) -> Option<(char, u64)> {
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_ascii_whitespace();
@@ -81,7 +81,7 @@ fn boot_id() -> Option<String> {
     )
 }
 
-/// Asks each process to end, all at once, and after `grace` insists.
+/// Terminates all processes, and kills those that still run after `grace`.
 pub(crate) async fn stop(processes: &[Identity], grace: Duration) {
     for process in processes {
         process.signal(Signal::TERM);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reused_number_is_another_process() {
+    fn a_reused_id_is_another_process() {
         let own = i32::try_from(std::process::id()).unwrap();
         let identity = Identity::of(own).unwrap();
         assert!(identity.alive());
@@ -125,7 +125,7 @@ mod tests {
         );
         assert!(
             !Identity {
-                boot: "an earlier one".into(),
+                boot: "another".into(),
                 ..identity
             }
             .alive()

@@ -1,4 +1,4 @@
-//! Daemons: starting them, identifying them later, checking their health.
+//! Starting daemons, identifying their processes, and checking their health.
 
 pub(crate) mod daemon;
 pub(crate) mod go;

@@ -1,4 +1,4 @@
-//! The API server, and what it records in its audit log.
+//! The API server and its audit policy.
 
 use anyhow::Result;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::ControlPlane;
 use crate::process::daemon::Daemon;
 
-/// Who is recorded in the audit log: the platform's own controllers, and nobody else.
+/// The audit log records requests of the platform's controllers only.
 const AUDITED_GROUP: &str = "system:serviceaccounts:idp-system";
 
 pub(crate) fn daemon(plane: &ControlPlane<'_>) -> Result<Daemon> {
@@ -57,12 +57,12 @@ pub(crate) fn daemon(plane: &ControlPlane<'_>) -> Result<Daemon> {
         "--enable-admission-plugins=NodeRestriction".into(),
         "--allow-privileged=true".into(),
         "--profiling=false".into(),
-        // One client at full speed must not be the limit that a load test finds.
+        // Load tests send more requests at once than the default limits allow.
         "--max-requests-inflight=1600".into(),
         "--max-mutating-requests-inflight=800".into(),
         format!("--audit-policy-file={audit}"),
         format!("--audit-log-path={}", plane.folder.audit_log().display()),
-        // A request is in the log before its answer is sent: a test that counts has nothing to wait for.
+        // Writes a request to the log before sending the response, so that tests can count without waiting.
         "--audit-log-mode=blocking".into(),
         "--audit-log-maxsize=1024".into(),
         "--audit-log-maxbackup=1".into(),

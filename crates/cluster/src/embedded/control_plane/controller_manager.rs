@@ -18,7 +18,7 @@ pub(crate) fn daemon(plane: &ControlPlane<'_>) -> Daemon {
         format!("--cluster-signing-cert-file={}", plane.cert("ca.crt")),
         format!("--cluster-signing-key-file={}", plane.cert("ca.key")),
         "--allocate-node-cidrs=false".into(),
-        // Its default is a folder outside ours, which it would create.
+        // By default it creates a folder outside the cluster's folder.
         format!(
             "--flex-volume-plugin-dir={}",
             plane.folder.path.join("config/volume-plugins").display()

@@ -29,7 +29,7 @@ pub(crate) fn daemon(plane: &ControlPlane<'_>) -> Daemon {
         format!("--peer-key-file={key}"),
         format!("--peer-trusted-ca-file={ca}"),
         "--peer-client-cert-auth".into(),
-        // A cluster to develop against: a power cut may cost its last seconds, and each write costs no flush.
+        // A development cluster may lose its last seconds at a power cut. In return, writes need no flush.
         "--unsafe-no-fsync".into(),
         format!("--quota-backend-bytes={}", 8_u64 << 30),
         "--log-level=warn".into(),

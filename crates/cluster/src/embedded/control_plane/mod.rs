@@ -16,12 +16,12 @@ use crate::embedded::state::Folder;
 use crate::process::daemon::Daemon;
 use crate::process::go;
 
-/// What the control plane's flags depend on.
+/// The inputs of the control plane's flags.
 pub(crate) struct ControlPlane<'a> {
     pub(crate) folder: &'a Folder,
     pub(crate) index: Index,
     pub(crate) ports: Ports,
-    /// Where the API server listens: on the link to the node when pods must reach it, on loopback otherwise.
+    /// The API server's address: on the link to the real node if there is one, else loopback.
     pub(crate) bind: Ipv4Addr,
     pub(crate) program: PathBuf,
 }
@@ -31,7 +31,7 @@ impl ControlPlane<'_> {
         format!("https://{}:{}", self.bind, self.ports.apiserver)
     }
 
-    /// Kubeconfigs of the control plane's own clients and of the administrator.
+    /// Writes the kubeconfigs of the administrator and of the control plane's clients.
     pub(crate) fn write_kubeconfigs(&self) -> Result<()> {
         kubeconfig::write(self.folder, &self.folder.kubeconfig(), &self.server(), "admin")?;
         for name in ["controller-manager", "scheduler", "kubelet", "kube-proxy", "kwok"] {
@@ -69,7 +69,7 @@ impl ControlPlane<'_> {
         }
     }
 
-    /// What controller manager and scheduler have in common.
+    /// Flags that controller manager and scheduler share.
     fn component(&self, name: &str, server: &str, port: u16) -> Vec<String> {
         let kubeconfig = self.kubeconfig_of(name);
         vec![
@@ -85,7 +85,7 @@ impl ControlPlane<'_> {
                 "--requestheader-client-ca-file={}",
                 self.cert("front-proxy-ca.crt")
             ),
-            // There is one of each: an election would only delay its start.
+            // There is one instance of each, so leader election would only delay its start.
             "--leader-elect=false".into(),
             "--profiling=false".into(),
         ]
@@ -98,7 +98,7 @@ mod tests {
     use crate::cache::Cache;
 
     #[test]
-    fn every_listener_is_local() {
+    fn all_listeners_are_on_loopback() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::new(&Cache::at(dir.path()), "test").unwrap();
         let index = Index(3);

@@ -1,4 +1,4 @@
-//! The control groups below which all pods of one cluster run.
+//! The control groups of a cluster's pods.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 
 const ROOT: &str = "/sys/fs/cgroup";
 
-/// The kubelet wants its root group to exist before it starts.
+/// Creates the group. The kubelet needs its root group before it starts.
 pub(crate) fn create(name: &str) -> Result<()> {
     if is_unified() {
-        // A group's children can use only the controllers that every parent passes on.
+        // A group can use only the controllers that all its parents enable.
         for controller in ["cpu", "cpuset", "memory", "pids", "hugetlb", "io"] {
             let _ = fs::write(
                 Path::new(ROOT).join("cgroup.subtree_control"),
@@ -21,7 +21,7 @@ pub(crate) fn create(name: &str) -> Result<()> {
     for hierarchy in hierarchies() {
         let group = hierarchy.join(name);
         fs::create_dir_all(&group).with_context(|| format!("creating {}", group.display()))?;
-        // In version 1 a new cpuset is empty, and nothing can run in it until it is filled.
+        // In cgroup v1 a new cpuset is empty, and no process can run in it.
         for file in ["cpuset.cpus", "cpuset.mems"] {
             if let Ok(inherited) = fs::read_to_string(hierarchy.join(file)) {
                 let _ = fs::write(group.join(file), inherited);
@@ -31,7 +31,7 @@ pub(crate) fn create(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Every process below the group.
+/// All processes in the group and below.
 pub(crate) fn processes(name: &str) -> Vec<i32> {
     let mut pids: Vec<i32> = hierarchies()
         .iter()
@@ -48,7 +48,7 @@ pub(crate) fn processes(name: &str) -> Vec<i32> {
     pids
 }
 
-/// Removes the group and all below it, children first. They must hold no process any more.
+/// Removes the group and all groups below it. They must have no processes.
 pub(crate) fn remove(name: &str) {
     for hierarchy in hierarchies() {
         for group in groups_below(&hierarchy.join(name)) {
@@ -57,7 +57,7 @@ pub(crate) fn remove(name: &str) {
     }
 }
 
-/// Whether anything is left of the group.
+/// Whether the group exists in any hierarchy.
 pub(crate) fn exists(name: &str) -> bool {
     hierarchies()
         .iter()
@@ -68,7 +68,7 @@ fn is_unified() -> bool {
     Path::new(ROOT).join("cgroup.controllers").exists()
 }
 
-/// One folder in version 2; one a controller in version 1.
+/// One folder in cgroup v2; one for each controller in cgroup v1.
 fn hierarchies() -> Vec<PathBuf> {
     if is_unified() {
         return vec![PathBuf::from(ROOT)];
@@ -76,7 +76,7 @@ fn hierarchies() -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(ROOT) else {
         return vec![];
     };
-    // Links such as cpu,cpuacct would show the same hierarchy twice.
+    // Links such as cpu,cpuacct would repeat a hierarchy.
     entries
         .flatten()
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))

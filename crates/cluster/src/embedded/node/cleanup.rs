@@ -1,4 +1,4 @@
-//! What kubelet, containerd and CNI write outside the folders they are given, found and removed.
+//! Removing files that kubelet, containerd and CNI write outside the cluster's folders.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::embedded::addresses::Index;
 use crate::embedded::state::Folder;
 
-/// The sockets of containerd's helpers, whose folder cannot be configured. To be read while containerd's state
-/// is still there, since only it says which of them are ours.
+/// The sockets of containerd's shims, whose folder cannot be configured. Call it before containerd's state is removed,
+/// as only that state lists the cluster's own sockets.
 pub(crate) fn shim_sockets(index: Index) -> Vec<PathBuf> {
     let tasks = index
         .run_dir()
@@ -22,12 +22,12 @@ pub(crate) fn shim_sockets(index: Index) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Removes what is this cluster's, and folders that are then empty. What all kubelets share goes with the last.
+/// Removes this cluster's files, and folders that are then empty. `last` also removes the files that kubelets share.
 pub(crate) fn remove(folder: &Folder, index: Index, sockets: &[PathBuf], last: bool) {
     for socket in sockets {
         let _ = fs::remove_file(socket);
     }
-    // CNI keeps what it told each pod; the pod's namespace in it says whose pod that was.
+    // CNI keeps a result for each pod; its network namespace identifies the cluster.
     let namespaces = format!("{}/", index.run_dir().display());
     remove_where("/var/lib/cni/results", |path| {
         fs::read_to_string(path).is_ok_and(|result| result.contains(&namespaces))
@@ -36,7 +36,7 @@ pub(crate) fn remove(folder: &Folder, index: Index, sockets: &[PathBuf], last: b
     remove_where("/var/log/containers", |path| {
         fs::read_link(path).is_ok_and(|to| to.starts_with(&logs))
     });
-    // The socket for device plug-ins is at a fixed place too.
+    // The path of the device plug-in socket is fixed too.
     remove_where("/var/lib/kubelet/device-plugins", |path| {
         last && path.ends_with("kubelet.sock")
     });
@@ -50,7 +50,7 @@ pub(crate) fn remove(folder: &Folder, index: Index, sockets: &[PathBuf], last: b
         "/var/lib/kubelet",
         "/run/idp",
     ] {
-        let _ = fs::remove_dir(empty); // refused unless empty
+        let _ = fs::remove_dir(empty); // fails unless empty
     }
 }
 

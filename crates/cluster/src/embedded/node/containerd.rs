@@ -1,4 +1,4 @@
-//! containerd: it runs the node's containers.
+//! containerd, which runs the node's containers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::{Node, PAUSE_IMAGE, network};
 use crate::embedded::addresses::Index;
 use crate::process::daemon::Daemon;
 
-/// The socket on which containerd serves the kubelet and `ctr`.
+/// containerd's socket, for kubelet and `ctr`.
 pub(crate) fn socket(index: Index) -> PathBuf {
     index.run_dir().join("containerd.sock")
 }
@@ -46,7 +46,7 @@ fn config(index: Index, root: &Path, cni_conf: &Path, cni_bin: &Path) -> String 
     let state = quoted(run.join("containerd"));
     let runc = quoted(run.join("runc"));
     let socket = quoted(run.join("containerd.sock"));
-    // restrict_oom_score_adj: where containerd itself may not lower scores, every sandbox would fail otherwise.
+    // restrict_oom_score_adj: without it, all sandboxes fail where containerd may not lower OOM scores.
     format!(
         r#"version = 2
 root = {root}
@@ -76,7 +76,7 @@ state = {state}
     )
 }
 
-/// Debian puts the plug-ins into one folder, the upstream archive into another.
+/// Debian and the upstream archive install the plug-ins into different folders.
 fn cni_plugins() -> PathBuf {
     let candidates = ["/usr/lib/cni", "/opt/cni/bin"].map(PathBuf::from);
     candidates
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn containerd_keeps_everything_in_its_own_folders() {
+    fn containerd_uses_the_clusters_folders_only() {
         let config = super::config(
             Index(7),
             Path::new("/c/root"),

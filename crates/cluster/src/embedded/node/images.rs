@@ -1,4 +1,4 @@
-//! The node's images, through containerd's command `ctr`.
+//! The node's images, managed by containerd's command `ctr`.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use tokio::process::Command;
 
 use crate::image::reference::reference_of;
 
-/// Loads an archive through containerd's socket, and names the image by its digest too.
+/// Imports an archive into containerd, and tags the image with its digest too.
 pub(crate) async fn load_into(socket: &Path, archive: &Path) -> Result<String> {
     let path = archive.display().to_string();
     let output = ctr(socket, &["images", "import", &path]).await?;
     let reference = reference_of(archive)?;
     let digest = digest_of(socket, &reference)
         .await?
-        .with_context(|| format!("containerd holds no {reference} after the import: {output}"))?;
+        .with_context(|| format!("containerd does not list {reference} after the import: {output}"))?;
     let name = reference
         .rsplit_once(':')
         .map_or(reference.as_str(), |(name, _)| name);
@@ -32,7 +32,7 @@ pub(crate) async fn load_into(socket: &Path, archive: &Path) -> Result<String> {
     Ok(digest)
 }
 
-/// The digest of an image that containerd holds.
+/// The digest of an image in containerd.
 pub(crate) async fn digest_of(socket: &Path, reference: &str) -> Result<Option<String>> {
     let listed = ctr(socket, &["images", "list", &format!("name=={reference}")]).await?;
     Ok(listed
@@ -41,7 +41,7 @@ pub(crate) async fn digest_of(socket: &Path, reference: &str) -> Result<Option<S
         .map(str::to_owned))
 }
 
-/// Runs `ctr` in the namespace that the kubelet uses; gives its output.
+/// Runs `ctr` in the kubelet's namespace and returns its output.
 pub(crate) async fn ctr(socket: &Path, args: &[&str]) -> Result<String> {
     let output = Command::new("ctr")
         .arg("--address")
@@ -50,7 +50,7 @@ pub(crate) async fn ctr(socket: &Path, args: &[&str]) -> Result<String> {
         .args(args)
         .output()
         .await
-        .context("running ctr, which comes with containerd")?;
+        .context("Cannot run ctr. Install containerd.")?;
     if !output.status.success() {
         bail!(
             "ctr {} failed: {}",

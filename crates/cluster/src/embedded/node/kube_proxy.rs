@@ -1,4 +1,4 @@
-//! kube-proxy: Services on the node.
+//! kube-proxy, which implements Services on the node.
 
 use anyhow::Result;
 use serde_json::json;
@@ -16,7 +16,7 @@ pub(crate) fn daemon(node: &Node<'_>) -> Result<Daemon> {
         "clientConnection": { "kubeconfig": node.plane.kubeconfig_of("kube-proxy"), "qps": 100.0, "burst": 200 },
         "healthzBindAddress": "127.0.0.1:10256",
         "metricsBindAddress": "127.0.0.1:10249",
-        // The limits of connection tracking are the whole machine's, not the cluster's.
+        // Connection tracking limits belong to the whole machine, so they stay unchanged.
         "conntrack": { "maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s" },
         "nftables": { "syncPeriod": "30s", "minSyncPeriod": "200ms" },
     });

@@ -49,13 +49,13 @@ fn config(node: &Node<'_>) -> String {
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": format!("/{}", node.index().interface()),
         "enforceNodeAllocatable": [],
-        // Many machines to develop on still have version 1 control groups, or swap.
+        // Many development machines have cgroup v1 or swap.
         "failCgroupV1": false,
         "failSwapOn": false,
         "podLogsDir": node.state("pod-logs"),
         "volumePluginDir": node.state("kubelet").join("volume-plugins"),
         "resolvConf": resolv_conf(),
-        // The disk is the developer's: a full one must not make the kubelet delete images and evict pods.
+        // A developer's full disk must not make the kubelet delete images and evict pods.
         "imageGCHighThresholdPercent": 100,
         "evictionHard": { "nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%" },
         "makeIPTablesUtilChains": false,
@@ -69,7 +69,7 @@ fn config(node: &Node<'_>) -> String {
     .to_string()
 }
 
-/// A resolver that answers on the host's loopback only is of no use to a pod: the one behind it is.
+/// Pods cannot reach a resolver on the host's loopback, so they use the one behind it.
 fn resolv_conf() -> &'static str {
     let behind = "/run/systemd/resolve/resolv.conf";
     let stub = fs::read_to_string("/etc/resolv.conf").is_ok_and(|text| text.contains("127.0.0.53"));

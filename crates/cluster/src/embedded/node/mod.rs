@@ -1,4 +1,4 @@
-//! The real node: containerd, kubelet and kube-proxy, their configuration and start.
+//! The real node: containerd, kubelet and kube-proxy, and everything on the machine that they need.
 
 pub(crate) mod cgroup;
 pub(crate) mod cleanup;
@@ -19,7 +19,7 @@ use crate::embedded::control_plane::ControlPlane;
 use crate::process::daemon::Daemon;
 use crate::process::go;
 
-/// The sandbox image: made here, so that no pod needs a registry for its first container.
+/// The sandbox image. It is built locally, so that pods need no registry for their sandbox.
 pub(crate) const PAUSE_IMAGE: &str = "localhost/idp-pause:1";
 
 /// The node's name.
@@ -27,7 +27,7 @@ pub(crate) fn name(cluster: &str) -> String {
     format!("{cluster}-node")
 }
 
-/// What the node's programs need to know.
+/// The inputs of the node's configuration.
 pub(crate) struct Node<'a> {
     pub(crate) plane: &'a ControlPlane<'a>,
 }
@@ -42,7 +42,7 @@ impl Node<'_> {
     }
 
     fn daemon(&self, name: &'static str, program: PathBuf, args: Vec<String>, endpoint: String) -> Daemon {
-        // containerd fetches images, so it alone keeps the proxy settings.
+        // Only containerd needs the proxy settings: it pulls images.
         let uses_proxy = name == "containerd";
         Daemon {
             name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! Finding and removing what is mounted below a folder.
+//! Finding and unmounting mounts below a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use rustix::mount::{UnmountFlags, unmount};
 /// Mount points at or below `folder`, the deepest and latest first.
 pub(crate) fn under(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(parse(
-        &fs::read_to_string("/proc/self/mountinfo").context("reading the mounts")?,
+        &fs::read_to_string("/proc/self/mountinfo").context("reading /proc/self/mountinfo")?,
         folder,
     ))
 }
@@ -25,7 +25,7 @@ fn parse(mountinfo: &str, folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The kernel writes spaces, tabs, line ends and backslashes of a path as octal.
+/// The kernel escapes spaces, tabs, line breaks and backslashes of a path as octal numbers.
 fn unescape(field: &str) -> String {
     field
         .replace("\\040", " ")
@@ -37,7 +37,7 @@ fn unescape(field: &str) -> String {
 /// Unmounts everything at or below `folder`.
 pub(crate) fn remove_under(folder: &Path) -> Result<()> {
     for path in under(folder)? {
-        // Detached: a process that still looks inside must not keep the rest alive.
+        // Detached, so that a process with an open file cannot prevent it.
         unmount(&path, UnmountFlags::DETACH).with_context(|| format!("unmounting {}", path.display()))?;
     }
     Ok(())
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_below_and_the_last_mount_first() {
+    fn mounts_below_the_folder_are_found_in_reverse_order() {
         let info = "1 0 0:1 / / rw - ext4 x rw\n\
                     2 1 0:2 / /a/b rw - tmpfs x rw\n\
                     3 2 0:3 / /a/b/c\\040d rw - tmpfs x rw\n\

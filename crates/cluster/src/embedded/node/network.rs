@@ -1,8 +1,7 @@
-//! The network of a real node: a namespace of its own, linked to the host by one pair of interfaces.
+//! The network of a real node: its own namespace, linked to the host by a pair of interfaces.
 //!
-//! In a namespace, kube-proxy's tables, CNI's interfaces, addresses and kernel settings of one cluster can
-//! collide neither with the host's nor with another cluster's, and all of it goes when the namespace goes.
-//! The host reaches pods and Services by two routes through the link.
+//! The namespace keeps kube-proxy's tables, CNI's interfaces, addresses and kernel settings apart from the host's and
+//! from other clusters'. They disappear with it. The host reaches pods and Services by two routes through the link.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -15,18 +14,18 @@ use tokio::process::Command;
 use super::mounts;
 use crate::embedded::addresses::Index;
 
-/// Where the namespace is held open: a file that it is mounted on.
+/// The file on which the namespace is mounted, which keeps it alive.
 pub(crate) fn netns(index: Index) -> PathBuf {
     index.run_dir().join("netns")
 }
 
-/// Makes the namespace, the link and the routes, where they are missing.
+/// Creates the namespace, the link and the routes if they are missing.
 pub(crate) async fn ensure(index: Index) -> Result<()> {
     let interface = index.interface();
     if Path::new("/sys/class/net").join(&interface).exists() && is_mount_point(&netns(index)) {
         return Ok(());
     }
-    remove(index).await; // half of it is worth nothing
+    remove(index).await; // an incomplete network
     let path = netns(index);
     std::fs::create_dir_all(index.run_dir())?;
     std::fs::write(&path, "")?;
@@ -67,7 +66,7 @@ pub(crate) async fn ensure(index: Index) -> Result<()> {
     run(Command::new("nft").args(["-f", "-"]), &host_table(index)).await
 }
 
-/// Takes everything away that `ensure` made. Safe to call when there is nothing.
+/// Removes everything that `ensure` created. Does nothing if it does not exist.
 pub(crate) async fn remove(index: Index) {
     let interface = index.interface();
     let quiet = |command: &mut Command| {
@@ -77,7 +76,7 @@ pub(crate) async fn remove(index: Index) {
             .stderr(Stdio::null())
             .status()
     };
-    // The routes go with the interface. Each of these may be gone already.
+    // The routes disappear with the interface. Each of these may not exist.
     let _ = quiet(Command::new("ip").args(["link", "delete", &interface])).await;
     let _ = quiet(Command::new("nft").args(["delete", "table", "ip", &interface])).await;
     let path = netns(index);
@@ -85,8 +84,8 @@ pub(crate) async fn remove(index: Index) {
     let _ = std::fs::remove_file(path);
 }
 
-/// The host's table: pods reach the world outside, under the host's address, and nobody outside reaches them,
-/// their Services or the API server, although the host forwards now.
+/// The host's nftables table: pods reach other networks under the host's address. No other network reaches the pods,
+/// their Services or the API server, although the host forwards packets.
 fn host_table(index: Index) -> String {
     let interface = index.interface();
     let (network, services, host) = (index.cluster_cidr(), index.service_cidr(), index.host_ip());
@@ -111,7 +110,7 @@ fn host_table(index: Index) -> String {
     )
 }
 
-/// The CNI configuration: each pod on a link of its own, so that all its traffic passes kube-proxy's rules.
+/// The CNI configuration: each pod has its own link, so that kube-proxy's rules see all its traffic.
 pub(crate) fn cni_config(index: Index, data_dir: &Path) -> String {
     serde_json::json!({
         "cniVersion": "0.4.0",
@@ -133,7 +132,7 @@ pub(crate) fn cni_config(index: Index, data_dir: &Path) -> String {
     .to_string()
 }
 
-/// A command to be run inside the cluster's network.
+/// A command prefix that runs inside the cluster's network.
 fn inside(index: Index) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(format!("--net={}", netns(index).display())).arg("--");
@@ -172,13 +171,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_names_only_this_cluster() {
+    fn the_table_contains_this_clusters_addresses_only() {
         let table = host_table(Index(5));
         assert!(table.contains("table ip idp5 {") && table.contains("10.69.0.0/16"));
     }
 
     #[test]
-    fn pods_get_addresses_of_the_cluster() {
+    fn pods_get_the_clusters_addresses() {
         let config: serde_json::Value = serde_json::from_str(&cni_config(Index(2), Path::new("/x"))).unwrap();
         assert_eq!(
             config["plugins"][0]["ipam"]["ranges"][0][0]["subnet"],

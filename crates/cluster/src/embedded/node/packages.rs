@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use crate::build::apt::{apt_install, found};
 use crate::progress::{Progress, step};
 
-/// Package, and a program or file that shows it is there, however it was installed.
+/// Packages, each with programs or files of which one shows that it is installed.
 const NEEDED: &[(&str, &[&str])] = &[
     ("containerd", &["containerd", "ctr"]),
     ("runc", &["runc"]),
@@ -19,7 +19,7 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("iproute2", &["ip"]),
 ];
 
-/// The packages without which no real node can run here; empty when all is in place.
+/// The packages that a real node needs and this machine lacks.
 #[must_use]
 pub fn missing_packages() -> Vec<&'static str> {
     NEEDED
@@ -29,17 +29,17 @@ pub fn missing_packages() -> Vec<&'static str> {
         .collect()
 }
 
-/// Whether this machine could run a real node, given the packages: Linux, and root.
+/// Whether this process can run a real node once the packages are installed: it needs Linux and root.
 #[must_use]
 pub fn can_run_real_node() -> bool {
     cfg!(target_os = "linux") && rustix::process::geteuid().is_root()
 }
 
-/// Installs the missing packages with apt. A containerd service that Debian starts with the package is not used
-/// and not touched: each cluster runs one of its own.
+/// Installs the missing packages with apt. Debian starts a containerd service with the package, which clusters do not
+/// use: each runs its own.
 ///
 /// # Errors
-/// When there is no apt here, or it fails.
+/// When apt does not exist, or fails.
 pub async fn install_packages(progress: &dyn Progress) -> Result<()> {
     let missing = missing_packages();
     if missing.is_empty() {
@@ -47,7 +47,7 @@ pub async fn install_packages(progress: &dyn Progress) -> Result<()> {
     }
     if !found("apt-get") {
         bail!(
-            "there is no apt-get here: install {} by other means",
+            "Cannot find apt-get. Install these packages yourself: {}",
             missing.join(", ")
         );
     }

@@ -1,4 +1,4 @@
-//! Ending a real node's pods, and the processes that containerd keeps for them.
+//! Stopping a real node's pods, and containerd's shims.
 
 use std::fs;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::embedded::node::containerd::socket;
 use crate::embedded::node::images::ctr;
 use crate::process::identity::{Identity, stop};
 
-/// Ends every process of every pod. The kubelet must be gone already, or it would start them again.
+/// Kills all processes of all pods. Stop the kubelet first, or it restarts them.
 pub(crate) async fn stop_all(index: Index) {
     let group = index.interface();
-    // A few rounds: a process may fork while it is being told to end.
+    // Several rounds, as processes may fork meanwhile.
     for _ in 0..5 {
         let processes: Vec<_> = cgroup::processes(&group)
             .into_iter()
@@ -29,11 +29,11 @@ pub(crate) async fn stop_all(index: Index) {
         return;
     }
     let forget = forget_containers(&socket);
-    // Only tidiness: containerd copes with containers whose processes are gone, as after a power cut.
+    // Errors do not matter: containerd copes with containers without processes, as after a power cut.
     let _ = tokio::time::timeout(Duration::from_secs(10), forget).await;
 }
 
-/// Removes the containers from containerd's records, so that the next start begins with none. Images stay.
+/// Deletes the containers from containerd's records, so that the next start has none. Keeps images.
 async fn forget_containers(socket: &Path) -> anyhow::Result<()> {
     let tasks = ctr(socket, &["tasks", "list", "--quiet"]).await?;
     let tasks: Vec<_> = tasks.split_ascii_whitespace().collect();
@@ -56,7 +56,7 @@ async fn forget_containers(socket: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends containerd's helpers that still wait for their containers: those that were told our socket, and no other.
+/// Stops the shims of this cluster's containerd, identified by its socket.
 pub(crate) async fn stop_shims(index: Index) {
     let socket = socket(index);
     let Some(socket) = socket.to_str() else { return };

@@ -1,4 +1,4 @@
-//! Kernel settings of the whole machine that a real node changes, put back when the last one is gone.
+//! Kernel settings of the whole machine that real nodes change. They are restored when the last node stops.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::cache::{Lock, write_atomic};
 use crate::embedded::addresses::Index;
 
-/// What we change: pods are routed.
+/// This crate's setting: the host routes pods' packets.
 const FORWARDING: &str = "net/ipv4/ip_forward";
 
-/// What the kubelet changes when it starts, and runs well without.
+/// Settings that the kubelet changes at its start and does not need.
 const KUBELETS: &[&str] = &[
     "vm/overcommit_memory",
     "vm/panic_on_oom",
@@ -23,19 +23,19 @@ const KUBELETS: &[&str] = &[
     "kernel/keys/root_maxbytes",
 ];
 
-/// Kept under `/run`, which a boot empties just as it resets the settings.
+/// Below `/run`, as a boot resets both the folder and the settings.
 const RECORD: &str = "/run/idp/sysctl.json";
 const LOCK: &str = "/run/lock/idp.lock";
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
-    /// Values from before the first node.
+    /// Values before the first node.
     prior: BTreeMap<String, String>,
-    /// Clusters whose nodes need the settings.
+    /// Indexes of the clusters whose nodes need the settings.
     users: Vec<u8>,
 }
 
-/// Remembers the settings if this is the first node, then turns forwarding on.
+/// Records the settings if this is the first node, then enables forwarding.
 pub(crate) async fn acquire(index: Index) -> Result<()> {
     let _lock = Lock::acquire(Path::new(LOCK)).await?;
     let mut record = load();
@@ -54,17 +54,17 @@ pub(crate) async fn acquire(index: Index) -> Result<()> {
         record.users.push(index.0);
     }
     write_atomic(Path::new(RECORD), &serde_json::to_vec(&record)?, 0o600)?;
-    fs::write(path(FORWARDING), "1").context("turning on IP forwarding")
+    fs::write(path(FORWARDING), "1").context("enabling IP forwarding")
 }
 
-/// Puts back at once what the kubelet has changed: it would make a developer's machine restart at a kernel fault.
+/// Restores at once what the kubelet changed: otherwise a kernel fault would restart the developer's machine.
 pub(crate) async fn undo_kubelets() -> Result<()> {
     let _lock = Lock::acquire(Path::new(LOCK)).await?;
     let record = load();
     put_back(record.prior.iter().filter(|(name, _)| *name != FORWARDING))
 }
 
-/// Puts the settings back if no other cluster's node needs them; says whether this was the last node.
+/// Restores the settings if no other cluster's node needs them. Returns whether this was the last node.
 pub(crate) async fn release(index: Index) -> Result<bool> {
     let _lock = Lock::acquire(Path::new(LOCK)).await?;
     let mut record = load();
@@ -85,8 +85,7 @@ fn put_back<'a>(settings: impl Iterator<Item = (&'a String, &'a String)>) -> Res
     for (name, value) in settings {
         let now = fs::read_to_string(path(name)).unwrap_or_default();
         if now.trim() != value {
-            fs::write(path(name), value)
-                .with_context(|| format!("putting back the kernel setting {name}"))?;
+            fs::write(path(name), value).with_context(|| format!("restoring the kernel setting {name}"))?;
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Reasons of the claim broker's problems.
 
 pub use idp_core::reason::shared::{DUPLICATE, NAME_TAKEN};
+pub use idp_runtime::reasons::KIND_NOT_SERVED;
 
 idp_core::reasons! {
     NO_CLASS = "NoClass",
@@ -63,9 +64,6 @@ idp_core::reasons! {
     KIND_NOT_WATCHED = "KindNotWatched",
         "The ClaimClass creates a kind that the claim broker does not watch.",
         "Ask the platform team to add the kind to the broker's --claim-kind and to its ClusterRole.";
-    KIND_NOT_SERVED = "KindNotServed",
-        "The cluster does not serve the kind that the ClaimClass creates.",
-        "Ask the platform team to install Crossplane and platform/compositions. The broker notices within 30 seconds.";
     KIND_CHANGED = "KindChanged",
         "A claim with this name exists with another kind than the ClaimClass creates. It is unchanged, and no second one is created.",
         "Delete the binding. The existing claim stays, in its own ClaimClass.";

@@ -83,6 +83,9 @@ pub mod shared {
         INVALID_SPEC = "InvalidSpec",
             "A field has a value that the API does not accept.",
             "Correct the field that path names.";
+        VARIABLE_CONFLICT = "VariableConflict",
+            "Two parts of the spec set the same environment variable.",
+            "Rename or remove one of the variables.";
         HOST_TAKEN = "HostTaken",
             "The host already belongs to another application, or to a VirtualService of another namespace.",
             "Choose another host, or remove it from the object that the message names; it then moves automatically.";

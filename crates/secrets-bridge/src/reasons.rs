@@ -1,7 +1,7 @@
 //! Reasons of the secrets bridge's problems.
 
 pub use idp_core::reason::shared::{
-    DUPLICATE, ENVIRONMENT_UNREADABLE, INVALID_SPEC, LIMIT_EXCEEDED, NAME_TAKEN,
+    DUPLICATE, ENVIRONMENT_UNREADABLE, INVALID_SPEC, LIMIT_EXCEEDED, NAME_TAKEN, VARIABLE_CONFLICT,
 };
 
 idp_core::reasons! {
@@ -14,9 +14,6 @@ idp_core::reasons! {
     INVALID_REMOTE_KEY = "InvalidRemoteKey",
         "The remote key is not a plain path below the application's own prefix.",
         "Write a key such as database or payment/api-key, relative to the application's prefix.";
-    VARIABLE_CONFLICT = "VariableConflict",
-        "Two secrets would set the same environment variable.",
-        "Choose another name in env.";
     TEMPLATE_INVALID = "TemplateInvalid",
         "A template has syntax that is not allowed, or does not work with the properties of its secret.",
         "Write text, {{ .property }} and {{ .property | FUNCTION }}. `kubectl describe externalsecret` shows details.";

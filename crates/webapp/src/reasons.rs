@@ -2,7 +2,7 @@
 
 pub use idp_core::reason::shared::{
     DUPLICATE, ENVIRONMENT_AMBIGUOUS, ENVIRONMENT_MISSING, ENVIRONMENT_UNREADABLE, HOST_NOT_ALLOWED,
-    HOST_TAKEN, INVALID_SPEC, LIMIT_EXCEEDED, NO_ISSUER,
+    HOST_TAKEN, INVALID_SPEC, LIMIT_EXCEEDED, NO_ISSUER, VARIABLE_CONFLICT,
 };
 
 idp_core::reasons! {
@@ -31,9 +31,6 @@ idp_core::reasons! {
     CAPABILITY_BUILT_IN = "CapabilityBuiltIn",
         "spec.capabilities names a capability that has fields of its own in the spec.",
         "Use these fields instead: secrets, databases, storage or routes.";
-    VARIABLE_CONFLICT = "VariableConflict",
-        "Two parts of the spec set the same environment variable.",
-        "Rename or remove one of the variables.";
     MOUNT_CONFLICT = "MountConflict",
         "A volume would hide another volume, a configuration file or a folder that every container has.",
         "Choose another mount path.";

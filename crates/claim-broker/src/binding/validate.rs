@@ -201,7 +201,8 @@ fn kind(class: &str, observed: &Observed) -> Result<Kind, Problem> {
     Err(Problem::error(
         reasons::KIND_NOT_SERVED,
         format!("ClaimClass {class} creates {named}, a kind that the cluster does not serve."),
-    ))
+    )
+    .hint("Ask the platform team to install Crossplane and platform/compositions. The broker notices within 30 seconds."))
 }
 
 /// Whether the claim, if it exists, is this binding's: of its application, its class and that class's kind. Any other claim

@@ -300,3 +300,6 @@ async fn live(
 fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), namespace, &kind.api_resource())
 }
+
+#[cfg(test)]
+mod tests;

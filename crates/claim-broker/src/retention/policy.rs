@@ -62,7 +62,7 @@ pub fn decide(
         ..tombstone.clone()
     };
     if by_class && !tombstone.by_class {
-        // The class changed to `Delete` after the release: the grace period starts now, as nobody could know before.
+        // The class changed to `Delete` after the release: the grace period starts now, because no one could know before.
         next.until = next.until.max(second(until(class, now)));
     }
     if next != *tombstone || requested != claim.is_deletion_requested() {

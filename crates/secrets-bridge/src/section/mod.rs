@@ -198,7 +198,8 @@ impl Section<'_> {
         }
         if let Some(other) = self.variables.get(&name) {
             let message = format!("{other} sets the variable {name} already.");
-            self.reject(reasons::VARIABLE_CONFLICT, message, path, None);
+            let hint = "Choose another name in env.".to_owned();
+            self.reject(reasons::VARIABLE_CONFLICT, message, path, Some(hint));
             return;
         }
         self.variables.insert(name.clone(), path);

@@ -18,7 +18,7 @@ use crate::{
     client::request::{Api, ApiError},
     object::identity::Identity,
     observability::metrics,
-    store::stores::Caches,
+    store::stores::Stores,
 };
 
 /// How often an action is tried on an object that others write too.
@@ -27,7 +27,7 @@ const MAX_TRIES: u32 = 5;
 /// Runs actions.
 pub(crate) struct ActionRunner {
     pub(crate) api: Api,
-    pub(crate) caches: Arc<Caches>,
+    pub(crate) caches: Arc<Stores>,
     pub(crate) identity: Identity,
 }
 

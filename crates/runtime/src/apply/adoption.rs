@@ -3,7 +3,7 @@
 use idp_core::{Kind, ObjectKey, Problem};
 use kube::core::DynamicObject;
 
-use crate::{object::parent::Parent, reasons, store::entry::Record};
+use crate::{object::parent::Parent, reasons, store::entry::Entry};
 
 /// Annotation by which a person hands an object over to the resource of this name.
 const ADOPT: &str = "idp.dev/adopt-by";
@@ -28,12 +28,12 @@ fn heir(parent: &Parent, key: &ObjectKey) -> String {
 pub(crate) fn name_taken(
     kind: Kind,
     key: &ObjectKey,
-    record: &Record,
+    entry: &Entry,
     parent: &Parent,
     managers: &[String],
     holds_data: bool,
 ) -> Problem {
-    let whose = match &record.owner {
+    let whose = match &entry.owner {
         Some(owner) => format!("It belongs to {} {}.", owner.kind, owner.name),
         None if managers.is_empty() => "It has no owner.".to_owned(),
         None => format!("It was written by {}.", managers.join(", ")),
@@ -43,7 +43,7 @@ pub(crate) fn name_taken(
         format!("{kind} {} already exists and is not ours. {whose}", key.name),
     );
     let object = format!("{} {}", kind.plural, key.name);
-    problem.hint(match &record.owner {
+    problem.hint(match &entry.owner {
         Some(_) => format!("Rename this resource, or delete the owner of {object}."),
         None if holds_data => format!(
             "Rename this resource. {object} may hold data, so the controller neither adopts nor deletes it."

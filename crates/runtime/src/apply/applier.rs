@@ -19,7 +19,7 @@ use crate::{
     client::request::Api,
     object::{identity::Identity, parent::Parent},
     reasons,
-    store::{entry::Verdict, stores::Caches},
+    store::{entry::Coverage, stores::Stores},
 };
 
 /// Requests under way at a time for one resource. The API server is the bottleneck beyond this.
@@ -27,14 +27,14 @@ const CONCURRENCY: usize = 6;
 
 /// Turns prepared plans into applied ones.
 pub(crate) struct Applier {
-    pub(crate) caches: Arc<Caches>,
+    pub(crate) caches: Arc<Stores>,
     pub(crate) pruner: Pruner,
     pub(crate) actions: ActionRunner,
     writer: Writer,
 }
 
 impl Applier {
-    pub(crate) fn new(api: &Api, caches: &Arc<Caches>, identity: Identity) -> Self {
+    pub(crate) fn new(api: &Api, caches: &Arc<Stores>, identity: Identity) -> Self {
         Self {
             caches: caches.clone(),
             pruner: Pruner {
@@ -99,7 +99,7 @@ impl Applier {
         let found = self.caches.children_of(parent);
         let children = found
             .into_iter()
-            .map(|(cache, key, record)| applied_child(cache.watch.kind, &key, &record, None));
+            .map(|(cache, key, entry)| applied_child(cache.watch.kind, &key, &entry, None));
         Plan {
             children: children.collect(),
             ..Plan::default()
@@ -139,9 +139,9 @@ impl Applier {
                 let child = write
                     .cache
                     .get(&write.key)
-                    .filter(|record| record.belongs_to(&write.key, parent));
+                    .filter(|entry| entry.belongs_to(&write.key, parent));
                 ChildResult {
-                    child: child.map(|record| applied_child(write.kind(), &write.key, &record, None)),
+                    child: child.map(|entry| applied_child(write.kind(), &write.key, &entry, None)),
                     ..ChildResult::refused(refusal.elsewhere(parent, &write.key))
                 }
             }
@@ -151,13 +151,13 @@ impl Applier {
 
 /// Compares what the API server made of a write with what was sent.
 fn review(write: &Write, written: &Written) -> ChildResult {
-    let (kind, record) = (write.kind(), &*written.record);
-    if record.deleting {
+    let (kind, entry) = (write.kind(), &*written.entry);
+    if entry.deleting {
         return ChildResult::refused(refusal::deleted_meanwhile(kind, &write.key));
     }
-    let child = Some(applied_child(kind, &write.key, record, None));
-    let found = coverage(&write.object, record, write.hash);
-    if written.overtaken && matches!(found, Verdict::Dropped(..)) {
+    let child = Some(applied_child(kind, &write.key, entry, None));
+    let found = coverage(&write.object, entry, write.hash);
+    if written.overtaken && matches!(found, Coverage::Dropped(..)) {
         // Not dropped by the API server, but changed by another writer right after us.
         let message = format!("Another writer changed {kind} {} right after us.", write.key.name);
         return ChildResult {
@@ -165,11 +165,11 @@ fn review(write: &Write, written: &Written) -> ChildResult {
             ..ChildResult::refused(Refusal::Transient(Problem::warning(reasons::CONFLICT, message)))
         };
     }
-    if let Verdict::Dropped(_, paths) = &found {
+    if let Coverage::Dropped(_, paths) = &found {
         tracing::warn!(%kind, object = %write.key, ?paths, "The API server dropped fields.");
     }
     let problem = dropped_fields(kind, &write.key, &found);
-    write.cache.judge(&write.key, &record.uid, found);
+    write.cache.set_coverage(&write.key, &entry.uid, found);
     ChildResult {
         child,
         problem,

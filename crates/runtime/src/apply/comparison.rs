@@ -17,9 +17,9 @@ use crate::{
     object::parent::Parent,
     reasons,
     store::{
-        entry::{PlanHash, Record, Verdict},
-        kind_store::{Cache, Serving},
-        stores::Caches,
+        entry::{Coverage, Entry, PlanHash},
+        kind_store::{KindStore, Serving},
+        stores::Stores,
     },
 };
 
@@ -31,7 +31,7 @@ pub(crate) enum Need {
 }
 
 /// Decides what a child needs. Sends nothing.
-pub(crate) fn compare(caches: &Caches, parent: &Parent, child: Child) -> Need {
+pub(crate) fn compare(caches: &Stores, parent: &Parent, child: Child) -> Need {
     let key = key_of(&child);
     let Some(cache) = caches.children(child.kind) else {
         let message = format!(
@@ -53,30 +53,30 @@ pub(crate) fn compare(caches: &Caches, parent: &Parent, child: Child) -> Need {
         return Need::Refused(refusal);
     }
     let hash = PlanHash::of(&child.object);
-    let record = cache.get(&key);
-    if child.uid.is_some() && child.uid.as_ref() != record.as_ref().map(|record| &record.uid) {
+    let entry = cache.get(&key);
+    if child.uid.is_some() && child.uid.as_ref() != entry.as_ref().map(|entry| &entry.uid) {
         return Need::Refused(refusal::deleted_meanwhile(child.kind, &key));
     }
-    let existing = match &record {
+    let existing = match &entry {
         None => Existing::Nothing,
-        Some(record) if !record.belongs_to(&key, parent) => {
+        Some(entry) if !entry.belongs_to(&key, parent) => {
             // Its owner may release it, which triggers others.
-            let taken = name_taken(child.kind, &key, record, parent, &[], child.detached);
+            let taken = name_taken(child.kind, &key, entry, parent, &[], child.detached);
             return Need::Refused(Refusal::Unwatched(taken));
         }
-        Some(record) if record.deleting => {
+        Some(entry) if entry.deleting => {
             // Its deletion is an event, and then it is created again.
             let waits = "the deletion of the previous object";
-            return Need::Nothing(Some(applied_child(child.kind, &key, record, Some(waits))), None);
+            return Need::Nothing(Some(applied_child(child.kind, &key, entry, Some(waits))), None);
         }
-        Some(record) if !needs_write(cache, &key, record, parent, hash, &child.object) => {
-            let problem = dropped_fields(child.kind, &key, &record.verdict);
-            return Need::Nothing(Some(applied_child(child.kind, &key, record, None)), problem);
+        Some(entry) if !needs_write(cache, &key, entry, parent, hash, &child.object) => {
+            let problem = dropped_fields(child.kind, &key, &entry.coverage);
+            return Need::Nothing(Some(applied_child(child.kind, &key, entry, None)), problem);
         }
-        Some(record) => Existing::Ours(record.uid.clone()),
+        Some(entry) => Existing::Ours(entry.uid.clone()),
     };
     Need::Write(Box::new(Write {
-        handover: record.and_then(|record| handover(&child, &record)),
+        handover: entry.and_then(|entry| handover(&child, &entry)),
         cache: Arc::clone(cache),
         key,
         owned_by_label: child.detached || parent.cannot_own(child.namespace.as_deref()),
@@ -89,16 +89,16 @@ pub(crate) fn compare(caches: &Caches, parent: &Parent, child: Child) -> Need {
 
 /// What exists of a child that is not written now, because it waits for `held`.
 pub(crate) fn existing_child(
-    caches: &Caches,
+    caches: &Stores,
     parent: &Parent,
     child: &Child,
     held: &str,
 ) -> Option<AppliedChild> {
     let key = key_of(child);
-    let record = caches.children(child.kind)?.get(&key)?;
-    record
+    let entry = caches.children(child.kind)?.get(&key)?;
+    entry
         .belongs_to(&key, parent)
-        .then(|| applied_child(child.kind, &key, &record, Some(held)))
+        .then(|| applied_child(child.kind, &key, &entry, Some(held)))
 }
 
 pub(crate) fn key_of(child: &Child) -> ObjectKey {
@@ -107,7 +107,7 @@ pub(crate) fn key_of(child: &Child) -> ObjectKey {
 
 /// A child that could not be told from other people's objects once it is written. Only a controller that contradicts
 /// itself plans one.
-fn unprovable(cache: &Cache, parent: &Parent, child: &Child) -> Option<Refusal> {
+fn unprovable(cache: &KindStore, parent: &Parent, child: &Child) -> Option<Refusal> {
     let namespace = child.namespace.as_deref();
     let is_elsewhere = parent.cannot_own(namespace);
     let proven = match (is_elsewhere, child.detached) {
@@ -122,7 +122,7 @@ fn unprovable(cache: &Cache, parent: &Parent, child: &Child) -> Option<Refusal> 
     (!proven).then(|| Refusal::Lasting(Problem::error(reasons::KIND_NOT_WATCHED, message)))
 }
 
-fn unserved(cache: &Cache) -> Option<Refusal> {
+fn unserved(cache: &KindStore) -> Option<Refusal> {
     let kind = cache.watch.kind;
     match cache.serving() {
         Serving::Served | Serving::Pending => None,
@@ -141,23 +141,23 @@ fn unserved(cache: &Cache) -> Option<Refusal> {
 }
 
 fn needs_write(
-    cache: &Cache,
+    cache: &KindStore,
     key: &ObjectKey,
-    record: &Record,
+    entry: &Entry,
     parent: &Parent,
     hash: PlanHash,
     object: &Value,
 ) -> bool {
-    if record.plan_hash != Some(hash) || record.owner.as_ref().is_none_or(|owner| owner.uid != parent.uid) {
+    if entry.plan_hash != Some(hash) || entry.owner.as_ref().is_none_or(|owner| owner.uid != parent.uid) {
         return true;
     }
-    match &record.verdict {
-        Verdict::Covered(known) | Verdict::Dropped(known, _) if *known == hash => false,
+    match &entry.coverage {
+        Coverage::Covered(known) | Coverage::Dropped(known, _) if *known == hash => false,
         _ => {
-            let found = coverage(object, record, hash);
-            let covered = matches!(found, Verdict::Covered(_));
+            let found = coverage(object, entry, hash);
+            let covered = matches!(found, Coverage::Covered(_));
             if covered {
-                cache.judge(key, &record.uid, found);
+                cache.set_coverage(key, &entry.uid, found);
             }
             !covered
         }

@@ -6,25 +6,25 @@ use serde_json::Value;
 use crate::{
     object::managed_fields,
     reasons,
-    store::entry::{PlanHash, Record, Verdict},
+    store::entry::{Coverage, Entry, PlanHash},
 };
 
 /// How many dropped fields a problem names.
 const MAX_PATHS: usize = 10;
 
 /// Compares the desired `object` with the fields that we own.
-pub(crate) fn coverage(object: &Value, record: &Record, hash: PlanHash) -> Verdict {
-    let fields: Value = serde_json::from_str(&record.owned_fields).unwrap_or_default();
+pub(crate) fn coverage(object: &Value, entry: &Entry, hash: PlanHash) -> Coverage {
+    let fields: Value = serde_json::from_str(&entry.owned_fields).unwrap_or_default();
     if managed_fields::covers(object, &fields) {
-        Verdict::Covered(hash)
+        Coverage::Covered(hash)
     } else {
-        Verdict::Dropped(hash, managed_fields::missing(object, &fields, MAX_PATHS))
+        Coverage::Dropped(hash, managed_fields::missing(object, &fields, MAX_PATHS))
     }
 }
 
 /// The problem of fields that the API server dropped.
-pub(crate) fn dropped_fields(kind: Kind, key: &ObjectKey, coverage: &Verdict) -> Option<Problem> {
-    let Verdict::Dropped(_, paths) = coverage else {
+pub(crate) fn dropped_fields(kind: Kind, key: &ObjectKey, coverage: &Coverage) -> Option<Problem> {
+    let Coverage::Dropped(_, paths) = coverage else {
         return None;
     };
     let message = format!(

@@ -3,15 +3,15 @@
 use idp_core::Child;
 use serde_json::{Value, json};
 
-use crate::store::entry::Record;
+use crate::store::entry::Entry;
 
 /// The fields that `child` gives up and that only we own, as an object to apply.
 ///
 /// A field that its only owner stops applying is removed, and the API server then sets its default: a Deployment whose
 /// `replicas` move to an autoscaler would have one pod for a moment. So our second field manager applies the field
 /// before the first lets it go.
-pub(crate) fn handover(child: &Child, record: &Record) -> Option<Value> {
-    let owned: Value = serde_json::from_str(&record.owned_fields).ok()?;
+pub(crate) fn handover(child: &Child, entry: &Entry) -> Option<Value> {
+    let owned: Value = serde_json::from_str(&entry.owned_fields).ok()?;
     let owns = |pointer: &str| {
         let mut members = pointer.split('/').skip(1);
         members

@@ -4,7 +4,7 @@ use idp_core::{Applied, AppliedChild, Kind, ObjectKey, Plan, Problem};
 use serde_json::Value;
 
 use super::{refusal::Refusal, retry::Retry};
-use crate::store::entry::Record;
+use crate::store::entry::Entry;
 
 /// The results of a plan so far.
 pub(crate) struct Progress {
@@ -79,18 +79,13 @@ impl Progress {
 }
 
 /// A child as the status shows it; `held` says what it waits for.
-pub(crate) fn applied_child(
-    kind: Kind,
-    key: &ObjectKey,
-    record: &Record,
-    held: Option<&str>,
-) -> AppliedChild {
+pub(crate) fn applied_child(kind: Kind, key: &ObjectKey, entry: &Entry, held: Option<&str>) -> AppliedChild {
     AppliedChild {
         kind,
         namespace: kind.namespaced.then(|| key.namespace.clone()),
         name: key.name.clone(),
-        uid: record.uid.clone(),
-        facts: Value::clone(&record.facts),
+        uid: entry.uid.clone(),
+        facts: Value::clone(&entry.facts),
         held: held.map(str::to_owned),
     }
 }

@@ -12,8 +12,8 @@ use crate::{
     object::{identity::Identity, parent::Parent},
     observability::metrics,
     store::{
-        kind_store::{Cache, Serving},
-        stores::Caches,
+        kind_store::{KindStore, Serving},
+        stores::Stores,
     },
 };
 
@@ -23,7 +23,7 @@ const CONCURRENCY: usize = 4;
 /// Deletes children.
 pub(crate) struct Pruner {
     pub(crate) api: Api,
-    pub(crate) caches: Arc<Caches>,
+    pub(crate) caches: Arc<Stores>,
     pub(crate) identity: Identity,
 }
 
@@ -43,15 +43,15 @@ impl Pruner {
             .caches
             .children_of(parent)
             .into_iter()
-            .filter(|(cache, key, record)| {
-                record.managed
-                    && record.owner.as_ref().is_some_and(|owner| owner.uid == parent.uid)
-                    && !record.deleting
-                    && !record.detached
+            .filter(|(cache, key, entry)| {
+                entry.managed
+                    && entry.owner.as_ref().is_some_and(|owner| owner.uid == parent.uid)
+                    && !entry.deleting
+                    && !entry.detached
                     && !planned.contains(&(cache.watch.kind, key.clone()))
             });
         let deletions = stream::iter(surplus)
-            .map(|(cache, key, record)| async move { self.delete(&cache, &key, &record.uid).await })
+            .map(|(cache, key, entry)| async move { self.delete(&cache, &key, &entry.uid).await })
             .buffer_unordered(CONCURRENCY);
         deletions.filter_map(std::future::ready).collect().await
     }
@@ -63,19 +63,19 @@ impl Pruner {
             .caches
             .children_of(parent)
             .into_iter()
-            .filter(|(_, key, record)| !record.detached && parent.cannot_own(Some(&key.namespace)));
+            .filter(|(_, key, entry)| !entry.detached && parent.cannot_own(Some(&key.namespace)));
         let mut all_gone = true;
-        for (cache, key, record) in held {
+        for (cache, key, entry) in held {
             all_gone = false;
-            if record.managed && !record.deleting {
+            if entry.managed && !entry.deleting {
                 // Refused or not: the next attempt finds out.
-                let _ = self.delete(&cache, &key, &record.uid).await;
+                let _ = self.delete(&cache, &key, &entry.uid).await;
             }
         }
         all_gone
     }
 
-    async fn delete(&self, cache: &Cache, key: &ObjectKey, uid: &str) -> Option<Refusal> {
+    async fn delete(&self, cache: &KindStore, key: &ObjectKey, uid: &str) -> Option<Refusal> {
         let kind = cache.watch.kind;
         let span = tracing::info_span!("prune", kind = kind.kind, child = key.name);
         match self.api.delete(kind, key, uid).instrument(span).await {

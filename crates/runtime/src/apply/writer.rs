@@ -26,8 +26,8 @@ use crate::{
     object::{identity::Identity, parent::Parent, version::resource_version},
     observability::metrics,
     store::{
-        entry::{PlanHash, Record},
-        kind_store::Cache,
+        entry::{Entry, PlanHash},
+        kind_store::KindStore,
     },
 };
 
@@ -44,7 +44,7 @@ pub(crate) enum Existing {
 
 /// A child that is to be written.
 pub(crate) struct Write {
-    pub(crate) cache: Arc<Cache>,
+    pub(crate) cache: Arc<KindStore>,
     pub(crate) key: ObjectKey,
     pub(crate) object: Value,
     pub(crate) hash: PlanHash,
@@ -60,7 +60,7 @@ pub(crate) struct Write {
 /// The result of a write.
 pub(crate) struct Written {
     /// The object as it is now.
-    pub(crate) record: Arc<Record>,
+    pub(crate) entry: Arc<Entry>,
     /// Whether somebody else has changed it since.
     pub(crate) overtaken: bool,
     /// Whether its facts changed after the plan was made.
@@ -119,10 +119,10 @@ impl Writer {
         match answer {
             Ok(object) => {
                 let version = resource_version(&object);
-                let (record, facts_changed) = write.cache.written(&write.key, object);
+                let (entry, facts_changed) = write.cache.written(&write.key, object);
                 Ok(Written {
-                    overtaken: record.resource_version > version,
-                    record,
+                    overtaken: entry.resource_version > version,
+                    entry,
                     facts_changed,
                 })
             }
@@ -164,14 +164,14 @@ impl Writer {
         let object = found.ok_or_else(|| deleted_meanwhile(kind, &write.key))?;
         let managers = managers(&object);
         let handed_over = is_handed_over(&object, parent, &write.key);
-        let record = write.cache.extract(object);
-        let owned_elsewhere = record.owner.as_ref().is_some_and(|owner| owner.uid != parent.uid);
+        let entry = write.cache.extract(object);
+        let owned_elsewhere = entry.owner.as_ref().is_some_and(|owner| owner.uid != parent.uid);
         // An object that holds data is never adopted: its new owner might delete the data.
         let adopts = handed_over && !owned_elsewhere && !write.detached;
-        if record.belongs_to(&write.key, parent) || adopts {
-            return Ok(record.uid);
+        if entry.belongs_to(&write.key, parent) || adopts {
+            return Ok(entry.uid);
         }
-        let taken = name_taken(kind, &write.key, &record, parent, &managers, write.detached);
+        let taken = name_taken(kind, &write.key, &entry, parent, &managers, write.detached);
         Err(Refusal::Unwatched(taken))
     }
 }

@@ -18,11 +18,11 @@ use tower::{Layer, Service};
 
 use crate::observability::metrics;
 
-/// Connects with a kubeconfig file, or as kubectl and pods do when none is given. There is no rate limit
-/// on our side: the API server's priority and fairness knows better.
+/// Connects with a kubeconfig file; without one, as kubectl and pods do. The client has no rate limit, because the API
+/// server has priority and fairness.
 ///
 /// # Errors
-/// When there is no configuration, or it cannot be used. Nothing is sent yet.
+/// When there is no configuration, or it is invalid. Sends no request.
 pub async fn connect(kubeconfig: Option<PathBuf>) -> anyhow::Result<Client> {
     let mut config = match kubeconfig {
         Some(path) => {
@@ -32,11 +32,11 @@ pub async fn connect(kubeconfig: Option<PathBuf>) -> anyhow::Result<Client> {
         }
         None => Config::infer()
             .await
-            .context("found neither a kubeconfig nor a service account")?,
+            .context("no kubeconfig and no service account found")?,
     };
     config.connect_timeout = Some(Duration::from_secs(10));
     config.write_timeout = Some(Duration::from_secs(30));
-    // The driver's own back-off, per object, is the only one: two would multiply.
+    // The driver has a back-off for each object; a second one here would multiply with it.
     config.default_retry = false;
     let host = config
         .cluster_url

@@ -1,4 +1,4 @@
-//! How long a resource waits before it is tried again.
+//! The delay before a resource is retried.
 
 use std::{
     collections::HashMap,
@@ -12,10 +12,10 @@ use crate::jitter::jittered;
 
 use idp_core::ObjectKey;
 
-const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(300);
-/// Somebody waits for it, and it costs two requests.
-const POLL: Duration = Duration::from_secs(20);
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const MAX_DELAY: Duration = Duration::from_secs(300);
+/// Someone may be waiting for it, and it costs two requests.
+const POLL_INTERVAL: Duration = Duration::from_secs(20);
 
 /// Consecutive failures of each resource.
 #[derive(Default)]
@@ -30,8 +30,8 @@ struct Failures {
 }
 
 impl Backoff {
-    /// Counts a failure and returns how long to wait: 1 s, 2 s, 4 s … 5 min. An attempt that came before its time,
-    /// because of an event, does not count: a busy resource would otherwise wait long for the end of a short trouble.
+    /// Counts a failure and returns how long to wait: 1 s, 2 s, 4 s … 5 min. An attempt that an event triggered
+    /// before the delay was over does not count: otherwise a busy resource would wait long after a short outage.
     pub(crate) fn failed(&self, key: &ObjectKey) -> Duration {
         let now = Instant::now();
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,7 +40,7 @@ impl Backoff {
             return last.due - now;
         }
         let count = last.map_or(0, |last| last.count);
-        let delay = jittered(FIRST.saturating_mul(1_u32 << count.min(16)).min(LONGEST));
+        let delay = jittered(FIRST_DELAY.saturating_mul(1_u32 << count.min(16)).min(MAX_DELAY));
         let next = Failures {
             count: count.saturating_add(1),
             due: now + delay,
@@ -49,14 +49,14 @@ impl Backoff {
         delay
     }
 
-    /// For what only a change can mend: the slow end at once. The change itself is an event.
+    /// For what only a change helps: the longest delay. The change itself is an event.
     pub(crate) fn slow() -> Duration {
-        jittered(LONGEST)
+        jittered(MAX_DELAY)
     }
 
-    /// For what only a change can mend that is no event.
+    /// For what only a change of an unwatched object helps.
     pub(crate) fn poll() -> Duration {
-        jittered(POLL)
+        jittered(POLL_INTERVAL)
     }
 
     /// Forgets the failures of a resource.
@@ -85,7 +85,7 @@ mod tests {
         assert!(seconds[3] > 6.3 && seconds[3] <= 8.0);
         assert!(seconds[11] > 239.0 && seconds[11] <= 300.0);
         backoff.reset(&key);
-        assert!(backoff.failed(&key) <= FIRST);
+        assert!(backoff.failed(&key) <= FIRST_DELAY);
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use crate::{
     observability::metrics,
     reasons,
     reconcile::Reconcile,
-    store::primary::Ghost,
+    store::primary::UnreadableResource,
 };
 
 /// Longest panic message in a status, in characters.
@@ -22,7 +22,7 @@ const MAX_MESSAGE_CHARS: usize = 300;
 impl<R: Reconcile> Driver<R> {
     /// A resource that cannot be read: nothing is changed, and its status says why. If it could be read before and is
     /// being deleted, its last readable version is finalized.
-    pub(crate) async fn haunt(&self, key: &ObjectKey, ghost: &Ghost) -> Result<Retry, Failure> {
+    pub(crate) async fn haunt(&self, key: &ObjectKey, ghost: &UnreadableResource) -> Result<Retry, Failure> {
         let kind = self.identity.kind.kind;
         let is_deleted = ghost.metadata.deletion_timestamp.is_some();
         if is_deleted

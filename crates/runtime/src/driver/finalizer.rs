@@ -1,4 +1,4 @@
-//! The finalizer of controllers that must act before their resource goes.
+//! The finalizer of controllers that must act before their resource is deleted.
 
 use idp_core::ObjectKey;
 use kube::ResourceExt;
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use crate::{client::request::ApiError, driver::reconciler::Driver, reconcile::Reconcile};
 
 impl<R: Reconcile> Driver<R> {
-    /// Whether the resource carries our finalizer.
+    /// Whether the resource has our finalizer.
     pub(crate) fn is_held(resource: &R::Resource) -> bool {
         R::FINALIZER.is_some_and(|ours| resource.finalizers().iter().any(|finalizer| finalizer == ours))
     }
 
-    /// Adds our finalizer; must come before the first child.
+    /// Adds our finalizer. Must be called before the first child is created.
     pub(crate) async fn hold(&self, key: &ObjectKey, resource: &R::Resource) -> Result<(), ApiError> {
         let Some(ours) = R::FINALIZER else { return Ok(()) };
         let mut finalizers = resource.finalizers().to_vec();
@@ -20,7 +20,7 @@ impl<R: Reconcile> Driver<R> {
         self.set_finalizers(key, resource, &finalizers).await
     }
 
-    /// Removes our finalizer: the resource may go.
+    /// Removes our finalizer, so that the resource can be deleted.
     pub(crate) async fn release(&self, key: &ObjectKey, resource: &R::Resource) -> Result<(), ApiError> {
         let others = resource
             .finalizers()
@@ -28,13 +28,13 @@ impl<R: Reconcile> Driver<R> {
             .filter(|finalizer| Some(finalizer.as_str()) != R::FINALIZER);
         let others: Vec<String> = others.cloned().collect();
         match self.set_finalizers(key, resource, &others).await {
-            // Gone already: what was wanted.
+            // Already gone.
             Err(error) if error.code() == Some(404) => Ok(()),
             other => other,
         }
     }
 
-    /// The list is replaced as a whole, so the version that it was read from is a precondition.
+    /// The list is replaced as a whole, with the version that it was read from as a precondition.
     async fn set_finalizers(
         &self,
         key: &ObjectKey,

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the loop may stand still while work waits.
-const STUCK: Duration = Duration::from_secs(600);
+/// How long the loop may make no progress while work waits.
+const STUCK_AFTER: Duration = Duration::from_secs(600);
 
 /// When the loop last made progress.
 pub(crate) struct Pulse {
@@ -33,6 +33,6 @@ impl Pulse {
         if waiting == 0 {
             *last = Instant::now();
         }
-        last.elapsed() < STUCK
+        last.elapsed() < STUCK_AFTER
     }
 }

@@ -1,11 +1,10 @@
-//! Writing a status: one small request, and only when it differs.
+//! The patch of a status: one small request, and only if the status differs.
 
 use serde_json::{Map, Value};
 
 /// The JSON merge patch that turns `old` into `new`; `None` when they are equal.
 ///
-/// Members that are gone become `null`, so that nothing of the old status stays behind. Lists are
-/// replaced as a whole.
+/// Removed members become `null`, so that nothing of the old status remains. Lists are replaced as a whole.
 pub(crate) fn merge_diff(old: &Value, new: &Value) -> Option<Value> {
     if old == new {
         return None;

@@ -6,13 +6,13 @@ use tonic::Status;
 
 use super::peer::Caller;
 
-/// Who may call which method of a service: method, and names of controllers. What is not listed, nobody may call.
+/// The controllers that may call each method of a service. A method that is not listed cannot be called.
 pub type Callers = &'static [(&'static str, &'static [&'static str])];
 
 /// In [`Callers`]: every controller of the platform.
 pub const ANYONE: &[&str] = &["*"];
 
-/// Who may call what, of all services.
+/// The allowed callers of every method of all services.
 #[derive(Debug)]
 pub(crate) struct Rules {
     namespace: String,
@@ -33,21 +33,22 @@ impl Rules {
         }
     }
 
-    /// Whether there is such a method.
+    /// Whether the method exists.
     pub(crate) fn knows(&self, path: &str) -> bool {
         self.callers.contains_key(path)
     }
 
     /// # Errors
-    /// `PERMISSION_DENIED`, or `UNIMPLEMENTED` for what is not there: whoever may call nothing learns nothing.
+    /// `PERMISSION_DENIED`, or `UNIMPLEMENTED` for a method that does not exist. A caller that is not a controller always
+    /// gets the former, so that it learns nothing.
     pub(crate) fn check(&self, path: &str, caller: &Caller) -> Result<(), Status> {
         if !caller.is_of(&self.namespace) {
             return Err(Status::permission_denied(format!(
-                "{caller} is no controller of the platform"
+                "{caller} is not a controller of the platform"
             )));
         }
         let Some(names) = self.callers.get(path) else {
-            return Err(Status::unimplemented(format!("there is no method {path}")));
+            return Err(Status::unimplemented(format!("method {path} does not exist")));
         };
         let allowed = *names == ANYONE || names.iter().any(|name| caller.is(&self.namespace, name));
         if allowed {
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn each_method_says_who_may_call_it() {
+    fn each_method_has_its_callers() {
         let webapp = "spiffe://idp.dev/ns/idp-system/sa/idp-webapp";
         let other = "spiffe://idp.dev/ns/idp-system/sa/idp-claim-broker";
         assert_eq!(check("/x.Y/Plan", webapp), Ok(()));

@@ -1,4 +1,4 @@
-//! What goes on after an answer has begun.
+//! Bodies of responses: their end when the server shuts down, and broken connections.
 
 use std::{
     error::Error,
@@ -11,16 +11,16 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::watch;
 use tonic::{Status, body::Body, codegen::Bytes};
 
-/// Whether the server is ending.
+/// Whether the server is shutting down.
 pub(crate) type Drain = watch::Receiver<bool>;
 
-/// Resolves when the server is to end. A sender that went says so too, without saying it.
+/// Resolves when the server shuts down, also if the sender was dropped.
 pub(crate) async fn drained(mut drain: Drain) {
     let _ = drain.wait_for(|drain| *drain).await;
 }
 
-/// An answer that ends with the server. A stream that waits for news would otherwise wait for ever, and the server for
-/// it; what there is to send is still sent.
+/// A response that ends when the server shuts down. Otherwise a stream that waits for changes would never end, and the
+/// server would wait for it. Data that is ready is still sent.
 pub(crate) struct Ending {
     inner: Body,
     drained: BoxFuture<'static, ()>,
@@ -54,7 +54,7 @@ impl HttpBody for Ending {
         ready!(self.drained.as_mut().poll(context));
         self.ended = true;
         let mut trailers = http::HeaderMap::new();
-        let added = Status::unavailable("the server is ending").add_header(&mut trailers);
+        let added = Status::unavailable("the server is shutting down").add_header(&mut trailers);
         Poll::Ready(Some(added.map(|()| Frame::trailers(trailers))))
     }
 
@@ -67,7 +67,7 @@ impl HttpBody for Ending {
     }
 }
 
-/// An answer whose connection may break: that is `UNAVAILABLE` then, as it would have been before the answer began.
+/// A response whose connection may break: the error is then `UNAVAILABLE`, as before the response began.
 pub(crate) struct Breaking(pub(crate) Body);
 
 impl HttpBody for Breaking {
@@ -91,8 +91,8 @@ impl HttpBody for Breaking {
     }
 }
 
-/// What a failure of the connection means. tonic makes many codes of it (`Unknown`, `Cancelled`, `Internal`), according
-/// to how it broke; the caller cares only that nobody answered.
+/// The status of a broken connection. tonic has several codes for it (`Unknown`, `Cancelled`, `Internal`), depending on
+/// how it broke; callers only need to know that there was no response.
 pub(crate) fn broken(error: &(dyn Error + 'static)) -> Status {
     let mut words = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! What happens around every call that the server gets: authorization, trace, metrics.
+//! The layer around every call of the server: authorization, traces, metrics.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -22,7 +22,7 @@ use super::{
     peer::Caller,
 };
 
-/// Longest that a call may take to begin its answer. Callers set shorter deadlines of their own.
+/// Longest that a call may take to begin its response. Callers set shorter deadlines.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The layer around all services.
@@ -77,63 +77,64 @@ where
         let caller = request.extensions().get::<Caller>().cloned().unwrap_or_default();
         let path = request.uri().path().to_owned();
         let checked = self.gate.rules.check(&path, &caller);
-        // Names of methods become labels only where there is such a method: a peer must not make up metrics.
+        // Only methods that exist become labels: a peer must not create metrics.
         let known = self.gate.rules.knows(&path);
         let span = tracing::info_span!("serve", rpc = path, %caller);
         let parent = opentelemetry::global::get_text_map_propagator(|propagator| {
             propagator.extract(&Headers(request.headers()))
         });
         let _ = span.set_parent(parent);
-        let counted = known.then(|| Handled::new("server", path));
-        // tonic has time-outs too, but calls them CANCELLED, which says that the caller went away.
-        let deadline = deadline::of(request.headers()).map_or(DEADLINE, |asked| asked.min(DEADLINE));
-        // The clone waits to become ready; what is ready is used up.
+        let counted = known.then(|| CallMetrics::new("server", path));
+        // tonic has timeouts too, but reports them as CANCELLED, which means that the caller gave up.
+        let deadline = deadline::of(request.headers()).map_or(DEADLINE, |requested| requested.min(DEADLINE));
+        // The ready service is used for this call; its clone becomes ready for the next.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
         let drain = self.gate.drain.clone();
-        let answering = async move {
-            let answer = match checked {
+        let responding = async move {
+            let response = match checked {
                 Ok(()) => {
-                    // A method that panics has answered, badly: without this the connection would seem to be at fault.
+                    // Without this, a method that panics would look like a broken connection.
                     let calling = AssertUnwindSafe(async { inner.call(request).await }).catch_unwind();
                     match tokio::time::timeout(deadline, calling).await {
-                        Ok(Ok(answer)) => {
-                            answer.map(|answer| answer.map(|body| Body::new(Ending::new(body, drain))))
+                        Ok(Ok(response)) => {
+                            response.map(|response| response.map(|body| Body::new(Ending::new(body, drain))))
                         }
                         Ok(Err(_)) => Ok(Status::internal("the method panicked").into_http()),
-                        Err(_) => Ok(Status::deadline_exceeded("no answer in time").into_http()),
+                        Err(_) => {
+                            Ok(Status::deadline_exceeded("no response within the deadline").into_http())
+                        }
                     }
                 }
                 Err(status) => {
-                    tracing::warn!(%status, "refused");
+                    tracing::warn!(%status, "Call rejected.");
                     Ok(status.into_http())
                 }
             };
             if let Some(counted) = counted {
-                counted.end(answer.as_ref().map_or(Code::Unknown, code));
+                counted.end(response.as_ref().map_or(Code::Unknown, code));
             }
-            answer
+            response
         };
-        Box::pin(answering.instrument(span))
+        Box::pin(responding.instrument(span))
     }
 }
 
-/// The code that an answer begins with: an error is known at once, a success until something goes wrong later.
-pub(crate) fn code(answer: &http::Response<Body>) -> Code {
-    let code = answer.headers().get("grpc-status");
+/// The code at the start of a response: an error is final, a success may still fail later.
+pub(crate) fn code(response: &http::Response<Body>) -> Code {
+    let code = response.headers().get("grpc-status");
     code.map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()))
 }
 
-/// Counts a call when it ends, under the names that other gRPC libraries use. One that is given up counts as well:
-/// those that hang are the ones that somebody will look for.
-pub(crate) struct Handled {
+/// Counts a call when it ends, with the metric names of other gRPC libraries. A call that is abandoned counts as well.
+pub(crate) struct CallMetrics {
     side: &'static str,
     path: String,
     started: Instant,
     code: Code,
 }
 
-impl Handled {
+impl CallMetrics {
     pub(crate) fn new(side: &'static str, path: String) -> Self {
         Self {
             side,
@@ -148,7 +149,7 @@ impl Handled {
     }
 }
 
-impl Drop for Handled {
+impl Drop for CallMetrics {
     fn drop(&mut self) {
         let path = self.path.trim_start_matches('/');
         let (service, method) = path.split_once('/').unwrap_or((path, ""));

@@ -1,4 +1,4 @@
-//! A peer that we call: one connection that heals by itself, with deadlines, retries, traces and metrics.
+//! A peer that we call: one connection that reconnects automatically, with deadlines, retries, traces and metrics.
 
 use std::{
     error::Error,
@@ -20,18 +20,18 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{
     body::{Breaking, broken},
-    calls::{Handled, Headers, code},
+    calls::{CallMetrics, Headers, code},
     deadline,
     tls::Credentials,
 };
 
 /// Longest that a call may take, all its attempts together.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Longest that a connection may take to come about.
+/// Longest that a connection may take.
 const CONNECT: Duration = Duration::from_secs(2);
-/// How often a quiet connection is tried out, and how long it may take to show that it lives.
+/// Interval and timeout of keep-alive pings on an idle connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// Attempts at a call that did not reach the peer, and the pause before the second; it doubles.
+/// Attempts at a call that did not reach the peer, and the delay before the second; it doubles.
 const ATTEMPTS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -47,7 +47,7 @@ impl Peer {
     /// The peer at `address` (`host:port`), whose certificate must be for `server_name`. Connects when first called.
     ///
     /// # Errors
-    /// When the address or the name is none.
+    /// When the address or the server name is invalid.
     pub fn new(
         name: &str,
         address: &str,
@@ -58,15 +58,15 @@ impl Peer {
             what,
             text: text.to_owned(),
         };
-        let expected = ServerName::try_from(server_name.to_owned())
-            .map_err(|_| invalid("the server name", server_name))?;
-        // `http`, as TLS is the connector's business.
+        let expected =
+            ServerName::try_from(server_name.to_owned()).map_err(|_| invalid("server name", server_name))?;
+        // `http`, because the connector does TLS.
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
-            .map_err(|_| invalid("the address", address))?
+            .map_err(|_| invalid("address", address))?
             .origin(
                 format!("https://{server_name}")
                     .parse()
-                    .map_err(|_| invalid("the server name", server_name))?,
+                    .map_err(|_| invalid("server name", server_name))?,
             )
             .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(KEEP_ALIVE)
@@ -86,12 +86,12 @@ impl Peer {
         })
     }
 
-    /// What it is called.
+    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Since when it has not answered; none while it does.
+    /// Since when it does not respond; `None` while it does.
     pub fn unreachable_since(&self) -> Option<Timestamp> {
         *self
             .unreachable_since
@@ -99,11 +99,11 @@ impl Peer {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a call, again where it did not reach the peer, within the deadline for all attempts. Only for methods
-    /// that may be repeated.
+    /// Calls a method, and retries if the call did not reach the peer, within one deadline for all attempts. Only for
+    /// idempotent methods.
     ///
     /// # Errors
-    /// What the last attempt said.
+    /// The error of the last attempt.
     pub async fn call<T, F>(&self, method: impl Fn(Channel) -> F) -> Result<T, Status>
     where
         F: Future<Output = Result<T, Status>>,
@@ -114,52 +114,52 @@ impl Peer {
             loop {
                 match method(self.channel.until(deadline)).await {
                     Err(status) if status.code() == Code::Unavailable && attempt < ATTEMPTS => {
-                        tracing::debug!(peer = %self.name, %status, attempt, "call failed; trying again");
+                        tracing::debug!(peer = %self.name, %status, attempt, "Call failed; retrying.");
                         tokio::time::sleep(PAUSE * (1 << (attempt - 1))).await;
                         attempt += 1;
                     }
-                    answer => return answer,
+                    response => return response,
                 }
             }
         };
-        let answer = tokio::time::timeout_at(deadline, attempts)
+        let response = tokio::time::timeout_at(deadline, attempts)
             .await
             .unwrap_or_else(|_| Err(late()));
-        self.note(answer.as_ref().err());
-        answer
+        self.note(response.as_ref().err());
+        response
     }
 
-    /// Begins a call that lasts: its answer is a stream.
+    /// Calls a method whose response is a stream.
     ///
     /// # Errors
-    /// When it does not begin in time.
+    /// When the response does not begin within the deadline.
     pub async fn open<T, F>(&self, method: impl FnOnce(Channel) -> F) -> Result<T, Status>
     where
         F: Future<Output = Result<T, Status>>,
     {
-        let answer = tokio::time::timeout(DEADLINE, method(self.channel.clone()))
+        let response = tokio::time::timeout(DEADLINE, method(self.channel.clone()))
             .await
             .unwrap_or_else(|_| Err(late()));
-        self.note(answer.as_ref().err());
-        answer
+        self.note(response.as_ref().err());
+        response
     }
 
     fn note(&self, error: Option<&Status>) {
-        let mut silent = self
+        let mut unreachable = self
             .unreachable_since
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         match error.map(Status::code) {
             Some(Code::Unavailable | Code::DeadlineExceeded | Code::Unknown) => {
-                if silent.is_none() {
-                    *silent = Some(Timestamp::now());
-                    tracing::warn!(peer = %self.name, "does not answer");
+                if unreachable.is_none() {
+                    *unreachable = Some(Timestamp::now());
+                    tracing::warn!(peer = %self.name, "Peer unreachable.");
                 }
             }
-            // Also an error is an answer.
+            // An error is a response, too.
             _ => {
-                if silent.take().is_some() {
-                    tracing::info!(peer = %self.name, "answers again");
+                if unreachable.take().is_some() {
+                    tracing::info!(peer = %self.name, "Peer responds again.");
                 }
             }
         }
@@ -168,7 +168,7 @@ impl Peer {
 
 /// Why a peer cannot be called.
 #[derive(Debug, thiserror::Error)]
-#[error("{what} of the peer is not usable: {text:?}")]
+#[error("invalid {what} of a peer: {text:?}")]
 pub struct PeerError {
     what: &'static str,
     text: String,
@@ -182,7 +182,7 @@ async fn connect(
     let connecting = async {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        // The certificates of now: each connection shows the newest.
+        // Each connection uses the newest certificates.
         TlsConnector::from(credentials.client())
             .connect(expected, stream)
             .await
@@ -193,11 +193,11 @@ async fn connect(
 }
 
 fn late() -> Status {
-    Status::deadline_exceeded(format!("no answer within {} s", DEADLINE.as_secs()))
+    Status::deadline_exceeded(format!("no response within {} s", DEADLINE.as_secs()))
 }
 
-/// What generated clients speak through: carries trace and deadline along, and counts. When the connection fails, that
-/// is `UNAVAILABLE`, however it failed.
+/// The transport of generated clients: adds trace and deadline to each call, and counts it. Any failure of the connection
+/// is `UNAVAILABLE`.
 #[derive(Clone)]
 pub struct Channel {
     inner: tonic::transport::Channel,
@@ -232,24 +232,24 @@ impl tower::Service<http::Request<Body>> for Channel {
         if let Some(header) = left.and_then(deadline::header) {
             request.headers_mut().insert(deadline::TIMEOUT, header);
         }
-        let counted = Handled::new("client", request.uri().path().to_owned());
-        let answering = self.inner.call(request);
+        let counted = CallMetrics::new("client", request.uri().path().to_owned());
+        let responding = self.inner.call(request);
         Box::pin(async move {
-            let answer = match deadline {
-                Some(deadline) => tokio::time::timeout_at(deadline, answering).await,
-                None => Ok(answering.await),
+            let response = match deadline {
+                Some(deadline) => tokio::time::timeout_at(deadline, responding).await,
+                None => Ok(responding.await),
             };
-            let answer = match answer {
-                Ok(Ok(answer)) => Ok(answer.map(|body| Body::new(Breaking(body)))),
-                // tonic reads the deadline out of the header, and may be a little faster.
+            let response = match response {
+                Ok(Ok(response)) => Ok(response.map(|body| Body::new(Breaking(body)))),
+                // tonic enforces the deadline of the header, and may be a little faster.
                 Ok(Err(error)) if error.source().is_some_and(|source| source.is::<TimeoutExpired>()) => {
                     Err(late())
                 }
                 Ok(Err(error)) => Err(broken(&error)),
                 Err(_) => Err(late()),
             };
-            counted.end(answer.as_ref().map_or_else(Status::code, code));
-            answer
+            counted.end(response.as_ref().map_or_else(Status::code, code));
+            response
         })
     }
 }

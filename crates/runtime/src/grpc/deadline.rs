@@ -1,4 +1,4 @@
-//! Deadlines in headers: `grpc-timeout`, by which a server knows how long its caller will wait.
+//! Deadlines in headers: `grpc-timeout` tells the server how long the caller waits.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use http::{HeaderMap, HeaderValue};
 /// The header's name.
 pub(crate) const TIMEOUT: &str = "grpc-timeout";
 
-/// The header's value. Milliseconds, as more than eight digits are not allowed.
+/// The header's value. In milliseconds, because more than eight digits are not allowed.
 pub(crate) fn header(left: Duration) -> Option<HeaderValue> {
     let milliseconds = left.as_millis().min(99_999_999);
     HeaderValue::try_from(format!("{milliseconds}m")).ok()
 }
 
-/// How long the caller waits. A header that makes no sense says nothing.
+/// How long the caller waits. An invalid header counts as none.
 pub(crate) fn of(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(TIMEOUT)?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;

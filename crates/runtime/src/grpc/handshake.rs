@@ -1,4 +1,4 @@
-//! Connections as they come in: who shakes hands successfully, and who is told to go.
+//! TLS handshakes of incoming connections.
 
 use std::{
     collections::VecDeque,
@@ -21,16 +21,16 @@ use tonic::transport::server::Connected;
 
 use super::{peer::Caller, tls::Credentials};
 
-/// How long a peer may take to show its certificate.
-const HANDSHAKE: Duration = Duration::from_secs(5);
-/// Handshakes under way at a time: a flood of them must take neither all memory nor all file descriptors.
-const HANDSHAKES: usize = 256;
+/// How long a handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Handshakes under way at a time: a flood of them must exhaust neither memory nor file descriptors.
+const MAX_HANDSHAKES: usize = 256;
 
-/// Shakes hands with whoever comes, each beside the others, for as long as it is polled.
+/// Runs the handshakes of incoming connections concurrently, for as long as it is polled.
 ///
-/// When all places are taken, the oldest handshake has to go. To let newcomers wait instead would let a few hundred
-/// peers that say nothing lock out everybody for the whole time-out, again and again; an honest peer is done within
-/// milliseconds and never the oldest.
+/// At the limit, the oldest handshake is aborted. If new connections waited instead, a few hundred peers that send nothing
+/// could lock out everyone for the whole timeout, again and again; an honest peer is done within milliseconds and is never
+/// the oldest.
 pub(crate) async fn accept(
     listener: TcpListener,
     credentials: Credentials,
@@ -43,22 +43,22 @@ pub(crate) async fn accept(
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                // Out of file descriptors, mostly: to try again at once would only spin.
-                tracing::warn!(%error, "a connection was not accepted");
+                // Usually no more file descriptors: an immediate retry would only spin.
+                tracing::warn!(%error, "Cannot accept a connection.");
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
         };
         while handshakes.try_join_next().is_some() {}
-        if by_age.len() >= HANDSHAKES {
+        if by_age.len() >= MAX_HANDSHAKES {
             by_age.retain(|handshake| !handshake.is_finished());
         }
-        if by_age.len() >= HANDSHAKES
+        if by_age.len() >= MAX_HANDSHAKES
             && let Some(oldest) = by_age.pop_front()
         {
             oldest.abort();
             refused();
-            tracing::info!("too many handshakes: the oldest was broken off");
+            tracing::info!("Too many handshakes; the oldest was aborted.");
         }
         let handshake = shake_hands(stream, credentials.clone(), accepted.clone());
         by_age.push_back(handshakes.spawn(handshake));
@@ -68,20 +68,20 @@ pub(crate) async fn accept(
 async fn shake_hands(stream: TcpStream, credentials: Credentials, accepted: mpsc::Sender<Connection>) {
     let _ = stream.set_nodelay(true);
     let acceptor = TlsAcceptor::from(credentials.server());
-    match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => {
             let certificates = stream.get_ref().1.peer_certificates();
             let caller = Caller::of(certificates.and_then(<[_]>::first));
-            // The receiver goes when the server ends.
+            // The receiver is dropped when the server ends.
             let _ = accepted.send(Connection { stream, caller }).await;
         }
         Ok(Err(error)) => {
             refused();
-            tracing::info!(%error, "a peer was refused");
+            tracing::info!(%error, "Connection of a peer rejected.");
         }
         Err(_) => {
             refused();
-            tracing::info!("a peer did not show a certificate in time");
+            tracing::info!("A peer did not complete the handshake in time.");
         }
     }
 }

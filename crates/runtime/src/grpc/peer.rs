@@ -1,4 +1,4 @@
-//! Who is at the other end: the identity in the peer's certificate.
+//! The identity in a peer's certificate.
 
 use rustls::pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
@@ -13,8 +13,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Reads the name out of a verified certificate. One that cannot be read names nobody, and so does one with several
-    /// URIs: SPIFFE has it so, since nobody is two.
+    /// Reads the name from a verified certificate. A certificate that cannot be parsed, or that has several URIs, has no name:
+    /// SPIFFE allows exactly one.
     pub(crate) fn of(certificate: Option<&CertificateDer<'_>>) -> Self {
         let name = |der: &CertificateDer<'_>| -> Option<String> {
             let (_, certificate) = X509Certificate::from_der(der).ok()?;

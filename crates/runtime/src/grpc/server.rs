@@ -1,4 +1,4 @@
-//! The gRPC server: accepts connections of peers with a certificate, and calls that the table allows.
+//! The gRPC server: accepts connections of peers with a certificate, and the calls that the rules allow.
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
@@ -18,14 +18,14 @@ use super::{
     tls::Credentials,
 };
 
-/// Connections that wait for tonic to take them.
-const WAITING: usize = 64;
-/// How long a connection lasts: then the peer shows its certificate anew.
-const CONNECTION: Duration = Duration::from_secs(30 * 60);
-/// How long calls may go on after that.
+/// Connections that wait until tonic accepts them.
+const BACKLOG: usize = 64;
+/// Age at which a connection is closed, so that the peer authenticates again.
+const MAX_CONNECTION_AGE: Duration = Duration::from_secs(30 * 60);
+/// How long calls may continue after that.
 const CONNECTION_GRACE: Duration = Duration::from_secs(60);
 
-/// What the server can serve: every service that `tonic` generates.
+/// A service that the server can serve: any that `tonic` generates.
 pub trait Servable:
     tower::Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
     + NamedService
@@ -46,7 +46,7 @@ impl<S> Servable for S where
 {
 }
 
-/// One service of a server that does not run yet.
+/// A service of a server that does not run yet.
 pub struct Service {
     name: &'static str,
     callers: Callers,
@@ -55,7 +55,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service, who may call which of its methods, and its encoded `FileDescriptorSet`.
+    /// A service, the callers of its methods, and its encoded `FileDescriptorSet`.
     pub fn new<S: Servable>(service: S, callers: Callers, descriptors: &'static [u8]) -> Self
     where
         S::Future: Send,
@@ -71,7 +71,7 @@ impl Service {
     }
 }
 
-/// A server that listens. [`Process`](crate::Process) has one; alone it is for programs without controllers, and tests.
+/// A server that listens. [`Process`](crate::Process) has one; used directly by programs without controllers, and tests.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -85,14 +85,14 @@ impl Server {
     /// Binds the address and reads the certificates. Callers must be controllers of `namespace`.
     ///
     /// # Errors
-    /// When the address is taken, or the certificates cannot be used.
+    /// When the address is in use, or the certificates are invalid.
     pub async fn bind(
         args: &super::GrpcArgs,
         namespace: &str,
         services: Vec<Service>,
     ) -> anyhow::Result<Self> {
         let credentials = Credentials::load(&args.tls_dir)
-            .context("--tls-dir (IDP_TLS_DIR) names the folder of the certificates")?;
+            .context("cannot load the certificates in --tls-dir (IDP_TLS_DIR)")?;
         let listener = TcpListener::bind(args.grpc_address)
             .await
             .with_context(|| format!("cannot listen on {}", args.grpc_address))?;
@@ -114,40 +114,43 @@ impl Server {
             &[("ServerReflectionInfo", ANYONE)],
         );
         routes.add_service(health_service);
-        routes.add_service(reflection.build_v1().context("the contracts' descriptors")?);
+        routes.add_service(
+            reflection
+                .build_v1()
+                .context("invalid descriptors of the services")?,
+        );
         Ok(Self {
             address: listener.local_addr()?,
             listener,
             credentials,
             routes: routes.routes(),
             rules,
-            connection_age: CONNECTION,
+            connection_age: MAX_CONNECTION_AGE,
         })
     }
 
-    /// How long a connection lasts, instead of half an hour: then the peer connects anew, with the certificates of then.
+    /// The age at which a connection is closed, instead of half an hour: the peer then reconnects with its current certificate.
     #[must_use]
     pub fn connection_age(mut self, age: Duration) -> Self {
         self.connection_age = age;
         self
     }
 
-    /// Where it listens.
+    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `drain` says so: then nobody is let in any more, streams end, and so does this when the last call
-    /// has.
+    /// Serves until `drain` is true. Then it accepts no more connections, ends streams, and returns after the last call.
     ///
     /// # Errors
-    /// When it cannot go on.
+    /// When the server fails.
     pub async fn run(self, drain: Drain) -> anyhow::Result<()> {
-        let (accepted, connections) = mpsc::channel(WAITING);
+        let (accepted, connections) = mpsc::channel(BACKLOG);
         let accepting = accept(self.listener, self.credentials.clone(), accepted);
         let until = drained(drain.clone());
         let accepting = async {
-            // Gives back the port: who comes now is refused at once, and goes to the successor.
+            // Closes the port: new connections are refused at once, and go to the successor.
             tokio::select! {
                 () = accepting => {}
                 () = until => {}
@@ -162,8 +165,8 @@ impl Server {
             .serve_with_incoming_shutdown(Incoming(connections), drained(drain));
         tokio::select! {
             served = serving => served.context("the gRPC server failed"),
-            () = accepting => anyhow::bail!("no more connections are accepted"),
-            () = self.credentials.keep_current() => anyhow::bail!("certificates are not looked at any more"),
+            () = accepting => anyhow::bail!("the listener stopped"),
+            () = self.credentials.keep_current() => anyhow::bail!("the certificate reload stopped"),
         }
     }
 }

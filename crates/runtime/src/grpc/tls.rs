@@ -1,4 +1,4 @@
-//! Certificates from files, reloaded when these change.
+//! Certificates from files, reloaded on change.
 
 use std::{
     fs,
@@ -14,35 +14,35 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 
-/// How often the files are looked at. A kubelet replaces all of a Secret's files at once.
-const LOOK: Duration = Duration::from_secs(1);
-/// What HTTP/2 is called in TLS.
+/// How often the files are checked. A kubelet replaces all files of a Secret at once.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The ALPN name of HTTP/2.
 const H2: &[u8] = b"h2";
 
-/// Why certificates cannot be used.
+/// Why certificates are invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("{path} cannot be read: {error}")]
+    #[error("cannot read {path}: {error}")]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
         error: std::io::Error,
     },
-    /// A file does not hold what it should.
-    #[error("{path} holds no usable {what}: {why}")]
+    /// A file has invalid content.
+    #[error("{path} has no valid {what}: {why}")]
     Content {
         /// The file.
         path: PathBuf,
-        /// What it should hold.
+        /// The expected content.
         what: &'static str,
-        /// What is wrong.
+        /// The error.
         why: String,
     },
 }
 
-/// The files of one certificate, as last read in a usable state.
+/// The files of one certificate, in their last valid state.
 #[derive(Clone)]
 pub struct Credentials {
     folder: PathBuf,
@@ -64,10 +64,10 @@ struct Files {
 }
 
 impl Credentials {
-    /// Reads `tls.crt`, `tls.key` and `ca.crt` in `folder`: the form of cert-manager's Secrets.
+    /// Reads `tls.crt`, `tls.key` and `ca.crt` in `folder`, as in cert-manager's Secrets.
     ///
     /// # Errors
-    /// When a file is missing, or holds something else.
+    /// When a file is missing or invalid.
     pub fn load(folder: &Path) -> Result<Self, TlsError> {
         Ok(Self {
             folder: folder.to_owned(),
@@ -75,26 +75,27 @@ impl Credentials {
         })
     }
 
-    /// Looks at the files for as long as it is polled, and takes over what has changed, once two looks in a row have
-    /// seen the same: files may be half written, and half a bundle of authorities is a usable one, too. What cannot be
-    /// used is logged and left alone.
+    /// Checks the files for as long as it is polled, and loads a change once two checks in a row have seen the same content:
+    /// files may be half written, and half a bundle of authorities is valid, too. Invalid content is logged and ignored.
     pub async fn keep_current(self) {
-        // What the last look saw, and whether it has been dealt with.
-        let (mut last, mut dealt_with) = (Ok(self.read().files), true);
+        // The result of the last check, and whether it was handled.
+        let (mut last, mut handled) = (Ok(self.read().files), true);
         loop {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
             let seen = Files::read(&self.folder).map_err(|error| error.to_string());
             if seen != last {
-                (last, dealt_with) = (seen, false);
+                (last, handled) = (seen, false);
                 continue;
             }
-            if std::mem::replace(&mut dealt_with, true) {
+            if std::mem::replace(&mut handled, true) {
                 continue;
             }
             match seen {
                 Ok(files) if files == self.read().files => {}
                 Ok(files) => self.take_over(files),
-                Err(error) => tracing::warn!(%error, "certificates are gone; those that were read stay"),
+                Err(error) => {
+                    tracing::warn!(%error, "Cannot read the certificate files; the loaded certificates stay in use.");
+                }
             }
         }
     }
@@ -103,10 +104,10 @@ impl Credentials {
         match Loaded::new(&self.folder, files) {
             Ok(loaded) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = loaded;
-                tracing::info!(folder = %self.folder.display(), "certificates reloaded");
+                tracing::info!(folder = %self.folder.display(), "Certificates reloaded.");
             }
             Err(error) => {
-                tracing::warn!(%error, "the certificates have changed, but not to usable ones; the old ones stay");
+                tracing::warn!(%error, "The new certificates are invalid; the old ones stay in use.");
             }
         }
     }
@@ -151,8 +152,8 @@ impl Loaded {
             .collect::<Result<_, _>>()
             .map_err(|error| content("tls.crt", "certificates")(error.to_string()))?;
         let key = PrivateKeyDer::from_pem_slice(&files.key)
-            // Not the parser's own words: they might quote the key.
-            .map_err(|_| content("tls.key", "private key")("it is not PEM".to_owned()))?;
+            // Not the parser's message: it might quote the key.
+            .map_err(|_| content("tls.key", "private key")("not PEM".to_owned()))?;
         let mut roots = RootCertStore::empty();
         for authority in CertificateDer::pem_slice_iter(&files.authority) {
             let authority =
@@ -162,7 +163,7 @@ impl Loaded {
                 .map_err(|error| content("ca.crt", "certificates")(error.to_string()))?;
         }
         if roots.is_empty() {
-            return Err(content("ca.crt", "certificates")("it holds none".to_owned()));
+            return Err(content("ca.crt", "certificates")("no certificate".to_owned()));
         }
         let roots = Arc::new(roots);
         let unusable =
@@ -185,7 +186,7 @@ impl Loaded {
             .with_client_auth_cert(chain, key)
             .map_err(unusable)?;
         client.alpn_protocols = vec![H2.to_vec()];
-        // A resumed session would go on with the certificate of the first one.
+        // A resumed session would keep the certificate of the first one.
         client.resumption = rustls::client::Resumption::disabled();
         server.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         Ok(Self {

@@ -1,4 +1,4 @@
-//! Who the controller is: its name, and the kind that it reconciles.
+//! The identity of a controller: its name, and the kind that it reconciles.
 
 use idp_core::Kind;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -18,7 +18,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     pub(crate) fn of<K: Resource<DynamicType = (), Scope: Scoped>>(name: &'static str) -> Self {
-        // A handful of bytes, once a process: `Kind` is `Copy` because it is all static text.
+        // A few bytes, once for each controller: `Kind` is `Copy` because its text is static.
         let fixed = |text: std::borrow::Cow<'_, str>| -> &'static str { text.into_owned().leak() };
         let kind = Kind {
             group: fixed(K::group(&())),
@@ -30,7 +30,7 @@ impl Identity {
         Self { name, kind }
     }
 
-    /// Whether an owner reference names our kind, in whatever version.
+    /// Whether an owner reference is to our kind, in any version.
     pub(crate) fn owns(&self, owner: &OwnerReference) -> bool {
         let group = owner.api_version.split_once('/').map_or("", |(group, _)| group);
         owner.kind == self.kind.kind && group == self.kind.group

@@ -1,13 +1,12 @@
-//! Whether an object still is as we wrote it: a pure comparison of the desired object with the fields
-//! that the API server says we own.
+//! Drift detection: a pure comparison of the desired object with the fields that we own according to `managedFields`.
 //!
-//! Comparing values would report drift for ever, because the server normalises (`1000m` becomes `1`) and
-//! adds defaults. Ownership has neither fault: whoever changes or removes a field that we applied takes
-//! it out of our entry in `managedFields`.
+//! A comparison of values would always report drift, because the API server normalizes (`1000m` becomes `1`) and
+//! adds defaults. Ownership does not have this problem: a writer that changes or removes a field that we applied removes
+//! it from our entry in `managedFields`.
 
 use serde_json::{Map, Value};
 
-/// Whether `fields` (the `fieldsV1` of our manager) covers everything that `desired` says.
+/// Whether `fields` (the `fieldsV1` of our manager) covers every field of `desired`.
 pub(crate) fn covers(desired: &Value, fields: &Value) -> bool {
     missing(desired, fields, 1).is_empty()
 }
@@ -70,7 +69,7 @@ impl Walk {
             self.path.push(key.clone());
             match (node, value) {
                 (Some(node), value) => self.value(value, node),
-                // It has no node of its own when nothing in it is tracked.
+                // It has no node if none of its fields is tracked.
                 (None, Value::Object(inner)) if self.path == ["metadata"] => self.object(inner, &Map::new()),
                 (None, _) => self.report(),
             }
@@ -89,8 +88,8 @@ impl Walk {
         }
     }
 
-    /// An item may match several keys when the server filled in one that it does not name (two ports
-    /// that differ in a defaulted protocol); it is covered if any of them covers it.
+    /// An item may match several keys if the server set a default for a key field that the item lacks (two ports
+    /// that differ in a defaulted protocol). It is covered if any of them covers it.
     fn item(&mut self, item: &Value, fields: &Map<String, Value>) {
         let mut best: Option<Vec<String>> = None;
         for (_, node) in fields.iter().filter(|(key, _)| is_key_of(key, item)) {
@@ -125,13 +124,13 @@ impl Walk {
     }
 }
 
-/// Whether a member of a list's node (`k:{"name":"app"}`, `v:"value"`) stands for `item`.
+/// Whether a member of a list's node (`k:{"name":"app"}`, `v:"value"`) identifies `item`.
 fn is_key_of(member: &str, item: &Value) -> bool {
     if let Some(key) = member.strip_prefix("k:") {
         let Ok(Value::Object(key)) = serde_json::from_str(key) else {
             return false;
         };
-        // A key field that the item lacks was filled in by the server, so it may be anything.
+        // The server set a default for a key field that the item lacks, so it may have any value.
         return key
             .iter()
             .all(|(name, value)| item.get(name).is_none_or(|actual| actual == value));

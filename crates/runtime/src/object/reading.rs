@@ -1,8 +1,8 @@
-//! Reading objects that anybody may have written. Nothing in one of them keeps the others from being read.
+//! Reads objects that anyone may have written. No object prevents the others from being read.
 //!
-//! A list or a watch is parsed as a whole, and serde_json gives up at 128 levels of nesting: one deep object of a tenant
-//! would hide all others. [`RawObject`] therefore takes every JSON object: what lies deeper than [`MAX_LEVELS`] is cut off, and
-//! whether the rest fits a type is asked afterwards, object by object ([`RawObject::typed`]).
+//! A list or a watch is parsed as a whole, and serde_json fails at 128 levels of nesting: one deep object of a tenant
+//! would hide all others. [`RawObject`] therefore accepts every JSON object: deeper levels than [`MAX_LEVELS`] are cut off, and
+//! each object is parsed into its type afterwards ([`RawObject::typed`]).
 
 use std::fmt::Debug;
 
@@ -22,11 +22,12 @@ mod size;
 
 use cutting::Cutting;
 
-/// How many levels of an object are read. Kubernetes' own kinds have fewer than 20.
+/// Levels of an object that are read. Kubernetes' own kinds have fewer than 20.
 pub const MAX_LEVELS: usize = 100;
-/// How much memory an object of a reconciled kind may take, about: these are kept whole, and an API server takes 1.5 MB.
+/// Approximate memory that an object of a reconciled kind may take: these are cached whole, and the API server accepts
+/// objects of 1.5 MB.
 pub const MAX_BYTES: usize = 384 * 1024;
-/// Objects a page of a list.
+/// Objects in each page of a list.
 const PAGE: u32 = 200;
 
 /// Any object, as far as it can be read.
@@ -45,11 +46,11 @@ pub struct RawObject {
 pub struct Unreadable<K> {
     /// Its metadata, which can always be read.
     pub metadata: ObjectMeta,
-    /// What is wrong, and where.
+    /// The error, with its field path.
     pub error: DecodeError,
-    /// The object without what is wrong in it, where the rest is one. To be looked at, never to be acted upon.
+    /// The object without the fields that do not fit, if the rest can be parsed. For display only, never to act on.
     pub rest: Option<K>,
-    /// Its status as it is.
+    /// Its raw status.
     pub status: Value,
 }
 
@@ -87,12 +88,12 @@ impl RawObject {
         key_of(&self.metadata)
     }
 
-    /// What was left out, if anything.
+    /// The first place that was cut off, if any.
     pub fn error(&self) -> Option<DecodeError> {
         self.cut.as_deref().map(DecodeError::too_deep)
     }
 
-    /// The object without a type. What is nested too deep is `null`.
+    /// The object without a type. Values nested too deeply are `null`.
     pub fn dynamic(self) -> DynamicObject {
         let Self {
             metadata, mut data, ..
@@ -112,7 +113,7 @@ impl RawObject {
         }
     }
 
-    /// The object as what it is.
+    /// The object as a `K`.
     ///
     /// # Errors
     /// When it does not fit the type, is nested too deep, or is larger than [`MAX_BYTES`].
@@ -123,7 +124,7 @@ impl RawObject {
         self.typed_within(MAX_BYTES)
     }
 
-    /// The same with another bound on how much memory it takes, in bytes.
+    /// The same with another limit on its memory, in bytes.
     ///
     /// # Errors
     /// As [`Self::typed`].
@@ -157,7 +158,7 @@ impl RawObject {
                 metadata,
                 error: error.unwrap_or_else(|| DecodeError {
                     path: String::new(),
-                    message: "cannot be read".to_owned(),
+                    message: "cannot be parsed".to_owned(),
                 }),
                 rest,
                 status: status.unwrap_or_default(),
@@ -196,7 +197,7 @@ impl<'de> Deserialize<'de> for RawObject {
     }
 }
 
-/// The API server checks metadata itself; were they unreadable all the same, what names the object still counts.
+/// The API server validates metadata. If they cannot be parsed all the same, the fields that identify the object count.
 fn metadata_of(value: &Value) -> ObjectMeta {
     ObjectMeta::deserialize(value).unwrap_or_else(|_| {
         let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -239,7 +240,7 @@ impl Resource for RawObject {
     }
 }
 
-/// A list: what can be read, and what cannot.
+/// A list, with the objects that cannot be read.
 #[derive(Debug)]
 pub struct Listed<K> {
     /// The objects that can be read.
@@ -248,7 +249,7 @@ pub struct Listed<K> {
     pub unreadable: Vec<Unreadable<K>>,
 }
 
-/// The resource that `K` is, for requests that read it as [`RawObject`].
+/// The API resource of `K`, for requests that read it as [`RawObject`].
 pub fn api_resource<K: Resource<DynamicType = ()>>() -> ApiResource {
     ApiResource {
         group: K::group(&()).into_owned(),
@@ -259,10 +260,10 @@ pub fn api_resource<K: Resource<DynamicType = ()>>() -> ApiResource {
     }
 }
 
-/// Every object of a kind that `params` select, of one namespace or of all; none keeps the others from being read.
+/// Every object of a kind that `params` select, of one namespace or of all. No object prevents the others from being read.
 ///
 /// # Errors
-/// When the API server does not answer, or refuses.
+/// When the API server does not respond, or rejects the request.
 pub async fn list<K>(client: &Client, namespace: Option<&str>, params: &ListParams) -> kube::Result<Listed<K>>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,

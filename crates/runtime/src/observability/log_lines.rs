@@ -1,4 +1,4 @@
-//! Log lines as they are written: what strangers wrote into an object moves no cursor and begins no line.
+//! Log lines, escaped: text that anyone wrote into an object can neither move the cursor nor begin a line.
 
 use std::io::{self, Stderr, Write};
 
@@ -7,7 +7,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Writes each event as one line, to standard error.
 pub(crate) struct Lines {
-    /// Whether the format colours what it writes. It escapes the colours of others by itself.
+    /// Whether the format uses colours. It escapes colours in values itself.
     pub(crate) coloured: bool,
 }
 
@@ -29,7 +29,7 @@ impl<'a> MakeWriter<'a> for Lines {
 }
 
 impl<W: Write> Write for Line<W> {
-    /// The formats write an event at once.
+    /// The formats write each event in one call.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let (line, end) = match text.strip_suffix('\n') {

@@ -3,13 +3,13 @@
 use idp_core::Kind;
 use metrics::{counter, gauge, histogram};
 
-/// A child was written, or the API server refused it.
+/// A child was written, or the API server rejected it.
 pub(crate) fn applied(controller: &'static str, kind: Kind, result: &'static str) {
     counter!("idp_applied_total", "controller" => controller, "kind" => kind.kind, "result" => result)
         .increment(1);
 }
 
-/// An action was carried out.
+/// An action was done.
 pub(crate) fn acted(controller: &'static str, kind: Kind, deed: &'static str) {
     counter!("idp_acted_total", "controller" => controller, "kind" => kind.kind, "deed" => deed).increment(1);
 }
@@ -58,7 +58,7 @@ pub(crate) fn problems(controller: &'static str, reason: String, count: usize) {
     gauge!("idp_problems", "controller" => controller, "reason" => reason).set(count as f64);
 }
 
-/// A function of a controller panicked at one object.
+/// A function of a controller panicked on an object.
 pub(crate) fn panicked(controller: &'static str) {
     counter!("controller_runtime_reconcile_panics_total", "controller" => controller).increment(1);
 }
@@ -69,7 +69,7 @@ pub(crate) fn unreadable(controller: &'static str, kind: Kind, count: usize) {
     gauge!("idp_unreadable_objects", "controller" => controller, "kind" => kind.kind).set(count as f64);
 }
 
-/// A request to the API server was answered.
+/// The API server responded to a request.
 pub(crate) fn request(method: &str, code: u16, host: &str) {
     counter!(
         "rest_client_requests_total",

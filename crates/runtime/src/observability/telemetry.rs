@@ -11,43 +11,43 @@ use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::Subscribe
 
 use crate::observability::log_lines::Lines;
 
-/// How logs look.
+/// Format of logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// One JSON object a line.
     Json,
-    /// For people.
+    /// For humans.
     Human,
 }
 
 /// Logging and tracing.
 #[derive(Clone, Debug, Default, Args)]
 pub struct TelemetryArgs {
-    /// How logs look; by default human on a terminal and JSON elsewhere
+    /// Format of logs; by default human on a terminal and JSON elsewhere
     #[arg(long, env = "IDP_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
-    /// What is logged: a level, or directives such as `info,idp_runtime=debug`
+    /// Which events are logged: a level, or directives such as `info,idp_runtime=debug`
     #[arg(long, env = "IDP_LOG", default_value = "info")]
     pub log_level: String,
-    /// Where traces go (OTLP over gRPC), such as http://tempo:4317; by default nowhere
+    /// Endpoint for traces (OTLP over gRPC), such as http://tempo:4317; by default none are sent
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
 }
 
-/// Ends tracing in order.
+/// Flushes traces at the end.
 #[derive(Default)]
 pub(crate) struct Telemetry {
     provider: Option<SdkTracerProvider>,
 }
 
 impl Telemetry {
-    /// Sets up logs and traces. Where a subscriber is set already (tests, several controllers in one
-    /// process) that one stays.
+    /// Sets up logs and traces. If a subscriber is set already (in tests, or with several controllers in one
+    /// process), that one stays.
     pub(crate) fn start(name: &'static str, args: &TelemetryArgs) -> anyhow::Result<Self> {
         let filter = EnvFilter::builder()
             .parse(&args.log_level)
-            .with_context(|| format!("--log-level {} is not a filter", args.log_level))?;
-        // Every request is reported by who sent it; only who names the client wants its view too.
+            .with_context(|| format!("--log-level {} is not a valid filter", args.log_level))?;
+        // Each request is logged by the code that sends it. The client's own log is on only if the filter names it.
         let filter = if args.log_level.contains("kube") {
             filter
         } else {
@@ -94,14 +94,14 @@ impl Telemetry {
         Ok(Self { provider })
     }
 
-    /// Sends what is left.
+    /// Sends the remaining traces.
     pub(crate) async fn shutdown(self) {
         let Some(provider) = self.provider else { return };
-        // It blocks, and needs the runtime meanwhile.
+        // This blocks, and needs the runtime meanwhile.
         let flushed =
             tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(Duration::from_secs(3)));
         if let Ok(Err(error)) = flushed.await {
-            tracing::warn!(%error, "traces were not sent");
+            tracing::warn!(%error, "Cannot send the remaining traces.");
         }
     }
 }
@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    /// A collector that hands on what it gets.
+    /// A collector that forwards each request to the test.
     struct Collector(mpsc::UnboundedSender<ExportTraceServiceRequest>);
 
     #[tonic::async_trait]

@@ -16,7 +16,7 @@ use crate::{
     observability::{events::Events, metrics, unreadable::Unreadables},
     process::shutdown::Tasks,
     reconcile::{self, Reconcile},
-    store::{kind_store::Cache, reflector, view::View},
+    store::{kind_store::KindStore, reflector, view::View},
 };
 
 /// A controller that does not run yet.
@@ -82,7 +82,7 @@ impl<R: Reconcile> Part for Assembly<R> {
         };
         let (events, send_events) = Events::new(client.clone(), reporter);
         let (queue, pulse) = (Arc::new(Queue::default()), Arc::new(Pulse::default()));
-        let watched = |cache: &Arc<Cache>| Unreadables::new(R::NAME, cache.watch.kind, events.clone());
+        let watched = |cache: &Arc<KindStore>| Unreadables::new(R::NAME, cache.watch.kind, events.clone());
         let unreadables = Watched {
             caches: view.caches.iter().map(watched).collect(),
             resources: Unreadables::new(R::NAME, identity.kind, events.clone()),

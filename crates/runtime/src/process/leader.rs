@@ -1,7 +1,7 @@
-//! Leader election by a `Lease`: at any time at most one process works.
+//! Leader election with a `Lease`: at most one process works at any time.
 //!
-//! Whether a Lease has run out is judged by how long *we* have not seen it change, not by the time that
-//! it holds: clocks of two nodes may differ by more than the Lease lasts.
+//! A Lease has expired when *we* have not seen it change for its duration. Its own timestamps do not count: the clocks of
+//! two nodes may differ by more than the duration.
 
 use std::time::Duration;
 
@@ -16,19 +16,19 @@ use tokio::time::Instant;
 use crate::jitter::jittered;
 
 /// How long a Lease lasts without renewal.
-const DURATION: Duration = Duration::from_secs(15);
+const LEASE_DURATION: Duration = Duration::from_secs(15);
 /// How often it is renewed.
-const RENEW: Duration = Duration::from_secs(5);
-/// The leader gives up after this long without success: before anybody else may take over.
-const DEADLINE: Duration = Duration::from_secs(10);
-/// How often those who wait look.
-const LOOK: Duration = Duration::from_secs(2);
-/// How long after a renewal that failed it is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
-/// Longest that one request may take, so that a slow one does not use up the deadline.
-const REQUEST: Duration = Duration::from_secs(4);
+const RENEW_INTERVAL: Duration = Duration::from_secs(5);
+/// The leader stops after this long without a renewal: before any other process may take over.
+const RENEW_DEADLINE: Duration = Duration::from_secs(10);
+/// How often a candidate checks the Lease.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
+/// Delay before a failed renewal is retried.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Time limit of one request, so that a slow one does not use up the deadline.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The Lease was lost: another process may work by now, so this one must end.
+/// The Lease was lost. Another process may be the leader now, so this one must stop.
 #[derive(Debug, thiserror::Error)]
 #[error("lost the Lease {lease}: {why}")]
 pub struct LeaseLost {
@@ -44,11 +44,11 @@ pub(crate) struct Elector {
     name: &'static str,
     identity: String,
     seen: Option<Seen>,
-    /// Since when the Lease is ours for sure, by our own clock.
+    /// When the Lease was last renewed, by our own clock.
     renewed: Instant,
 }
 
-/// The last change of somebody else's Lease that we saw, by our own clock.
+/// The last change of another holder's Lease that we saw, by our own clock.
 #[derive(Clone, Debug, PartialEq)]
 struct Seen {
     holder: String,
@@ -56,12 +56,12 @@ struct Seen {
     at: Instant,
 }
 
-/// What a look at the Lease says.
+/// The result of a check of the Lease.
 #[derive(Debug, PartialEq)]
-enum Look {
-    /// Ours, released or run out: take it.
+enum Check {
+    /// Ours, released or expired: take it.
     Take,
-    /// Somebody else's.
+    /// Another process holds it.
     Wait,
 }
 
@@ -80,57 +80,57 @@ impl Elector {
     pub(crate) async fn acquire(&mut self) {
         let mut failing = false;
         loop {
-            // Others count from the write, which is no earlier than this.
+            // Others count from the write, which is not earlier than this.
             let began = Instant::now();
-            match self.attempt(REQUEST).await {
+            match self.attempt(REQUEST_TIMEOUT).await {
                 Ok(true) => {
                     self.renewed = began;
-                    tracing::info!(lease = self.name, identity = self.identity, "leading");
+                    tracing::info!(lease = self.name, identity = self.identity, "Leading.");
                     return;
                 }
                 Ok(false) => failing = false,
                 Err(error) => {
                     if !failing {
-                        tracing::warn!(lease = self.name, %error, "cannot reach the Lease; trying again");
+                        tracing::warn!(lease = self.name, %error, "Cannot reach the Lease; retrying.");
                     }
                     failing = true;
                 }
             }
-            tokio::time::sleep(jittered(LOOK)).await;
+            tokio::time::sleep(jittered(CHECK_INTERVAL)).await;
         }
     }
 
     /// Renews the Lease for as long as that works.
     pub(crate) async fn hold(&mut self) -> LeaseLost {
         loop {
-            tokio::time::sleep(RENEW).await;
-            let mut why = "this process was not running".to_owned();
+            tokio::time::sleep(RENEW_INTERVAL).await;
+            let mut why = "this process was suspended".to_owned();
             loop {
                 let began = Instant::now();
-                // Before the attempt: whoever slept through the deadline must stop work at once, not renew late.
-                let left = DEADLINE.saturating_sub(began - self.renewed);
+                // Before the attempt: a process that was suspended past the deadline must stop at once, not renew late.
+                let left = RENEW_DEADLINE.saturating_sub(began - self.renewed);
                 if left.is_zero() {
-                    return self.lost(format!("not renewed for {} s: {why}", DEADLINE.as_secs()));
+                    return self.lost(format!("not renewed for {} s: {why}", RENEW_DEADLINE.as_secs()));
                 }
-                match self.attempt(left.min(REQUEST)).await {
+                match self.attempt(left.min(REQUEST_TIMEOUT)).await {
                     Ok(true) => {
                         self.renewed = began;
                         break;
                     }
                     Ok(false) => {
-                        let holder = self.seen.as_ref().map_or("somebody else", |seen| &seen.holder);
-                        return self.lost(format!("{holder} has it"));
+                        let holder = self.seen.as_ref().map_or("another process", |seen| &seen.holder);
+                        return self.lost(format!("{holder} holds it"));
                     }
                     Err(error) => why = error,
                 }
-                tokio::time::sleep(AGAIN).await;
+                tokio::time::sleep(RETRY_DELAY).await;
             }
         }
     }
 
-    /// Gives the Lease back, so that a successor need not wait for it to run out.
+    /// Releases the Lease, so that a successor does not wait until it expires.
     pub(crate) async fn release(&mut self) {
-        let released = tokio::time::timeout(REQUEST, async {
+        let released = tokio::time::timeout(REQUEST_TIMEOUT, async {
             let mut lease = self.leases.get(self.name).await?;
             let spec = lease.spec.get_or_insert_default();
             if spec.holder_identity.as_deref() == Some(self.identity.as_str()) {
@@ -143,9 +143,9 @@ impl Elector {
             Ok::<(), kube::Error>(())
         });
         match released.await {
-            Ok(Ok(())) => tracing::info!(lease = self.name, "released"),
-            Ok(Err(error)) => tracing::warn!(lease = self.name, %error, "not released"),
-            Err(_) => tracing::warn!(lease = self.name, "not released: no answer"),
+            Ok(Ok(())) => tracing::info!(lease = self.name, "Lease released."),
+            Ok(Err(error)) => tracing::warn!(lease = self.name, %error, "Cannot release the Lease."),
+            Err(_) => tracing::warn!(lease = self.name, "Cannot release the Lease: no response."),
         }
     }
 
@@ -156,7 +156,7 @@ impl Elector {
         }
     }
 
-    /// Takes or renews the Lease if it is free or ours. `Ok(false)`: somebody else has it.
+    /// Takes or renews the Lease if it is free or ours. `Ok(false)`: another process holds it.
     async fn attempt(&mut self, patience: Duration) -> Result<bool, String> {
         match tokio::time::timeout(patience, self.exchange()).await {
             Ok(Ok(ours)) => Ok(ours),
@@ -177,7 +177,7 @@ impl Elector {
             };
             return settle(self.leases.create(&PostParams::default(), &lease).await);
         };
-        if self.look(lease.spec.as_ref(), Instant::now()) == Look::Wait {
+        if self.check(lease.spec.as_ref(), Instant::now()) == Check::Wait {
             return Ok(false);
         }
         lease.spec = Some(self.claim(lease.spec.take()));
@@ -189,24 +189,24 @@ impl Elector {
         )
     }
 
-    fn look(&mut self, spec: Option<&LeaseSpec>, now: Instant) -> Look {
+    fn check(&mut self, spec: Option<&LeaseSpec>, now: Instant) -> Check {
         let holder = spec
             .and_then(|spec| spec.holder_identity.as_deref())
             .unwrap_or_default();
         if holder.is_empty() || holder == self.identity {
-            return Look::Take;
+            return Check::Take;
         }
         let renewed = spec.and_then(|spec| spec.renew_time.clone());
         let lasts = spec
             .and_then(|spec| spec.lease_duration_seconds)
             .and_then(|seconds| u64::try_from(seconds).ok());
-        let lasts = lasts.map_or(DURATION, Duration::from_secs);
+        let lasts = lasts.map_or(LEASE_DURATION, Duration::from_secs);
         match &self.seen {
             Some(seen) if seen.holder == holder && seen.renewed == renewed => {
                 if now.duration_since(seen.at) > lasts {
-                    Look::Take
+                    Check::Take
                 } else {
-                    Look::Wait
+                    Check::Wait
                 }
             }
             _ => {
@@ -215,7 +215,7 @@ impl Elector {
                     renewed,
                     at: now,
                 });
-                Look::Wait
+                Check::Wait
             }
         }
     }
@@ -226,7 +226,7 @@ impl Elector {
         let renews = before.holder_identity.as_deref() == Some(self.identity.as_str());
         LeaseSpec {
             holder_identity: Some(self.identity.clone()),
-            lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
+            lease_duration_seconds: i32::try_from(LEASE_DURATION.as_secs()).ok(),
             acquire_time: before.acquire_time.filter(|_| renews).or(Some(now.clone())),
             renew_time: Some(now),
             lease_transitions: Some(before.lease_transitions.unwrap_or_default() + i32::from(!renews)),
@@ -235,7 +235,7 @@ impl Elector {
     }
 }
 
-/// A conflict means that somebody else was faster.
+/// A conflict means that another candidate was faster.
 fn settle(answer: kube::Result<Lease>) -> kube::Result<bool> {
     match answer {
         Ok(_) => Ok(true),
@@ -244,7 +244,7 @@ fn settle(answer: kube::Result<Lease>) -> kube::Result<bool> {
     }
 }
 
-/// Who this process is: pod (host) name and something that no predecessor of that name had.
+/// The identity of this process: the pod (host) name and a suffix that no earlier process of that name had.
 pub(crate) fn identity() -> String {
     let host = std::env::var("HOSTNAME")
         .ok()

@@ -1,4 +1,4 @@
-//! Ending in order.
+//! Orderly shutdown.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ use tokio::{
 /// How long running reconciles may take to end: less than a pod's grace period of 30 s.
 pub(crate) const GRACE: Duration = Duration::from_secs(25);
 
-/// Resolves when the process is asked to end (SIGTERM or SIGINT).
+/// Resolves when the process gets SIGTERM or SIGINT.
 pub async fn signalled() {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        // Without handlers the signals end the process by themselves.
+        // Without handlers the signals end the process.
         return std::future::pending().await;
     };
     tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: ending"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: ending"),
+        _ = terminate.recv() => tracing::info!("SIGTERM received; shutting down."),
+        _ = interrupt.recv() => tracing::info!("SIGINT received; shutting down."),
     }
 }
 
-/// Tasks that must never end while the process runs. A detached task that dies unseen leaves a process
-/// that looks healthy and does nothing; here its end is the process's end.
+/// Tasks that must not end while the process runs. If a detached task failed unnoticed, the process would look healthy and
+/// do nothing; here the end of a task ends the process.
 #[derive(Default)]
 pub(crate) struct Tasks {
     set: JoinSet<(&'static str, anyhow::Result<()>)>,
@@ -55,7 +55,7 @@ impl Tasks {
             None => std::future::pending().await,
             Some(Ok((_, Err(error)))) => error,
             Some(Ok((name, Ok(())))) => anyhow::anyhow!("task {name} ended"),
-            Some(Err(error)) => anyhow::anyhow!("a task died: {error}"),
+            Some(Err(error)) => anyhow::anyhow!("a task failed: {error}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Telling others of this process which objects of a kind have changed.
+//! Announces to other parts of this process which objects of a kind have changed.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -12,8 +12,8 @@ use idp_core::ObjectKey;
 
 /// Where changes are announced. Without listeners an announcement costs nothing.
 ///
-/// A listener that lags behind is told of each object once, however often that changed: what waits for it is never more
-/// than there are objects, and a burst of one namespace never becomes a change of all.
+/// A slow listener gets each object once, however often that changed: its backlog is never longer than the number of
+/// objects, and a burst in one namespace never becomes a change of everything.
 #[derive(Default)]
 pub(crate) struct Changes {
     listeners: Mutex<Vec<Weak<Listener>>>,
@@ -52,7 +52,7 @@ impl Changes {
                 if let Some(key) = listener.take() {
                     return Some((key, listener));
                 }
-                // What was added meanwhile has left a permit.
+                // An object added meanwhile has left a permit.
                 listener.more.notified().await;
             }
         })

@@ -1,4 +1,4 @@
-//! What the caches remember of one object: a compact extract, made as soon as an event arrives.
+//! What the caches keep of one object: a compact extract, made as soon as an event arrives.
 
 use std::{
     collections::HashSet,
@@ -14,7 +14,7 @@ use crate::{
     store::watch::{Targets, Watch},
 };
 
-/// Hash of a desired object, parsed: eight bytes instead of a string in each of thousands of records.
+/// Hash of a desired object, parsed: eight bytes instead of a string in each of thousands of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PlanHash(u64);
 
@@ -24,7 +24,7 @@ impl PlanHash {
         Self::parse(&hash::of(object)).unwrap_or(Self(0))
     }
 
-    /// Reads the annotation. Anything that we did not write is `None`, which differs from every plan.
+    /// Parses the annotation. A value that we did not write is `None`, which differs from every plan.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         (text.len() == 16)
             .then(|| u64::from_str_radix(text, 16).ok().map(Self))
@@ -38,7 +38,7 @@ impl std::fmt::Display for PlanHash {
     }
 }
 
-/// The resource that an object belongs to: its controller owner reference, or our labels where none can be.
+/// The resource that an object belongs to: its controller owner reference, or our labels where an owner reference is not possible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub(crate) kind: String,
@@ -48,7 +48,7 @@ pub(crate) struct Owner {
 
 /// What is known about the fields that we own in an object, for the plan with this hash.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) enum Verdict {
+pub(crate) enum Coverage {
     /// Not compared yet.
     #[default]
     Unknown,
@@ -60,7 +60,7 @@ pub(crate) enum Verdict {
 
 /// The extract of one object.
 #[derive(Clone, Debug)]
-pub(crate) struct Record {
+pub(crate) struct Entry {
     pub(crate) uid: String,
     pub(crate) resource_version: u64,
     pub(crate) plan_hash: Option<PlanHash>,
@@ -69,19 +69,19 @@ pub(crate) struct Record {
     pub(crate) owner: Option<Owner>,
     /// Whether it outlives its owner.
     pub(crate) detached: bool,
-    /// Whether the managed-by label names us.
+    /// Whether the managed-by label has our name.
     pub(crate) managed: bool,
     pub(crate) target: Option<ObjectKey>,
     pub(crate) facts: Arc<Value>,
     /// What it is looked up by; empty once the index knows them.
     pub(crate) terms: Vec<String>,
     pub(crate) deleting: bool,
-    pub(crate) verdict: Verdict,
+    pub(crate) coverage: Coverage,
 }
 
-impl Record {
-    /// Reduces an object. Its managed fields are taken out before `facts` sees it: they are the larger
-    /// half of most objects, and nobody's business.
+impl Entry {
+    /// Reduces an object. Its managed fields are removed before `facts` is called: they are the larger half of most
+    /// objects, and no controller needs them.
     pub(crate) fn new(
         mut object: DynamicObject,
         watch: &Watch,
@@ -89,7 +89,7 @@ impl Record {
         pool: &Mutex<Pool>,
     ) -> Self {
         let owned_fields = owned_fields(&mut object, identity.name);
-        // Facts may take long to make, of a certificate request for instance: nobody waits for the pool meanwhile.
+        // Facts may take long to compute, of a certificate request for instance, so the pool is not locked meanwhile.
         let facts = (watch.facts)(&object);
         let (owned_fields, facts) = {
             let mut pool = Pool::lock(pool);
@@ -151,22 +151,22 @@ impl Record {
             deleting: metadata.deletion_timestamp.is_some(),
             resource_version: resource_version(&object),
             uid: object.metadata.uid.take().unwrap_or_default(),
-            verdict: Verdict::Unknown,
+            coverage: Coverage::Unknown,
         }
     }
 
-    /// Whether both tell the same to those who plan.
-    pub(crate) fn says(&self, other: &Self) -> bool {
+    /// Whether both are the same for a plan.
+    pub(crate) fn same_facts(&self, other: &Self) -> bool {
         self.facts == other.facts && self.target == other.target
     }
 
-    /// Whether it, the object of this `key`, belongs to `parent`: it has the resource's UID, and is where children of
-    /// the resource are planned. Names prove nothing, because everybody may write them into objects of their own.
+    /// Whether the object, which has this `key`, belongs to `parent`: it has the resource's UID, and is in a namespace where
+    /// children of the resource are planned. Names prove nothing, because anyone may write them into their own objects.
     ///
-    /// A detached object belongs to whatever resource of its namespace has the name of its owner: it outlives the first,
-    /// for the second to find it. An object beside the resource that lost its owner reference (it was orphaned, or the
-    /// reference was edited away) is still ours as long as it carries our label and fields that our server-side apply
-    /// has written; one with another owner is not.
+    /// A detached object belongs to the resource of its namespace that has its owner's name: it outlives the first, and the
+    /// second finds it. An object in the resource's namespace that lost its owner reference (it was orphaned, or the
+    /// reference was removed) is still ours while it has our label and fields that our server-side apply wrote; one with
+    /// another owner is not.
     pub(crate) fn belongs_to(&self, key: &ObjectKey, parent: &Parent) -> bool {
         if !parent.plans_in(&key.namespace) {
             return false;
@@ -178,13 +178,13 @@ impl Record {
         }
     }
 
-    /// Keeps what was learnt about the fields as long as neither they nor the plan changed.
+    /// Keeps the known coverage while neither the fields nor the plan changed.
     pub(crate) fn inherit(&mut self, older: &Self) {
         if self.plan_hash == older.plan_hash
             && self.owned_fields == older.owned_fields
             && self.uid == older.uid
         {
-            self.verdict = older.verdict.clone();
+            self.coverage = older.coverage.clone();
         }
     }
 }
@@ -196,8 +196,8 @@ struct LabelledOwner {
 }
 
 impl LabelledOwner {
-    /// Only of kinds whose children no owner reference can hold, and where our managed-by label is there too:
-    /// controllers of several kinds write such labels. What stays beside its owner names none of another namespace.
+    /// Only for kinds whose children may have no owner reference, and with our managed-by label: several controllers write
+    /// such labels. An object in its owner's namespace cannot name an owner in another.
     fn of(metadata: &ObjectMeta, watch: &Watch, identity: &Identity) -> Option<Self> {
         if !(watch.elsewhere || watch.outlive) {
             return None;
@@ -220,8 +220,8 @@ impl LabelledOwner {
     }
 }
 
-/// Takes the managed fields out of `object` and returns those that `manager` applied. Owner references
-/// are left out: they hold a UID, which would make every text unique, and are compared by themselves.
+/// Removes the managed fields from `object` and returns those that `manager` applied. Owner references
+/// are left out: their UID would make every text unique. They are compared separately.
 fn owned_fields(object: &mut DynamicObject, manager: &str) -> String {
     let entries = object.metadata.managed_fields.take().unwrap_or_default();
     let ours = entries.into_iter().find(|entry| {
@@ -238,7 +238,7 @@ fn owned_fields(object: &mut DynamicObject, manager: &str) -> String {
     fields.to_string()
 }
 
-/// Texts and facts that many records share.
+/// Texts and facts that many entries share.
 #[derive(Default)]
 pub(crate) struct Pool {
     texts: HashSet<Arc<str>>,

@@ -1,24 +1,24 @@
-//! Facts with their type. What cannot be read says so, with its name: it is never taken for what is not there.
+//! Typed facts. An object whose facts cannot be read is an error with its name; it never counts as missing.
 
 use idp_core::{Kind, ObjectKey};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// What is remembered of an object does not have the expected form: a controller and a definition differ.
+/// The facts of an object do not have the expected form: the controller and the CRD have different versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactsError {
     /// Kind of the object.
     pub kind: Kind,
     /// Its namespace and name.
     pub key: Box<ObjectKey>,
-    /// The field within what is remembered, such as `gateway.mode`; empty for the whole.
+    /// The field within the facts, such as `gateway.mode`; empty for all of them.
     pub path: String,
     /// What is wrong with it.
     pub message: Box<str>,
 }
 
 impl FactsError {
-    /// What is wrong, and where, if what is remembered is the field `of` of the object.
+    /// The error with its field path, if the facts are the field `of` of the object.
     pub fn message_at(&self, of: &str) -> String {
         match self.path.as_str() {
             "" | "." => format!("{of}: {}", self.message),
@@ -39,7 +39,7 @@ impl std::fmt::Display for FactsError {
 
 impl std::error::Error for FactsError {}
 
-/// Reads what is remembered of an object.
+/// Parses the facts of an object.
 pub(crate) fn read<T: DeserializeOwned>(kind: Kind, key: &ObjectKey, facts: &Value) -> Result<T, FactsError> {
     serde_path_to_error::deserialize(facts).map_err(|error| FactsError {
         kind,
@@ -58,7 +58,7 @@ mod tests {
     const MAPS: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
 
     #[test]
-    fn what_cannot_be_read_is_told_with_name_and_place() {
+    fn an_error_has_the_name_and_the_field_path() {
         #[derive(Debug, serde::Deserialize)]
         struct Inner {
             #[allow(dead_code, reason = "only whether it can be read counts")]

@@ -1,10 +1,10 @@
-//! Finding objects by what they say, without looking at all others.
+//! Finds objects by their content without a scan.
 
 use std::collections::{BTreeSet, HashMap};
 
 use idp_core::ObjectKey;
 
-/// Objects by terms: texts that an object is looked up by, such as a host that it names.
+/// Objects by terms: texts by which an object is found, such as one of its hosts.
 #[derive(Default)]
 pub(crate) struct Index {
     by_term: HashMap<String, BTreeSet<ObjectKey>>,
@@ -12,7 +12,7 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// The object is found by these terms from now on, and by no others.
+    /// Replaces the terms by which the object is found.
     pub(crate) fn put(&mut self, key: &ObjectKey, mut terms: Vec<String>) {
         terms.sort();
         terms.dedup();
@@ -41,7 +41,7 @@ impl Index {
         }
     }
 
-    /// Those that are found by `term`, sorted.
+    /// The objects found by `term`, sorted.
     pub(crate) fn get(&self, term: &str) -> impl Iterator<Item = &ObjectKey> {
         self.by_term.get(term).into_iter().flatten()
     }

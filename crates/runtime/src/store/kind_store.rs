@@ -1,4 +1,4 @@
-//! The records of one watched kind, by name and by the resource that they concern.
+//! The cache of one watched kind: its entries by name and by the resource that they concern.
 
 use idp_core::ObjectKey;
 use std::{
@@ -13,7 +13,7 @@ use crate::{
     object::identity::Identity,
     store::{
         changes::Changes,
-        entry::{PlanHash, Pool, Record, Verdict},
+        entry::{Coverage, Entry, PlanHash, Pool},
         index::Index,
         watch::{Targets, Watch},
     },
@@ -24,7 +24,7 @@ use crate::{
 pub(crate) enum Serving {
     /// Not listed yet.
     Pending,
-    /// Listed and watched: the records are all there is.
+    /// Listed and watched: the entries are complete.
     Served,
     /// The kind does not exist (its CRD is not installed).
     Missing,
@@ -46,7 +46,7 @@ pub(crate) enum Wake {
 }
 
 /// The cache of one kind.
-pub(crate) struct Cache {
+pub(crate) struct KindStore {
     pub(crate) watch: Watch,
     identity: Identity,
     pool: Arc<Mutex<Pool>>,
@@ -57,12 +57,12 @@ pub(crate) struct Cache {
 
 #[derive(Default)]
 struct State {
-    records: HashMap<ObjectKey, Arc<Record>>,
+    entries: HashMap<ObjectKey, Arc<Entry>>,
     by_target: HashMap<ObjectKey, BTreeSet<ObjectKey>>,
     index: Index,
     /// Keys seen since the current (re)list began.
     seen: Option<HashSet<ObjectKey>>,
-    /// Keys written since then: of these the list may hold an older version.
+    /// Keys written since then: the list may have an older version of these.
     written: HashSet<ObjectKey>,
     /// Writes under way.
     expected: HashMap<ObjectKey, Expected>,
@@ -70,13 +70,13 @@ struct State {
 
 /// A write under way.
 struct Expected {
-    /// The event that brings this hash is our own: it tells nothing new.
+    /// The event with this hash is our own: it brings nothing new.
     hash: PlanHash,
     /// UIDs deleted meanwhile: their event may overtake the response of the write.
     gone: Vec<String>,
 }
 
-impl Cache {
+impl KindStore {
     pub(crate) fn new(watch: Watch, identity: Identity, pool: Arc<Mutex<Pool>>) -> Self {
         let serving = watch::Sender::new(Serving::Pending);
         Self {
@@ -98,43 +98,43 @@ impl Cache {
         *self.serving.borrow()
     }
 
-    /// Waits until the first list succeeded or the kind turned out not to be there.
+    /// Waits until the first list succeeded or the kind turned out to be missing.
     pub(crate) async fn settled(&self) {
         let mut serving = self.serving.subscribe();
         // The sender lives as long as `self`, so this cannot fail.
         let _ = serving.wait_for(|serving| *serving != Serving::Pending).await;
     }
 
-    pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<Record>> {
-        self.read().records.get(key).cloned()
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<Entry>> {
+        self.read().entries.get(key).cloned()
     }
 
     /// The objects whose target is `target`.
-    pub(crate) fn of_target(&self, target: &ObjectKey) -> Vec<(ObjectKey, Arc<Record>)> {
+    pub(crate) fn of_target(&self, target: &ObjectKey) -> Vec<(ObjectKey, Arc<Entry>)> {
         let state = self.read();
         let keys = state.by_target.get(target).into_iter().flatten();
-        keys.filter_map(|key| Some((key.clone(), state.records.get(key)?.clone())))
+        keys.filter_map(|key| Some((key.clone(), state.entries.get(key)?.clone())))
             .collect()
     }
 
     /// The objects that are looked up by `term`.
-    pub(crate) fn by(&self, term: &str) -> Vec<(ObjectKey, Arc<Record>)> {
+    pub(crate) fn by(&self, term: &str) -> Vec<(ObjectKey, Arc<Entry>)> {
         let state = self.read();
         let keys = state.index.get(term);
-        keys.filter_map(|key| Some((key.clone(), state.records.get(key)?.clone())))
+        keys.filter_map(|key| Some((key.clone(), state.entries.get(key)?.clone())))
             .collect()
     }
 
-    pub(crate) fn all(&self) -> Vec<(ObjectKey, Arc<Record>)> {
+    pub(crate) fn all(&self) -> Vec<(ObjectKey, Arc<Entry>)> {
         self.read()
-            .records
+            .entries
             .iter()
-            .map(|(key, record)| (key.clone(), record.clone()))
+            .map(|(key, entry)| (key.clone(), entry.clone()))
             .collect()
     }
 
-    /// Announces a write, so that its own event wakes nobody. Undone by [`Self::written`], or when what is returned is
-    /// dropped: also where the reconcile ends before the API server answers.
+    /// Announces a write, so that its own event requeues nothing. Undone by [`Self::written`], or when the returned guard
+    /// is dropped, such as when the reconcile ends before the API server responds.
     pub(crate) fn expect(self: &Arc<Self>, key: &ObjectKey, hash: PlanHash) -> Expectation {
         self.write().expected.insert(
             key.clone(),
@@ -149,101 +149,90 @@ impl Cache {
         }
     }
 
-    /// Read-your-writes: what the API server answered becomes the record at once. Returns the record
-    /// that holds now, which is newer if the watch was faster; one that is gone already counts as deleting.
-    /// And whether an object that was known before tells something else now: the plan was made without that, and its
-    /// event will tell nothing new.
-    pub(crate) fn written(&self, key: &ObjectKey, object: DynamicObject) -> (Arc<Record>, bool) {
-        let mut record = self.extract(object);
+    /// Read-your-writes: the API server's response becomes the entry at once. Returns the current entry, which is newer if
+    /// the watch was faster; one that is already deleted counts as deleting. Also returns whether the facts of a known
+    /// object changed: the plan was made without them, and the event of this write will bring nothing new.
+    pub(crate) fn written(&self, key: &ObjectKey, object: DynamicObject) -> (Arc<Entry>, bool) {
+        let mut entry = self.extract(object);
         let mut state = self.write();
         if state
             .expected
             .remove(key)
-            .is_some_and(|expected| expected.gone.contains(&record.uid))
+            .is_some_and(|expected| expected.gone.contains(&entry.uid))
         {
-            record.deleting = true;
-            return (Arc::new(record), false);
+            entry.deleting = true;
+            return (Arc::new(entry), false);
         }
         if let Some(seen) = &mut state.seen {
-            // Written after the list under way was taken: not vanished, though the list lacks it.
+            // Written after the current list was taken: it exists, though the list lacks it.
             seen.insert(key.clone());
             state.written.insert(key.clone());
         }
-        let old = state.records.get(key).cloned();
+        let old = state.entries.get(key).cloned();
         if let Some(newer) = old
             .as_ref()
-            .filter(|old| old.uid == record.uid && old.resource_version > record.resource_version)
+            .filter(|old| old.uid == entry.uid && old.resource_version > entry.resource_version)
         {
             return (newer.clone(), false);
         }
-        let record = state.put(key.clone(), record);
-        let says = |old: &Arc<Record>| old.says(&record);
-        if !old.as_ref().is_some_and(says) {
+        let entry = state.put(key.clone(), entry);
+        let same_facts = |old: &Arc<Entry>| old.same_facts(&entry);
+        if !old.as_ref().is_some_and(same_facts) {
             self.changes.announce(key);
         }
-        let news = old.is_some_and(|old| old.uid == record.uid && !old.says(&record));
-        (record, news)
+        let facts_changed = old.is_some_and(|old| old.uid == entry.uid && !old.same_facts(&entry));
+        (entry, facts_changed)
     }
 
-    /// Remembers what a comparison or a write taught about the fields that we own.
-    pub(crate) fn judge(&self, key: &ObjectKey, uid: &str, verdict: Verdict) {
-        if let Some(record) = self
-            .write()
-            .records
-            .get_mut(key)
-            .filter(|record| record.uid == uid)
-        {
-            Arc::make_mut(record).verdict = verdict;
+    /// Keeps the result of a comparison or a write about the fields that we own.
+    pub(crate) fn set_coverage(&self, key: &ObjectKey, uid: &str, coverage: Coverage) {
+        if let Some(entry) = self.write().entries.get_mut(key).filter(|entry| entry.uid == uid) {
+            Arc::make_mut(entry).coverage = coverage;
         }
     }
 
     /// Marks an object that we deleted, so that it is not deleted twice before its events arrive.
     pub(crate) fn deletion_began(&self, key: &ObjectKey, uid: &str) {
-        if let Some(record) = self
-            .write()
-            .records
-            .get_mut(key)
-            .filter(|record| record.uid == uid)
-        {
-            Arc::make_mut(record).deleting = true;
+        if let Some(entry) = self.write().entries.get_mut(key).filter(|entry| entry.uid == uid) {
+            Arc::make_mut(entry).deleting = true;
         }
     }
 
     /// An object was added or changed.
     pub(crate) fn observe(&self, object: DynamicObject) -> Vec<Wake> {
         let key = ObjectKey::of(&object);
-        let record = self.extract(object);
+        let entry = self.extract(object);
         let mut state = self.write();
         if let Some(seen) = &mut state.seen {
             seen.insert(key.clone());
         }
-        let old = state.records.get(&key).cloned();
-        // A list is believed whatever versions it brings: after a restore of etcd they are lower than before.
+        let old = state.entries.get(&key).cloned();
+        // A list is trusted whatever its versions are: after a restore of etcd they are lower than before.
         let listed = state.seen.is_some() && !state.written.contains(&key);
-        let is_known = |old: &Arc<Record>| {
+        let is_known = |old: &Arc<Entry>| {
             if listed {
-                old.resource_version == record.resource_version && old.uid == record.uid
+                old.resource_version == entry.resource_version && old.uid == entry.uid
             } else {
-                old.resource_version >= record.resource_version
+                old.resource_version >= entry.resource_version
             }
         };
         if old.as_ref().is_some_and(is_known) {
-            // Our own write, which we know already, or something older still.
+            // Our own write, which is already known, or something older.
             return Vec::new();
         }
-        let ours = record.plan_hash.is_some()
-            && old.as_ref().and_then(|old| old.plan_hash) != record.plan_hash
-            && state.expected.get(&key).map(|expected| expected.hash) == record.plan_hash;
-        let record = state.put(key.clone(), record);
+        let ours = entry.plan_hash.is_some()
+            && old.as_ref().and_then(|old| old.plan_hash) != entry.plan_hash
+            && state.expected.get(&key).map(|expected| expected.hash) == entry.plan_hash;
+        let entry = state.put(key.clone(), entry);
         match &old {
-            Some(old) if ours && old.says(&record) => return Vec::new(),
+            Some(old) if ours && old.same_facts(&entry) => return Vec::new(),
             None if ours => {
                 self.changes.announce(&key);
                 return Vec::new();
             }
             _ => {}
         }
-        self.wakes(&key, old.as_deref(), Some(&record))
+        self.wakes(&key, old.as_deref(), Some(&entry))
     }
 
     /// An object was deleted.
@@ -253,7 +242,7 @@ impl Cache {
         if let (Some(expected), Some(uid)) = (state.expected.get_mut(&key), &object.metadata.uid) {
             expected.gone.push(uid.clone());
         }
-        let known = state.records.get(&key);
+        let known = state.entries.get(&key);
         if known.is_none_or(|known| Some(known.uid.as_str()) != object.metadata.uid.as_deref()) {
             // Another object has taken the name since.
             return Vec::new();
@@ -262,14 +251,14 @@ impl Cache {
         self.wakes(&key, old.as_deref(), None)
     }
 
-    /// A list begins: what it does not bring is gone.
+    /// A list begins: objects that it lacks are gone.
     pub(crate) fn relist_began(&self) {
         let mut state = self.write();
         state.seen = Some(HashSet::new());
         state.written.clear();
     }
 
-    /// An object is there, and nothing more can be said of it: what was known of it before still holds.
+    /// An object exists but could not be handled: its known entry stays.
     pub(crate) fn still_there(&self, key: &ObjectKey) {
         if let Some(seen) = &mut self.write().seen {
             seen.insert(key.clone());
@@ -281,7 +270,7 @@ impl Cache {
         let mut state = self.write();
         let seen = state.seen.take().unwrap_or_default();
         let gone: Vec<ObjectKey> = state
-            .records
+            .entries
             .keys()
             .filter(|key| !seen.contains(*key))
             .cloned()
@@ -298,14 +287,14 @@ impl Cache {
             self.serving.send_replace(Serving::Served),
             Serving::Missing | Serving::Forbidden
         ) {
-            // The kind has just been installed: what could not be applied before can be now.
+            // The kind has just been installed: rejected children can be applied now.
             wakes.push(Wake::All);
         }
         wakes
     }
 
-    /// The kind is not served (any more). Where it does not exist, nothing of it does; what we may not see for a while
-    /// (kubernetes#121635) is still there.
+    /// The kind is not served (any more). If the kind does not exist, neither do its objects; if we may not list it for a
+    /// while (kubernetes#121635), they still exist.
     pub(crate) fn not_served(&self, why: Serving) -> Vec<Wake> {
         if why == Serving::Missing {
             *self.write() = State::default();
@@ -319,17 +308,17 @@ impl Cache {
     }
 
     /// The extract of an object that is not (yet) in the cache.
-    pub(crate) fn extract(&self, object: DynamicObject) -> Record {
-        Record::new(object, &self.watch, &self.identity, &self.pool)
+    pub(crate) fn extract(&self, object: DynamicObject) -> Entry {
+        Entry::new(object, &self.watch, &self.identity, &self.pool)
     }
 
-    /// Who must look again. Only what a reconcile would see counts, so that the many status updates of a
-    /// Deployment on its way cost nothing unless a fact changed.
-    fn wakes(&self, key: &ObjectKey, old: Option<&Record>, new: Option<&Record>) -> Vec<Wake> {
+    /// Resources to requeue after this change. Only changes that a reconcile would see count, so that the many status
+    /// updates of a Deployment that rolls out cost nothing unless a fact changed.
+    fn wakes(&self, key: &ObjectKey, old: Option<&Entry>, new: Option<&Entry>) -> Vec<Wake> {
         let relevant = match (old, new) {
             (Some(old), Some(new)) => {
                 old.uid != new.uid
-                    || !old.says(new)
+                    || !old.same_facts(new)
                     || (self.is_owned()
                         && (old.plan_hash != new.plan_hash
                             || old.owned_fields != new.owned_fields
@@ -351,9 +340,9 @@ impl Cache {
         let mut wakes: Vec<Wake> = [old, new]
             .into_iter()
             .flatten()
-            .filter_map(|record| {
-                let target = record.target.clone()?;
-                let owner = record.owner.as_ref().filter(|_| self.is_owned());
+            .filter_map(|entry| {
+                let target = entry.target.clone()?;
+                let owner = entry.owner.as_ref().filter(|_| self.is_owned());
                 match owner.filter(|_| target.namespace != key.namespace) {
                     Some(owner) => Some(Wake::Owner(target, owner.uid.clone())),
                     None => Some(Wake::One(target)),
@@ -375,7 +364,7 @@ impl Cache {
 
 /// A write under way.
 pub(crate) struct Expectation {
-    cache: Arc<Cache>,
+    cache: Arc<KindStore>,
     key: ObjectKey,
 }
 
@@ -386,33 +375,33 @@ impl Drop for Expectation {
 }
 
 impl State {
-    fn put(&mut self, key: ObjectKey, mut record: Record) -> Arc<Record> {
-        if let Some(old) = self.records.get(&key) {
-            record.inherit(old);
-            if old.target != record.target {
+    fn put(&mut self, key: ObjectKey, mut entry: Entry) -> Arc<Entry> {
+        if let Some(old) = self.entries.get(&key) {
+            entry.inherit(old);
+            if old.target != entry.target {
                 self.unlink(&key);
             }
         }
-        if let Some(target) = &record.target {
+        if let Some(target) = &entry.target {
             self.by_target
                 .entry(target.clone())
                 .or_default()
                 .insert(key.clone());
         }
-        self.index.put(&key, std::mem::take(&mut record.terms));
-        let record = Arc::new(record);
-        self.records.insert(key, record.clone());
-        record
+        self.index.put(&key, std::mem::take(&mut entry.terms));
+        let entry = Arc::new(entry);
+        self.entries.insert(key, entry.clone());
+        entry
     }
 
-    fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Record>> {
+    fn remove(&mut self, key: &ObjectKey) -> Option<Arc<Entry>> {
         self.unlink(key);
         self.index.remove(key);
-        self.records.remove(key)
+        self.entries.remove(key)
     }
 
     fn unlink(&mut self, key: &ObjectKey) {
-        let Some(target) = self.records.get(key).and_then(|record| record.target.clone()) else {
+        let Some(target) = self.entries.get(key).and_then(|entry| entry.target.clone()) else {
             return;
         };
         if let Some(keys) = self.by_target.get_mut(&target) {

@@ -1,4 +1,4 @@
-//! The resources that are reconciled: the newest version of each that is known.
+//! The cache of the reconciled resources: the newest known version of each.
 
 use idp_core::ObjectKey;
 use std::{
@@ -18,7 +18,7 @@ use crate::{
     store::{changes::Changes, index::Index},
 };
 
-/// What an event meant.
+/// The effect of an event.
 pub(crate) enum Change<K> {
     /// Nothing new.
     Known,
@@ -27,36 +27,36 @@ pub(crate) enum Change<K> {
     Changed { respecified: Vec<Arc<K>> },
 }
 
-/// A resource that is there and cannot be read. What was known of it before still holds: its children are its own, and
-/// what it has nobody else gets.
+/// A resource that exists but cannot be read. Its last readable version still counts: it keeps its children, and nobody
+/// else gets its hosts or names.
 #[derive(Debug)]
-pub(crate) struct Ghost {
+pub(crate) struct UnreadableResource {
     pub(crate) metadata: ObjectMeta,
     pub(crate) error: DecodeError,
-    /// Its status as it is.
+    /// Its raw status.
     pub(crate) status: Value,
-    /// Whether it could be read before: then what is remembered is what it was, and can be finalized.
+    /// Whether it could be read before: then its last readable version is known, and can be finalized.
     pub(crate) was_read: bool,
 }
 
-/// The store of resources, without managed fields.
-pub(crate) struct Resources<K> {
+/// The cache of resources, without managed fields.
+pub(crate) struct PrimaryStore<K> {
     state: RwLock<State<K>>,
     synced: watch::Sender<bool>,
     pub(crate) changes: Changes,
-    /// What a resource is looked up by, besides its namespace.
+    /// Terms by which a resource is found, besides its namespace.
     terms: fn(&K) -> Vec<String>,
 }
 
 struct State<K> {
-    /// With those that cannot be read any more, as they were last, under their present metadata.
+    /// Includes the last readable version of those that can no longer be read, with their current metadata.
     all: HashMap<ObjectKey, Arc<K>>,
     namespaces: HashMap<String, BTreeSet<ObjectKey>>,
     index: Index,
     /// Those that cannot be read.
-    ghosts: HashMap<ObjectKey, Arc<Ghost>>,
+    ghosts: HashMap<ObjectKey, Arc<UnreadableResource>>,
     relist: Option<Relist>,
-    /// Resources whose status is being written: the event of that write may overtake its response.
+    /// PrimaryStore whose status is being written: the event of that write may overtake its response.
     writing: HashSet<ObjectKey>,
 }
 
@@ -69,8 +69,8 @@ struct Relist {
 }
 
 impl<K: ResourceExt> State<K> {
-    /// Whether an object of this version tells nothing new. A list is believed, whatever versions it brings: after a
-    /// restore of etcd they are lower than before.
+    /// Whether this version is already known. A list is trusted whatever its versions are: after a restore of etcd they are
+    /// lower than before.
     fn knows(&mut self, key: &ObjectKey, uid: Option<&str>, version: u64) -> bool {
         let listed = match &mut self.relist {
             Some(relist) => {
@@ -96,8 +96,8 @@ fn is_known(known: &ObjectMeta, uid: Option<&str>, version: u64, listed: bool) -
     }
 }
 
-impl<K> Resources<K> {
-    /// None yet; each will be looked up by its `terms`.
+impl<K> PrimaryStore<K> {
+    /// Empty; each resource will be found by its `terms`.
     pub(crate) fn new(terms: fn(&K) -> Vec<String>) -> Self {
         let state = State {
             all: HashMap::new(),
@@ -116,7 +116,7 @@ impl<K> Resources<K> {
     }
 }
 
-impl<K: ResourceExt> Resources<K> {
+impl<K: ResourceExt> PrimaryStore<K> {
     pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<K>> {
         self.read().all.get(key).cloned()
     }
@@ -162,7 +162,7 @@ impl<K: ResourceExt> Resources<K> {
     }
 
     /// Why the resource cannot be read, if so.
-    pub(crate) fn ghost(&self, key: &ObjectKey) -> Option<Arc<Ghost>> {
+    pub(crate) fn ghost(&self, key: &ObjectKey) -> Option<Arc<UnreadableResource>> {
         self.read().ghosts.get(key).cloned()
     }
 
@@ -211,7 +211,7 @@ impl<K: ResourceExt> Resources<K> {
         }
     }
 
-    /// A resource that is there and cannot be read. What was read of it before is kept.
+    /// A resource exists but cannot be read. Its last readable version is kept.
     pub(crate) fn observe_unreadable(&self, unreadable: Unreadable<K>) -> Change<K>
     where
         K: Clone,
@@ -237,7 +237,7 @@ impl<K: ResourceExt> Resources<K> {
         let kept = before.map(|known| K::clone(known)).or(rest);
         state.ghosts.insert(
             key.clone(),
-            Arc::new(Ghost {
+            Arc::new(UnreadableResource {
                 metadata: metadata.clone(),
                 error,
                 status,
@@ -259,7 +259,7 @@ impl<K: ResourceExt> Resources<K> {
         }
     }
 
-    /// A resource is gone; returns what is remembered of it, if anything.
+    /// A resource is gone; returns its last version, if it was known.
     pub(crate) fn vanish(&self, metadata: &ObjectMeta) -> Option<Gone<K>> {
         let key = ObjectKey::new(
             metadata.namespace.clone().unwrap_or_default(),
@@ -288,7 +288,7 @@ impl<K: ResourceExt> Resources<K> {
         self.write().relist = Some(Relist::default());
     }
 
-    /// The list is complete; returns what is gone.
+    /// The list is complete; returns the resources that are gone.
     pub(crate) fn relist_done(&self) -> Vec<Gone<K>> {
         let mut state = self.write();
         self.synced.send_replace(true);
@@ -307,7 +307,7 @@ impl<K: ResourceExt> Resources<K> {
         }
     }
 
-    /// The API server's answer to a write. Returns whether somebody else changed the resource meanwhile.
+    /// The API server's response to a write. Returns whether another writer changed the resource meanwhile.
     pub(crate) fn wrote(&self, key: &ObjectKey, mut object: K) -> bool {
         object.managed_fields_mut().clear();
         let mut state = self.write();
@@ -317,7 +317,7 @@ impl<K: ResourceExt> Resources<K> {
         }
         match state.all.get(key) {
             Some(known) if resource_version(&**known) > resource_version(&object) => true,
-            // Deleted meanwhile: must not come back to life.
+            // Deleted meanwhile: must not be added again.
             None => false,
             Some(_) => {
                 state.put(key.clone(), Arc::new(object), self.terms);
@@ -360,20 +360,20 @@ impl<K> State<K> {
     }
 }
 
-/// What is gone: its name, and the resource as it was last read.
+/// A resource that is gone, with its last readable version.
 pub(crate) struct Gone<K> {
     pub(crate) key: ObjectKey,
     pub(crate) last: Option<Arc<K>>,
 }
 
-/// A write under way. Where the reconcile is dropped before the answer, it is over all the same.
+/// A write under way. It also ends if the reconcile is dropped before the response.
 pub(crate) struct Writing<K: ResourceExt> {
-    resources: Arc<Resources<K>>,
+    resources: Arc<PrimaryStore<K>>,
     key: ObjectKey,
 }
 
 impl<K: ResourceExt> Writing<K> {
-    /// It succeeded. Returns whether somebody else changed the resource meanwhile.
+    /// It succeeded. Returns whether another writer changed the resource meanwhile.
     pub(crate) fn done(self, object: K) -> bool {
         self.resources.wrote(&self.key, object)
     }

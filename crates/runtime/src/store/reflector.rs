@@ -25,7 +25,7 @@ use crate::{
     observability::{metrics, unreadable::Unreadables},
     panics,
     store::{
-        kind_store::{Cache, Serving, Wake},
+        kind_store::{KindStore, Serving, Wake},
         list_watch::ListWatch,
     },
 };
@@ -37,7 +37,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Keeps one cache up to date.
 pub(crate) async fn watch_kind(
     client: Client,
-    cache: Arc<Cache>,
+    cache: Arc<KindStore>,
     unreadables: Arc<Unreadables>,
     wake: impl Fn(Vec<Wake>),
 ) {
@@ -78,7 +78,7 @@ pub(crate) async fn watch_kind(
     }
 }
 
-fn selector(cache: &Cache, manager: &str) -> String {
+fn selector(cache: &KindStore, manager: &str) -> String {
     let ours = format!("{}={manager}", labels::MANAGED_BY);
     match (cache.is_owned(), cache.watch.labels) {
         (true, "") => ours,
@@ -87,7 +87,7 @@ fn selector(cache: &Cache, manager: &str) -> String {
     }
 }
 
-fn handle(cache: &Cache, unreadables: &Unreadables, event: Event<RawObject>) -> Vec<Wake> {
+fn handle(cache: &KindStore, unreadables: &Unreadables, event: Event<RawObject>) -> Vec<Wake> {
     match event {
         Event::Apply(object) | Event::InitApply(object) => {
             let key = object.key();

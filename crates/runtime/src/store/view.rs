@@ -1,4 +1,4 @@
-//! What `observe` may read: the caches.
+//! The caches, as `observe` reads them.
 
 use std::sync::{
     Arc,
@@ -14,23 +14,23 @@ use serde_json::Value;
 use crate::{
     object::{identity::Identity, parent::Parent},
     store::{
-        entry::Record,
+        entry::Entry,
         facts::{FactsError, read},
         kind_store::Serving,
-        primary::Resources,
-        stores::Caches,
+        primary::PrimaryStore,
+        stores::Stores,
         watch::Watch,
     },
 };
 
 /// The caches, for reading. Nothing here sends a request.
 pub struct View<K> {
-    pub(crate) caches: Arc<Caches>,
-    pub(crate) resources: Arc<Resources<K>>,
+    pub(crate) caches: Arc<Stores>,
+    pub(crate) resources: Arc<PrimaryStore<K>>,
     pub(crate) identity: Identity,
     /// Namespaces besides its own in which children of a resource are planned.
     elsewhere: fn(&K) -> Vec<String>,
-    /// How many entries lists have handed out.
+    /// How many entries lists have returned.
     visited: Arc<AtomicU64>,
 }
 
@@ -47,7 +47,7 @@ impl<K> Clone for View<K> {
 }
 
 impl<K: ResourceExt> View<K> {
-    /// Empty caches of these kinds and of the resources, which are looked up by their `terms`.
+    /// Empty caches of these kinds and of the resources, which are found by their `terms`.
     pub(crate) fn new(
         identity: Identity,
         watches: Vec<Watch>,
@@ -55,15 +55,15 @@ impl<K: ResourceExt> View<K> {
         elsewhere: fn(&K) -> Vec<String>,
     ) -> Self {
         Self {
-            caches: Arc::new(Caches::new(watches, identity)),
-            resources: Arc::new(Resources::new(terms)),
+            caches: Arc::new(Stores::new(watches, identity)),
+            resources: Arc::new(PrimaryStore::new(terms)),
             identity,
             elsewhere,
             visited: Arc::default(),
         }
     }
 
-    /// Fills the caches with what is given and nothing else, without a cluster.
+    /// Fills the caches with these resources and objects, without a cluster.
     pub(crate) fn fill(
         &self,
         resources: impl IntoIterator<Item = K>,
@@ -100,23 +100,23 @@ impl<K: ResourceExt> View<K> {
         self.resources.get(key)
     }
 
-    /// All resources that are reconciled: for what concerns all of them. A reconcile asks [`Self::resources_by`].
+    /// All resources that are reconciled. A reconcile uses [`Self::resources_by`] instead.
     pub fn resources(&self) -> Vec<Arc<K>> {
         self.counted(self.resources.all())
     }
 
-    /// Those of a namespace, sorted by name.
+    /// The resources of a namespace, sorted by name.
     pub fn resources_in(&self, namespace: &str) -> Vec<Arc<K>> {
         self.counted(self.resources.in_namespace(namespace))
     }
 
-    /// Those that are looked up by `term` ([`Reconcile::terms`](crate::Reconcile::terms)), sorted by namespace and name.
+    /// The resources found by `term` ([`Reconcile::terms`](crate::Reconcile::terms)), sorted by namespace and name.
     pub fn resources_by(&self, term: &str) -> Vec<Arc<K>> {
         self.counted(self.resources.by(term))
     }
 
-    /// How many entries all lists have handed out: what a test compares, to show that the cost of a reconcile does not
-    /// grow with the number of others.
+    /// How many entries all lists have returned: a test compares this, to show that the cost of a reconcile does not grow
+    /// with the number of other resources.
     pub fn visited(&self) -> u64 {
         self.visited.load(Ordering::Relaxed)
     }
@@ -126,16 +126,16 @@ impl<K: ResourceExt> View<K> {
         found
     }
 
-    /// What is remembered of one object, whosever it is; absent when there is no such object (or it is not watched).
+    /// The facts of one object, whoever owns it; `None` if it does not exist or is not watched.
     pub fn facts(&self, kind: Kind, namespace: &str, name: &str) -> Option<Arc<Value>> {
         let key = ObjectKey::new(namespace, name);
         self.caches
             .of_kind(kind)
             .find_map(|cache| cache.get(&key))
-            .map(|record| record.facts.clone())
+            .map(|entry| entry.facts.clone())
     }
 
-    /// The same, as a `T`.
+    /// The facts of one object as a `T`.
     pub fn read<T: DeserializeOwned>(
         &self,
         kind: Kind,
@@ -146,7 +146,7 @@ impl<K: ResourceExt> View<K> {
         Some(read(kind, &ObjectKey::new(namespace, name), &facts))
     }
 
-    /// Names and facts of all objects of `kind`, sorted; each as a `T`, or why it is none.
+    /// Names and facts of all objects of `kind`, sorted; each as a `T`, or the error.
     pub fn read_all<T: DeserializeOwned>(&self, kind: Kind) -> Vec<(ObjectKey, Result<T, FactsError>)> {
         let mut all = self.all_facts(kind);
         all.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -157,11 +157,11 @@ impl<K: ResourceExt> View<K> {
         all.into_iter().map(read).collect()
     }
 
-    /// Names and facts of the children of `owner`, sorted: objects of `kind` that have its UID, where such children are
-    /// planned. What only names it is not among them.
+    /// Names and facts of the children of `owner`, sorted: objects of `kind` with its UID, in namespaces where such children
+    /// are planned. Objects that only have its name are not included.
     ///
     /// # Errors
-    /// When one of them cannot be read.
+    /// When the facts of one of them cannot be read.
     pub fn children<T: DeserializeOwned>(
         &self,
         kind: Kind,
@@ -171,14 +171,14 @@ impl<K: ResourceExt> View<K> {
         let owned = self.caches.of_kind(kind).filter(|cache| cache.is_owned());
         let found = owned.flat_map(|cache| cache.of_target(&parent.key)).collect();
         let mut found = self.counted(found);
-        found.retain(|(key, record)| record.belongs_to(key, &parent));
+        found.retain(|(key, entry)| entry.belongs_to(key, &parent));
         typed(kind, found)
     }
 
-    /// The child of `owner` that has this name, in its own namespace.
+    /// The child of `owner` with this name, in the namespace of `owner`.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When its facts cannot be read.
     pub fn child<T: DeserializeOwned>(
         &self,
         kind: Kind,
@@ -188,16 +188,16 @@ impl<K: ResourceExt> View<K> {
         let parent = self.parent(owner);
         let key = ObjectKey::new(parent.key.namespace.clone(), name);
         let cache = self.caches.children(kind);
-        let record = cache.and_then(|cache| cache.get(&key));
-        let own = record.filter(|record| record.belongs_to(&key, &parent));
-        own.map(|record| read(kind, &key, &record.facts)).transpose()
+        let entry = cache.and_then(|cache| cache.get(&key));
+        let own = entry.filter(|entry| entry.belongs_to(&key, &parent));
+        own.map(|entry| read(kind, &key, &entry.facts)).transpose()
     }
 
-    /// Names and facts of the objects of `kind` for which [`Targets::Named`](crate::Targets::Named) named `target`,
-    /// sorted. What these say is as good as whoever may write them.
+    /// Names and facts of the objects of `kind` for which [`Targets::Named`](crate::Targets::Named) returned `target`,
+    /// sorted. They are only as trustworthy as whoever may write them.
     ///
     /// # Errors
-    /// When one of them cannot be read.
+    /// When the facts of one of them cannot be read.
     pub fn about<T: DeserializeOwned>(
         &self,
         kind: Kind,
@@ -208,7 +208,7 @@ impl<K: ResourceExt> View<K> {
         typed(kind, self.counted(found))
     }
 
-    /// Names and facts of the objects of `kind` that are looked up by `term` ([`Watch::terms`](crate::Watch::terms)).
+    /// Names and facts of the objects of `kind` found by `term` ([`Watch::terms`](crate::Watch::terms)).
     pub fn facts_by(&self, kind: Kind, term: &str) -> Vec<(ObjectKey, Arc<Value>)> {
         let found = self.caches.of_kind(kind).flat_map(|cache| cache.by(term));
         facts(self.counted(found.collect()))
@@ -220,17 +220,17 @@ impl<K: ResourceExt> View<K> {
         facts(self.counted(found.collect()))
     }
 
-    /// The same of those objects alone that are looked at and are nobody's children: where a kind is watched as both,
-    /// there may be one child for each resource, and few of the others.
+    /// Names and facts of the objects of `kind` that are not children: if a kind is watched as both, each resource may have
+    /// a child, and there are few others.
     pub fn related_facts(&self, kind: Kind) -> Vec<(ObjectKey, Arc<Value>)> {
         let related = self.caches.of_kind(kind).filter(|cache| !cache.is_owned());
         facts(self.counted(related.flat_map(|cache| cache.all()).collect()))
     }
 
-    /// What [`Self::facts_by`] finds, as `T`s, sorted.
+    /// [`Self::facts_by`] as `T`s, sorted.
     ///
     /// # Errors
-    /// When one of them cannot be read.
+    /// When the facts of one of them cannot be read.
     pub fn read_by<T: DeserializeOwned>(
         &self,
         kind: Kind,
@@ -240,10 +240,10 @@ impl<K: ResourceExt> View<K> {
         typed(kind, self.counted(found.collect()))
     }
 
-    /// What [`Self::related_facts`] finds, as `T`s, sorted.
+    /// [`Self::related_facts`] as `T`s, sorted.
     ///
     /// # Errors
-    /// When one of them cannot be read.
+    /// When the facts of one of them cannot be read.
     pub fn read_related<T: DeserializeOwned>(&self, kind: Kind) -> Result<Vec<(ObjectKey, T)>, FactsError> {
         let related = self.caches.of_kind(kind).filter(|cache| !cache.is_owned());
         typed(
@@ -252,7 +252,7 @@ impl<K: ResourceExt> View<K> {
         )
     }
 
-    /// Names of objects of `kind` that change from now on: of a watched kind, or of the reconciled one.
+    /// Names of objects of `kind` that change from now on; `kind` is watched, or the reconciled one.
     pub fn changes(&self, kind: Kind) -> BoxStream<'static, ObjectKey> {
         let watched = self
             .caches
@@ -270,19 +270,19 @@ impl<K: ResourceExt> View<K> {
     }
 }
 
-fn facts(records: Vec<(ObjectKey, Arc<Record>)>) -> Vec<(ObjectKey, Arc<Value>)> {
-    let facts = |(key, record): (ObjectKey, Arc<Record>)| (key, record.facts.clone());
-    records.into_iter().map(facts).collect()
+fn facts(entries: Vec<(ObjectKey, Arc<Entry>)>) -> Vec<(ObjectKey, Arc<Value>)> {
+    let facts = |(key, entry): (ObjectKey, Arc<Entry>)| (key, entry.facts.clone());
+    entries.into_iter().map(facts).collect()
 }
 
 fn typed<T: DeserializeOwned>(
     kind: Kind,
-    mut records: Vec<(ObjectKey, Arc<Record>)>,
+    mut entries: Vec<(ObjectKey, Arc<Entry>)>,
 ) -> Result<Vec<(ObjectKey, T)>, FactsError> {
-    records.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let typed = |(key, record): (ObjectKey, Arc<Record>)| {
-        let read = read(kind, &key, &record.facts)?;
+    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let typed = |(key, entry): (ObjectKey, Arc<Entry>)| {
+        let read = read(kind, &key, &entry.facts)?;
         Ok((key, read))
     };
-    records.into_iter().map(typed).collect()
+    entries.into_iter().map(typed).collect()
 }

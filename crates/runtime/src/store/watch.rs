@@ -7,14 +7,14 @@ use serde_json::Value;
 /// Which resources are reconciled when a watched object changes.
 #[derive(Clone, Copy)]
 pub enum Targets {
-    /// The resource that its controller owner reference names. Objects of such kinds are children: they
-    /// are drift-checked and pruned.
+    /// The resource in its controller owner reference. Objects of such kinds are children: they are checked for drift and
+    /// pruned.
     Owner,
-    /// Every resource: only for objects that tenants cannot write, or one of them keeps the work of all busy.
+    /// Every resource. Only for objects that tenants cannot write: otherwise one of them could keep the controller busy.
     All,
     /// Every resource of the object's namespace.
     Namespace,
-    /// The resource that the function names, if any. Such objects are only looked at.
+    /// The resource that the function returns, if any. Such objects are only read.
     Named(fn(&DynamicObject) -> Option<ObjectKey>),
 }
 
@@ -24,9 +24,9 @@ pub enum Targets {
 pub struct Watch {
     /// The kind.
     pub kind: Kind,
-    /// What the caches remember of each object.
+    /// What the caches keep of each object.
     pub facts: fn(&DynamicObject) -> Value,
-    /// What an object is looked up by: see [`View::facts_by`].
+    /// Terms by which an object is found: see [`View::facts_by`](crate::View::facts_by).
     pub terms: fn(&DynamicObject) -> Vec<String>,
     /// Which resources are reconciled when one changes.
     pub targets: Targets,
@@ -38,13 +38,13 @@ pub struct Watch {
     pub elsewhere: bool,
     /// Whether children of this kind may outlive their resource.
     pub outlive: bool,
-    /// Whether the cluster may lack this kind (its CRD is not installed); the controller then works
-    /// without it, and applying one is a problem that says what to install.
+    /// Whether the cluster may lack this kind (its CRD is not installed). The controller then works without it, and
+    /// applying such an object is a problem whose hint names the CRD to install.
     pub optional: bool,
 }
 
 impl Watch {
-    /// A kind of children: watched by the managed-by label, remembered without facts.
+    /// A kind of children: watched by the managed-by label, cached without facts.
     pub const fn children(kind: Kind) -> Self {
         Self {
             kind,
@@ -59,7 +59,7 @@ impl Watch {
         }
     }
 
-    /// A kind that is only looked at, and that must be served for the controller to be ready.
+    /// A kind that is only read. It must be served for the controller to be ready.
     pub const fn related(kind: Kind, targets: Targets, labels: &'static str) -> Self {
         Self {
             kind,
@@ -81,8 +81,8 @@ impl Watch {
         self
     }
 
-    /// Children of this kind are planned in other namespaces than their resource's too, where labels name the owner:
-    /// no owner reference reaches so far. Only those in the namespaces that [`Reconcile::child_namespaces`](crate::Reconcile::child_namespaces) names count.
+    /// Children of this kind may also be outside their resource's namespace, where labels name the owner, because an owner
+    /// reference cannot. Only those in the namespaces that [`Reconcile::child_namespaces`](crate::Reconcile::child_namespaces) returns count.
     #[must_use]
     pub const fn elsewhere(mut self) -> Self {
         self.elsewhere = true;
@@ -103,22 +103,22 @@ impl Watch {
         self
     }
 
-    /// Whether an object of any namespace has every resource reconciled: then whoever may write one in a namespace of
-    /// his own keeps the work for all others busy.
+    /// Whether an object of any namespace requeues every resource: then a tenant who may write one in their own namespace
+    /// could keep the controller busy.
     pub(crate) fn lets_tenants_wake_all(&self) -> bool {
         matches!(self.targets, Targets::All)
             && self.kind.namespaced
             && !self.fields.contains("metadata.namespace=")
     }
 
-    /// What to look objects up by.
+    /// Terms by which objects are found.
     #[must_use]
     pub const fn terms(mut self, terms: fn(&DynamicObject) -> Vec<String>) -> Self {
         self.terms = terms;
         self
     }
 
-    /// What to remember of each object.
+    /// What to keep of each object.
     #[must_use]
     pub const fn facts(mut self, facts: fn(&DynamicObject) -> Value) -> Self {
         self.facts = facts;

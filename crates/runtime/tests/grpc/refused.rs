@@ -89,20 +89,20 @@ async fn caller_of_another_name() {
         &["spiffe://elsewhere/ns/idp-system/sa/idp-webapp"],
         &["spiffe://idp.dev/ns/idp-system/sa/"],
         &["https://idp.dev/ns/idp-system/sa/idp-webapp"],
-        // Nobody is two.
+        // A certificate has one identity.
         &[webapp, "spiffe://idp.dev/ns/shop/sa/shop"],
     ] {
         let credentials = lab.signed(&Leaf::of(WEBAPP).uris(uris), &lab.authority);
         let refused = refusal(&lab, &server, &credentials).await;
         assert_eq!(refused.code(), Code::PermissionDenied, "{uris:?}");
         assert!(
-            refused.message().contains("no controller of the platform"),
+            refused.message().contains("not a controller of the platform"),
             "{refused}"
         );
         let stranger = peer(server.address, &credentials);
         let described = stranger.call(capability::describe).await.unwrap_err();
         assert_eq!(described.code(), Code::PermissionDenied, "{uris:?}");
-        assert_eq!(stranger.unreachable_since(), None, "it did answer");
+        assert_eq!(stranger.unreachable_since(), None, "an error is a response");
     }
 }
 

@@ -13,7 +13,7 @@ fn bench() -> (Fake, Applier) {
         name: "idp-widgets",
         kind: MAPS,
     };
-    let caches = Arc::new(Caches::new(vec![Watch::children(MAPS)], identity));
+    let caches = Arc::new(Stores::new(vec![Watch::children(MAPS)], identity));
     let applier = Applier::new(&Api::new(fake.client(), identity.name), &caches, identity);
     (fake, applier)
 }

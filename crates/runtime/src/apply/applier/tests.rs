@@ -28,7 +28,7 @@ impl Bench {
             Watch::children(MAPS).elsewhere().outlive(),
             Watch::children(ABSENT),
         ];
-        let caches = Arc::new(Caches::new(watches, identity));
+        let caches = Arc::new(Stores::new(watches, identity));
         for cache in caches.iter() {
             cache.relist_began();
             cache.relist_done();

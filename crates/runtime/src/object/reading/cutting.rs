@@ -1,4 +1,4 @@
-//! JSON of any depth, without what lies too deep.
+//! Parses JSON of any depth and drops the levels that are too deep.
 
 use std::{cell::RefCell, fmt};
 
@@ -8,10 +8,10 @@ use serde::{
 };
 use serde_json::{Map, Number, Value};
 
-/// How much of a path is named: a path of a hundred names tells nobody more.
-const NAMED: usize = 4;
+/// How many names of a path are shown.
+const SHOWN_NAMES: usize = 4;
 
-/// Reads one value. What is left out is skipped without recursion, however deep it is.
+/// Parses one value. Dropped levels are skipped without recursion, however deep they are.
 pub(super) struct Cutting<'a> {
     levels: usize,
     depth: usize,
@@ -52,10 +52,10 @@ impl Cutting<'_> {
         }
     }
 
-    /// Takes down the way to what was cut off.
+    /// Adds a name to the path of the place that was cut off.
     fn passed(&self, name: impl FnOnce() -> String) {
         let mut cut = self.cut.borrow_mut();
-        // Siblings that come after it are not on the way.
+        // Later siblings are not part of the path.
         if cut.at == Some(self.depth + 1) {
             cut.path.push(name());
             cut.at = (self.depth > 0).then_some(self.depth);
@@ -70,13 +70,13 @@ impl Cutting<'_> {
 impl Cut {
     fn shown(&self) -> String {
         let mut shown = String::new();
-        for name in self.path.iter().rev().take(NAMED) {
+        for name in self.path.iter().rev().take(SHOWN_NAMES) {
             if !shown.is_empty() && !name.starts_with('[') {
                 shown.push('.');
             }
             shown.push_str(name);
         }
-        if self.path.len() > NAMED {
+        if self.path.len() > SHOWN_NAMES {
             shown.push('…');
         }
         shown
@@ -157,7 +157,7 @@ impl<'de> Visitor<'de> for Cutting<'_> {
             let value = members.next_value_seed(self.below())?;
             self.passed(|| name.clone());
             if self.depth == 0 && name == "metadata" {
-                // Managed fields are as deep as what they manage, and a few levels more: nothing that anybody wrote.
+                // Managed fields are a few levels deeper than the fields that they manage; no user wrote them.
                 self.forget();
             }
             all.insert(name, value);

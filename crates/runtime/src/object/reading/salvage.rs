@@ -1,4 +1,4 @@
-//! What is left of an object without what does not fit.
+//! Parses an object without the fields that do not fit its type.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -6,18 +6,18 @@ use serde_path_to_error::{Path, Segment};
 
 use super::DecodeError;
 
-/// How many fields are taken out before nothing is left to be looked at.
-const MOST: usize = 16;
-/// Longest message: the values of strangers stand in it.
-const LONGEST: usize = 300;
+/// How many fields are removed at most.
+const MAX_FIELDS: usize = 16;
+/// Longest message, in characters: it quotes values that anyone may have written.
+const MAX_MESSAGE_CHARS: usize = 300;
 
-/// The object without the fields that do not fit, if the rest is one, and the first that does not.
+/// The object without the fields that do not fit, if the rest can be parsed, and the error of the first such field.
 ///
-/// The status is the controller's own, and is written anew: one that cannot be read, because a newer controller wrote
-/// it, is no error of the object.
+/// The status is the controller's own, and is written again: one that cannot be parsed, because a newer controller wrote
+/// it, is not an error of the object.
 pub(super) fn read<K: DeserializeOwned>(mut object: Value) -> (Option<K>, Option<DecodeError>) {
     let mut first = None;
-    for _ in 0..MOST {
+    for _ in 0..MAX_FIELDS {
         let error = match serde_path_to_error::deserialize::<_, K>(&object) {
             Ok(read) => return (Some(read), first),
             Err(error) => error,
@@ -27,11 +27,16 @@ pub(super) fn read<K: DeserializeOwned>(mut object: Value) -> (Option<K>, Option
             remove(&mut object, &["status".to_owned()]);
             continue;
         }
-        let message: String = error.inner().to_string().chars().take(LONGEST).collect();
+        let message: String = error
+            .inner()
+            .to_string()
+            .chars()
+            .take(MAX_MESSAGE_CHARS)
+            .collect();
         let place = shown(path);
         first.get_or_insert(DecodeError { path: place, message });
         let names: Vec<String> = path.iter().filter_map(name_of).collect();
-        // Without its spec it would be another object.
+        // An object without its spec would be another object.
         if names.len() < 2 || !remove(&mut object, &names) {
             break;
         }
@@ -56,7 +61,7 @@ fn name_of(segment: &Segment) -> Option<String> {
     }
 }
 
-/// Removes what the path leads to.
+/// Removes the value at the path.
 fn remove(object: &mut Value, names: &[String]) -> bool {
     let Some((last, way)) = names.split_last() else {
         return false;

@@ -1,13 +1,13 @@
-//! How much memory an object takes.
+//! The memory that an object takes.
 
 use serde_json::{Map, Value};
 
 use super::DecodeError;
 
-/// What a value takes besides its text.
-const NODE: usize = 32;
+/// Bytes of a value besides its text.
+const NODE_BYTES: usize = 32;
 
-/// What is wrong with an object that is larger than `largest` bytes, with the field that takes most of it.
+/// The error of an object that is larger than `largest` bytes, with the path of its largest field.
 pub(super) fn too_large(object: &Map<String, Value>, largest: usize) -> Option<DecodeError> {
     let spec = object.get("spec").and_then(Value::as_object);
     let total: usize = object.values().map(weight).sum();
@@ -21,24 +21,25 @@ pub(super) fn too_large(object: &Map<String, Value>, largest: usize) -> Option<D
             .map(|(name, _)| format!("spec.{name}"))
             .unwrap_or_default(),
         message: format!(
-            "the object takes about {} KiB, most of it here; {} KiB at most are read",
+            "the object has about {} KiB, most of it in this field; the limit is {} KiB",
             total / 1024,
             largest / 1024
         ),
     })
 }
 
-/// No deeper than what has been read: see [`super::MAX_LEVELS`].
+/// The depth is limited: see [`super::MAX_LEVELS`].
 fn weight(value: &Value) -> usize {
-    NODE + match value {
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(weight).sum(),
-        Value::Object(members) => members
-            .iter()
-            .map(|(name, value)| NODE + name.len() + weight(value))
-            .sum(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-    }
+    NODE_BYTES
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(weight).sum(),
+            Value::Object(members) => members
+                .iter()
+                .map(|(name, value)| NODE_BYTES + name.len() + weight(value))
+                .sum(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
 }
 
 #[cfg(test)]
@@ -60,7 +61,7 @@ mod tests {
         let large = error(&json!({ "image": "a", "content": "x".repeat(MAX_BYTES) })).unwrap();
         assert_eq!(large.path, "spec.content");
         // Many small values take memory too.
-        let many: Vec<u8> = vec![1; MAX_BYTES / NODE];
+        let many: Vec<u8> = vec![1; MAX_BYTES / NODE_BYTES];
         assert_eq!(error(&json!({ "list": many })).unwrap().path, "spec.list");
     }
 }

@@ -14,7 +14,7 @@ async fn a_lease_that_is_not_renewed_is_taken_over_by_our_own_clock() {
     second.acquire().await;
     let waited = began.elapsed();
     assert!(
-        waited > DURATION && waited < DURATION + Duration::from_secs(5),
+        waited > LEASE_DURATION && waited < LEASE_DURATION + Duration::from_secs(5),
         "{waited:?}"
     );
     let lost = first.hold().await.why;
@@ -60,7 +60,7 @@ async fn a_leader_that_cannot_renew_gives_up_before_anybody_takes_over() {
     let began = Instant::now();
     let lost = leader.hold().await;
     assert!(lost.why.contains("not renewed"), "{lost}");
-    assert!(began.elapsed() < DURATION, "{:?}", began.elapsed());
+    assert!(began.elapsed() < LEASE_DURATION, "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +69,7 @@ async fn a_leader_that_slept_through_the_deadline_gives_up_before_it_tries_again
     let mut leader = elector(&fake, "first");
     leader.acquire().await;
     // The process stood still, or the machine slept.
-    tokio::time::advance(DEADLINE + Duration::from_secs(1)).await;
+    tokio::time::advance(RENEW_DEADLINE + Duration::from_secs(1)).await;
     fake.take_log();
     let lost = leader.hold().await;
     assert!(lost.why.contains("not renewed"), "{lost}");
@@ -89,5 +89,5 @@ async fn a_lease_that_somebody_else_took_is_lost() {
     let mut lease = fake.object(path).unwrap();
     lease["spec"]["holderIdentity"] = "second".into();
     fake.put(path, lease);
-    assert_eq!(leader.hold().await.why, "second has it");
+    assert_eq!(leader.hold().await.why, "second holds it");
 }

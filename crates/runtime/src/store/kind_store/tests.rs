@@ -7,13 +7,13 @@ use crate::object::parent::Parent;
 const MAPS: Kind = Kind::namespaced("", "v1", "ConfigMap", "configmaps");
 const WIDGETS: Kind = Kind::namespaced("test.idp.dev", "v1", "Widget", "widgets");
 
-fn cache() -> Arc<Cache> {
+fn cache() -> Arc<KindStore> {
     Arc::new(cache_of(Watch::children(MAPS)))
 }
 
-fn cache_of(watch: Watch) -> Cache {
+fn cache_of(watch: Watch) -> KindStore {
     let watch = watch.facts(|object| object.data.get("data").cloned().unwrap_or_default());
-    Cache::new(
+    KindStore::new(
         watch,
         Identity {
             name: "idp-widgets",
@@ -81,7 +81,7 @@ fn our_own_writes_wake_nobody_whichever_comes_first() {
     assert_eq!(
         cache.written(&key(), object("u", 5, "a")).0.resource_version,
         6,
-        "the newer record stays"
+        "the newer entry stays"
     );
 }
 
@@ -162,13 +162,13 @@ fn verdicts_last_as_long_as_fields_and_plan_do() {
     let cache = cache();
     let hash = PlanHash::parse("00000000000000aa").unwrap();
     cache.observe(object("u", 5, "a"));
-    cache.judge(&key(), "u", Verdict::Covered(hash));
+    cache.set_coverage(&key(), "u", Coverage::Covered(hash));
     cache.observe(object("u", 6, "b"));
-    assert_eq!(cache.get(&key()).unwrap().verdict, Verdict::Covered(hash));
+    assert_eq!(cache.get(&key()).unwrap().coverage, Coverage::Covered(hash));
     let mut drifted = object("u", 7, "b");
     drifted.metadata.managed_fields = None;
     assert_eq!(cache.observe(drifted), owner());
-    assert_eq!(cache.get(&key()).unwrap().verdict, Verdict::Unknown);
+    assert_eq!(cache.get(&key()).unwrap().coverage, Coverage::Unknown);
 }
 
 /// An object of `namespace` whose labels say that it belongs to `shop/owner` with UID `o`.
@@ -199,8 +199,8 @@ fn parent(uid: &str) -> Parent {
 fn counts(watch: Watch, object: DynamicObject, uid: &str) -> (bool, Vec<Wake>) {
     let (cache, key) = (cache_of(watch), ObjectKey::of(&object));
     let wakes = cache.observe(object);
-    let record = cache.get(&key).unwrap();
-    (record.belongs_to(&key, &parent(uid)), wakes)
+    let entry = cache.get(&key).unwrap();
+    (entry.belongs_to(&key, &parent(uid)), wakes)
 }
 
 #[test]
@@ -316,8 +316,8 @@ fn facts_are_made_without_holding_up_other_kinds() {
         GATE.get().unwrap().lock().unwrap().recv().unwrap();
         json!("slow")
     });
-    let slow = Cache::new(slow, identity, pool.clone());
-    let quick = Cache::new(Watch::children(MAPS), identity, pool);
+    let slow = KindStore::new(slow, identity, pool.clone());
+    let quick = KindStore::new(Watch::children(MAPS), identity, pool);
     let parsing = thread::spawn(move || slow.extract(object("u", 1, "a")));
     thread::sleep(std::time::Duration::from_millis(50));
     let (done, finished) = mpsc::channel();
@@ -341,7 +341,7 @@ fn nobody_in_a_namespace_of_his_own_wakes_all() {
             .lets_tenants_wake_all()
     );
     assert!(!related(Kind::cluster("", "v1", "Namespace", "namespaces")).lets_tenants_wake_all());
-    let cache = Cache::new(
+    let cache = KindStore::new(
         Watch::related(MAPS, crate::store::watch::Targets::Namespace, ""),
         Identity {
             name: "idp-widgets",

@@ -10,7 +10,7 @@ fn seen(version: u32, uid: &str, spec: &Value) -> RawObject {
     serde_json::from_value(json!({ "metadata": meta, "spec": spec })).unwrap()
 }
 
-fn observe(resources: &Resources<Gadget>, version: u32, spec: &Value) -> Option<usize> {
+fn observe(resources: &PrimaryStore<Gadget>, version: u32, spec: &Value) -> Option<usize> {
     let change = match seen(version, "u", spec).typed() {
         Ok(gadget) => resources.observe(gadget),
         Err(unreadable) => resources.observe_unreadable(*unreadable),
@@ -21,8 +21,8 @@ fn observe(resources: &Resources<Gadget>, version: u32, spec: &Value) -> Option<
     }
 }
 
-fn resources() -> Resources<Gadget> {
-    Resources::new(|_| Vec::new())
+fn resources() -> PrimaryStore<Gadget> {
+    PrimaryStore::new(|_| Vec::new())
 }
 
 fn key() -> ObjectKey {

@@ -1,4 +1,4 @@
-//! What controllers asked of the API server, from its audit log.
+//! Controllers' requests, read from the API server's audit log.
 
 use std::{
     io::{Read, Seek, SeekFrom},
@@ -9,28 +9,28 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// One request of a controller.
+/// A controller's request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Verb as RBAC names it: `patch`, `watch`, and so on.
+    /// RBAC verb: `patch`, `watch` and so on.
     pub verb: String,
     /// API group; empty for the core group.
     pub group: String,
-    /// Resource, with the subresource where there is one: `webapplications/status`.
+    /// Resource, with its subresource if any: `webapplications/status`.
     pub resource: String,
     /// Namespace of the object.
     pub namespace: String,
     /// Name of the object.
     pub name: String,
-    /// Status code of the answer.
+    /// Status code of the response.
     pub code: i64,
     /// Whether the authorizer allowed it.
     pub allowed: bool,
-    /// Who asked, such as `system:serviceaccount:idp-system:idp-webapp`.
+    /// The user, such as `system:serviceaccount:idp-system:idp-webapp`.
     pub user: String,
 }
 
-/// Reads what is written to the audit log from a point in time on.
+/// Reads the audit log from a position on.
 pub struct Audit {
     file: PathBuf,
     from: u64,
@@ -51,7 +51,7 @@ struct Line {
 }
 
 impl Audit {
-    /// Starts at the present end of the log.
+    /// Starts at the current end of the log.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -65,7 +65,7 @@ impl Audit {
         })
     }
 
-    /// The requests since then, once each: a watch when it began, all others when they were answered.
+    /// The requests since then, each once: a watch counts at its start, any other request at its response.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -81,7 +81,7 @@ impl Audit {
     }
 }
 
-/// A watch is logged when its answer starts and when it ends; all else when it ends, or was refused.
+/// The log has two events of a watch, at its start and its end, and one event of any other request.
 fn counts(line: &Line) -> bool {
     if line.verb == "watch" {
         line.stage == "ResponseStarted"

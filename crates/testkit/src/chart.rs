@@ -1,4 +1,4 @@
-//! Charts: rendered by Helm, for which no cluster is needed, or installed.
+//! Charts, rendered by Helm without a cluster, or installed into one.
 
 use std::path::Path;
 
@@ -9,17 +9,17 @@ use tokio::process::Command;
 
 use crate::{NAMESPACE, cluster::Lines, root};
 
-/// The charts of our controllers.
+/// The charts of the platform's controllers.
 pub const CHARTS: [&str; 4] = [
     "idp-webapp",
     "idp-secrets-bridge",
     "idp-certificate-policy",
     "idp-claim-broker",
 ];
-/// Without a cluster, Helm takes charts to be for a Kubernetes of years ago.
+/// Without a cluster, Helm assumes an old version of Kubernetes.
 const KUBERNETES: &str = "--kube-version=1.36.3";
 
-/// A chart, and what it is rendered with.
+/// A chart and its values.
 #[derive(Clone, Debug)]
 pub struct Chart {
     name: &'static str,
@@ -28,7 +28,7 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// The chart of a controller, as it is released into the platform's namespace without any values.
+    /// A controller's chart, in the platform's namespace and without values.
     #[must_use]
     pub fn of(name: &'static str) -> Self {
         Self {
@@ -38,14 +38,14 @@ impl Chart {
         }
     }
 
-    /// The same in another namespace.
+    /// Sets the namespace.
     #[must_use]
     pub fn within(mut self, namespace: &str) -> Self {
         namespace.clone_into(&mut self.namespace);
         self
     }
 
-    /// The same with a value, as Helm's `--set-json` takes it: `image.tag="1.2.3"`.
+    /// Adds a value, in the notation of Helm's `--set-json`: `image.tag="1.2.3"`.
     #[must_use]
     pub fn with(mut self, value: &str) -> Self {
         self.values.push(format!("--set-json={value}"));
@@ -55,7 +55,7 @@ impl Chart {
     /// Its manifests as text.
     ///
     /// # Errors
-    /// When Helm refuses a value or the chart.
+    /// When Helm rejects a value or the chart.
     pub async fn text(&self) -> Result<String> {
         let folder = format!("charts/{}", self.name);
         let mut args = vec![
@@ -73,7 +73,7 @@ impl Chart {
     /// Its objects.
     ///
     /// # Errors
-    /// When Helm refuses a value or the chart, or what it makes is no YAML.
+    /// When Helm rejects a value or the chart, or its output is not YAML.
     pub async fn objects(&self) -> Result<Vec<Value>> {
         let objects: Vec<Value> = serde_saphyr::from_multiple(&self.text().await?)?;
         Ok(objects.into_iter().filter(|object| !object.is_null()).collect())
@@ -89,14 +89,14 @@ impl Chart {
         Ok(objects)
     }
 
-    /// Installs it as a release of its own name, or brings that up to date.
+    /// Installs or upgrades a release named after the chart.
     ///
     /// # Errors
-    /// When Helm refuses a value, or the API server an object.
+    /// When Helm rejects a value, or the API server rejects an object.
     pub async fn install(&self, cluster: &Cluster) -> Result<()> {
         let kubeconfig = cluster
             .kubeconfig_file()
-            .context("the cluster has no kubeconfig")?;
+            .context("The cluster has no kubeconfig.")?;
         let (folder, kubeconfig) = (format!("charts/{}", self.name), kubeconfig.display().to_string());
         let mut args = vec![
             "upgrade",
@@ -112,20 +112,20 @@ impl Chart {
     }
 }
 
-/// Checks a chart, or the library, as `helm lint --strict` does.
+/// Runs `helm lint --strict` on a chart or the library.
 ///
 /// # Errors
-/// What Helm finds.
+/// Helm's findings.
 pub async fn lint(chart: &str) -> Result<()> {
     helm(&["lint", "--strict", KUBERNETES, &format!("charts/{chart}")])
         .await
         .map(|_| ())
 }
 
-/// The objects of a chart that is not ours, released as `release` with the values of a file.
+/// The objects of another chart, for the release `release` with the values of a file.
 ///
 /// # Errors
-/// When Helm refuses them.
+/// When Helm rejects chart or values.
 pub async fn rendered(chart: &Path, values: Option<&Path>) -> Result<Vec<Value>> {
     let chart = chart.display().to_string();
     let values = values.map(|file| format!("--values={}", file.display()));
@@ -135,10 +135,10 @@ pub async fn rendered(chart: &Path, values: Option<&Path>) -> Result<Vec<Value>>
     Ok(objects.into_iter().filter(|object| !object.is_null()).collect())
 }
 
-/// Runs Helm in the repository; gives its output.
+/// Runs Helm in the repository and returns its output.
 async fn helm(args: &[&str]) -> Result<String> {
     let program = idp_cluster::helm(&Lines).await?;
-    // A folder of nobody's: neither configuration nor plug-ins of whoever runs the test.
+    // Its own folder, to ignore the user's configuration and plug-ins.
     let home = std::env::temp_dir().join("idp-helm");
     let output = Command::new(program)
         .args(args)

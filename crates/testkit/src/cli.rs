@@ -1,4 +1,4 @@
-//! The command line, as a user runs it.
+//! Running `idp-cli` as a user does.
 
 use std::process::Stdio;
 
@@ -8,10 +8,10 @@ use tokio::{io::AsyncWriteExt, process::Command};
 
 use crate::program;
 
-/// What a command said.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Said {
-    /// Whether it ended well.
+    /// Whether it succeeded.
     pub well: bool,
     /// Its standard output.
     pub output: String,
@@ -19,12 +19,14 @@ pub struct Said {
     pub errors: String,
 }
 
-/// Runs `idp-cli` against a cluster, with an administrator's rights and this standard input.
+/// Runs `idp-cli` against a cluster with administrator rights, and `input` as its standard input.
 ///
 /// # Errors
-/// When it cannot be run.
+/// When it cannot be started.
 pub async fn idp_cli(cluster: &Cluster, args: &[&str], input: &str) -> Result<Said> {
-    let kubeconfig = cluster.kubeconfig_file().context("an embedded cluster")?;
+    let kubeconfig = cluster
+        .kubeconfig_file()
+        .context("The cluster has no kubeconfig.")?;
     let mut child = Command::new(program("idp-cli"))
         .arg("--kubeconfig")
         .arg(kubeconfig)
@@ -33,11 +35,11 @@ pub async fn idp_cli(cluster: &Cluster, args: &[&str], input: &str) -> Result<Sa
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    // Dropped at the end: it has read all then.
+    // Closed by the drop, so that the command sees its end.
     child
         .stdin
         .take()
-        .context("no standard input")?
+        .context("The command has no standard input.")?
         .write_all(input.as_bytes())
         .await?;
     let outcome = child.wait_with_output().await?;

@@ -1,4 +1,4 @@
-//! The shared cluster.
+//! The shared clusters.
 
 use std::{
     path::{Path, PathBuf},
@@ -15,21 +15,21 @@ use kube::{
 };
 use tokio::sync::OnceCell;
 
-/// Name of the cluster that all tests share.
+/// The cluster that most tests share.
 pub const CLUSTER: &str = "test";
-/// Name of the cluster of those tests that need a controller to be the only one.
+/// The cluster of tests that need to run the only instance of a controller.
 pub const ALONE: &str = "alone";
 /// Name of the cluster beside which the real peers run: LocalStack, External Secrets, cert-manager, Crossplane 1.20.
 pub const PEERS: &str = "peers";
 /// Name of the cluster beside which Crossplane 2 runs: one cluster cannot have both generations.
 pub const PEERS2: &str = "peers2";
-/// Name of the cluster of those tests that stop LocalStack or External Secrets, or count what is asked beside them.
+/// The cluster of tests that stop LocalStack or External Secrets, or count requests beside them.
 pub const OUTAGES: &str = "outages";
 /// Namespace of the platform's controllers.
 pub const NAMESPACE: &str = "idp-system";
-/// Fake nodes of the test cluster: each holds 110 pods.
+/// Fake nodes of the test cluster. Each runs 110 pods.
 const FAKE_NODES: usize = 20;
-/// Those of the clusters with peers, which have little to run.
+/// Fake nodes of the clusters with peers, which run few pods.
 const PEERS_NODES: usize = 3;
 
 /// The root of the repository.
@@ -38,61 +38,61 @@ pub fn root() -> PathBuf {
     folder.ancestors().nth(2).unwrap_or(folder).to_owned()
 }
 
-/// The shared cluster, with the platform's definitions, roles and local Environment in it.
+/// A running cluster with the platform's CRDs, roles and local Environment.
 pub struct TestCluster {
     /// The cluster itself.
     pub cluster: Cluster,
-    /// A client with an administrator's rights.
+    /// A client with administrator rights.
     pub client: Client,
 }
 
 impl TestCluster {
-    /// The shared cluster, started if it does not run.
+    /// The shared cluster. Starts it if needed.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the cluster cannot be started.
     pub async fn shared() -> Result<Self> {
         Self::start(&Lines).await
     }
 
-    /// The same, with `progress` told what is done.
+    /// The same, with progress.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the cluster cannot be started.
     pub async fn start(progress: &dyn Progress) -> Result<Self> {
         Self::named(CLUSTER, Nodes::Both { kwok: FAKE_NODES }, progress).await
     }
 
-    /// The cluster of those tests that start, kill and count controllers: fake nodes only, and no controller that
-    /// others share.
+    /// The cluster of tests that start and kill controllers, or count their requests. It has fake nodes only, and runs no
+    /// controller.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the cluster cannot be started.
     pub async fn alone() -> Result<Self> {
         Self::start_alone(&Lines).await
     }
 
-    /// The same, with `progress` told what is done.
+    /// The same, with progress.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the cluster cannot be started.
     pub async fn start_alone(progress: &dyn Progress) -> Result<Self> {
         Self::named(ALONE, Nodes::Kwok(FAKE_NODES), progress).await
     }
 
-    /// The cluster with the real peers beside it, and fake nodes. It holds no controller of ours: a test that needs one
-    /// runs it itself.
+    /// The cluster with real peers beside it, and fake nodes. It runs no controller of the platform: tests start those
+    /// that they need.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the cluster cannot be started.
     pub async fn peers() -> Result<Self> {
         Self::start_peers(&Lines).await
     }
 
-    /// The same, with `progress` told what is done.
+    /// The same, with progress.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the cluster cannot be started.
     pub async fn start_peers(progress: &dyn Progress) -> Result<Self> {
         let addons = [
             Addon::LocalStack,
@@ -107,8 +107,7 @@ impl TestCluster {
         Ok(test)
     }
 
-    /// Takes back the admission policies that other test programs have left, once in each: a test applies those that it
-    /// is about.
+    /// Deletes the admission policies of earlier test programs, once in each program. Tests apply those that they need.
     async fn forget_admission(&self) -> Result<()> {
         static FORGOTTEN: OnceCell<()> = OnceCell::const_new();
         let forget = || async {
@@ -127,15 +126,15 @@ impl TestCluster {
     /// The cluster with Crossplane 2 beside it, and fake nodes.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the cluster cannot be started.
     pub async fn peers2() -> Result<Self> {
         Self::start_peers2(&Lines).await
     }
 
-    /// The same, with `progress` told what is done.
+    /// The same, with progress.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the cluster cannot be started.
     pub async fn start_peers2(progress: &dyn Progress) -> Result<Self> {
         let crossplane = Addon::Crossplane {
             generation: Generation::V2,
@@ -143,35 +142,35 @@ impl TestCluster {
         Self::with_addons(PEERS2, Nodes::Kwok(PEERS_NODES), &[crossplane], progress).await
     }
 
-    /// The cluster with LocalStack and External Secrets beside it, which one test at a time may stop; and fake nodes.
+    /// The cluster with LocalStack and External Secrets beside it, and fake nodes. One test at a time may stop these peers.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the cluster cannot be started.
     pub async fn outages() -> Result<Self> {
         Self::start_outages(&Lines).await
     }
 
-    /// The same, with `progress` told what is done.
+    /// The same, with progress.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the cluster cannot be started.
     pub async fn start_outages(progress: &dyn Progress) -> Result<Self> {
         let addons = [Addon::LocalStack, Addon::ExternalSecrets];
         Self::with_addons(OUTAGES, Nodes::Kwok(PEERS_NODES), &addons, progress).await
     }
 
-    /// A cluster of another name, with the same in it.
+    /// A cluster of another name with the same content.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the cluster cannot be started.
     pub async fn named(name: &str, nodes: Nodes, progress: &dyn Progress) -> Result<Self> {
         Self::with_addons(name, nodes, &[], progress).await
     }
 
-    /// The same, with peers beside it.
+    /// The same, with add-ons.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the cluster cannot be started.
     pub async fn with_addons(
         name: &str,
         nodes: Nodes,
@@ -193,10 +192,10 @@ impl TestCluster {
         Ok(Self { cluster, client })
     }
 
-    /// A new namespace whose pods must pass Pod Security `restricted`. Its name begins with `prefix`.
+    /// Creates a namespace that enforces the Pod Security level `restricted`. Its name starts with `prefix`.
     ///
     /// # Errors
-    /// When the API server refuses it.
+    /// When the API server rejects the request.
     pub async fn namespace(&self, prefix: &str) -> Result<String> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let time = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() % 100_000_000;
@@ -205,10 +204,10 @@ impl TestCluster {
         Ok(name)
     }
 
-    /// The same, with a name of one's own.
+    /// The same, with a given name.
     ///
     /// # Errors
-    /// When the API server refuses it.
+    /// When the API server rejects the request.
     pub async fn namespace_named(&self, name: &str) -> Result<()> {
         let namespace = Namespace {
             metadata: ObjectMeta {
@@ -230,10 +229,10 @@ impl TestCluster {
         Ok(())
     }
 
-    /// Deletes a namespace with all that is in it, without waiting.
+    /// Deletes a namespace without waiting until it is gone.
     ///
     /// # Errors
-    /// When the API server refuses.
+    /// When the API server rejects the request.
     pub async fn delete_namespace(&self, name: &str) -> Result<()> {
         Api::<Namespace>::all(self.client.clone())
             .delete(name, &DeleteParams::background())
@@ -241,17 +240,16 @@ impl TestCluster {
         Ok(())
     }
 
-    /// Kubeconfig of the controller `name`, with that controller's rights and no others.
+    /// A kubeconfig with the rights of the controller `name`.
     ///
     /// # Errors
-    /// When its identity cannot be made.
+    /// When the service account cannot be created.
     pub async fn controller_kubeconfig(&self, name: &str) -> Result<PathBuf> {
         idp_cluster::controller_kubeconfig(&self.cluster, name, NAMESPACE).await
     }
 }
 
-/// The platform's own manifests, as they lie in the repository: definitions, rights of controllers and of people, and the local
-/// Environment.
+/// The platform's manifests in the repository: CRDs, roles of controllers and people, and the local Environment.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -282,7 +280,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
         .with_context(|| folder.display().to_string())
 }
 
-/// Progress as lines of the test's output.
+/// Writes progress to the test's stderr.
 pub(crate) struct Lines;
 
 impl Progress for Lines {

@@ -1,11 +1,11 @@
-//! Comparing what was planned with what is there.
+//! Comparing planned with actual objects.
 
 use serde_json::{Value, json};
 
-/// Whether everything that `wanted` says is in `actual`, as the API server writes it.
+/// Checks that `actual` contains all fields of `wanted`, in the API server's notation.
 ///
 /// # Errors
-/// The first difference, with its path; `path` is where the values stand.
+/// The first difference, with its path. `path` is the path of the given values.
 pub fn covers(wanted: &Value, actual: &Value, path: &mut String) -> Result<(), String> {
     let differs = || Err(format!("{path}: {wanted} is wanted, {actual} is there"));
     match (wanted, actual) {
@@ -28,7 +28,7 @@ pub fn covers(wanted: &Value, actual: &Value, path: &mut String) -> Result<(), S
             }
             Ok(())
         }
-        // The API server leaves out what is empty.
+        // The API server omits empty values.
         (_, Value::Null) if wanted == "" || *wanted == json!([]) || *wanted == json!({}) => Ok(()),
         (Value::String(one), Value::String(other)) if same_quantity(one, other) => Ok(()),
         _ if wanted == actual => Ok(()),

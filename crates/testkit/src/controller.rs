@@ -1,4 +1,4 @@
-//! A controller as a process of its own: for tests that kill it, restart it, or count what it asks.
+//! A controller in its own process, for tests that kill it, restart it, or count its requests.
 
 use std::{
     fs::File,
@@ -11,13 +11,13 @@ use std::{
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A program of the workspace, beside the test that runs.
+/// The path of a program of the workspace, next to the running test.
 ///
-/// Cargo builds the programs of the package whose tests it runs, but not those of other packages, nor those of a
-/// package that has no integration tests. `cargo xtask test` builds them all first.
+/// Cargo builds a package's programs for its integration tests only, and no programs of other packages.
+/// `cargo xtask test` builds all programs first.
 ///
 /// # Panics
-/// When it is not built.
+/// When the program is not built.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test's own program");
@@ -31,22 +31,22 @@ pub fn program(name: &str) -> PathBuf {
     program
 }
 
-/// How long a controller may take to end before it is killed.
+/// How long a controller may take to stop before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A running controller. It ends when this is dropped.
+/// A running controller. Dropping it stops the process.
 pub struct Controller {
     child: Child,
-    /// Port of `/readyz` and `/metrics`, on loopback.
+    /// Loopback port of `/readyz` and `/metrics`.
     pub port: u16,
     log: PathBuf,
 }
 
 impl Controller {
-    /// Starts `program` with the identity in `kubeconfig`. Its log goes to `log`.
+    /// Starts `program` with `kubeconfig`. Writes its output to `log`.
     ///
     /// # Errors
-    /// When it cannot be started.
+    /// When the program cannot be started.
     pub fn start(program: &Path, kubeconfig: &Path, log: &Path, args: &[&str]) -> Result<Self> {
         let port = free_port()?;
         let output = File::options().create(true).append(true).open(log)?;
@@ -59,7 +59,7 @@ impl Controller {
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()
-            .with_context(|| format!("{} cannot be started", program.display()))?;
+            .with_context(|| format!("Cannot start {}", program.display()))?;
         Ok(Self {
             child,
             port,
@@ -67,20 +67,20 @@ impl Controller {
         })
     }
 
-    /// Number of the process.
+    /// Its process ID.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it has written so far.
+    /// Its log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Asks its health server for `path`: the status code and the body.
+    /// Sends a GET request for `path` to its health server. Returns status code and body.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the server is unreachable.
     pub async fn get(&self, path: &str) -> Result<(u16, String)> {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
@@ -88,41 +88,46 @@ impl Controller {
         stream.write_all(request.as_bytes()).await?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await?;
-        let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
-        let code = head.split_whitespace().nth(1).context("no status line")?;
+        let (head, body) = answer
+            .split_once("\r\n\r\n")
+            .context("The response is not HTTP.")?;
+        let code = head
+            .split_whitespace()
+            .nth(1)
+            .context("The response has no status code.")?;
         Ok((code.parse()?, body.to_owned()))
     }
 
-    /// Whether it leads, and its caches are complete.
+    /// Whether it is the leader with complete caches.
     pub async fn leads(&self) -> bool {
         let ready = matches!(self.get("/readyz").await, Ok((200, _)));
         ready && self.log().contains("caches are complete")
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills it, as in a crash.
     ///
     /// # Errors
-    /// When it does not run any more.
+    /// When it no longer runs.
     pub fn kill(mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
     }
 
-    /// Asks it to end, and waits until it has; whether it ended well.
+    /// Terminates it and waits for its end. Returns whether it succeeded.
     ///
     /// # Errors
-    /// When it does not run any more.
+    /// When it no longer runs.
     pub async fn stop(self) -> Result<bool> {
         let pid = i32::try_from(self.child.id())?;
-        kill_process(Pid::from_raw(pid).context("no process")?, Signal::TERM)?;
+        kill_process(Pid::from_raw(pid).context("Invalid process ID.")?, Signal::TERM)?;
         self.ends().await
     }
 
-    /// Waits until it has ended by itself; whether it ended well.
+    /// Waits for its end. Returns whether it succeeded.
     ///
     /// # Errors
-    /// When that cannot be found out.
+    /// When its exit status is unknown.
     pub async fn ends(mut self) -> Result<bool> {
         loop {
             if let Some(status) = self.child.try_wait()? {
@@ -132,10 +137,10 @@ impl Controller {
         }
     }
 
-    /// Resident memory in bytes, as the kernel counts it.
+    /// Its resident memory in bytes.
     ///
     /// # Errors
-    /// When it does not run any more.
+    /// When it no longer runs.
     pub fn resident_bytes(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status
@@ -148,10 +153,10 @@ impl Controller {
 }
 
 impl Drop for Controller {
-    /// Ends it as Kubernetes ends a pod: it gives its Lease back, and whoever is started next leads at once. A controller that
-    /// is killed keeps its Lease until it expires, which once cost most of the tests' time.
+    /// Terminates it as Kubernetes terminates a pod: it releases its Lease, so that the next instance leads at once. A
+    /// killed controller keeps its Lease until it expires, for which all tests would wait.
     fn drop(&mut self) {
-        // It has ended already where `kill` or `stop` was called.
+        // After `kill` or `stop` it has already ended.
         if let Ok(None) = self.child.try_wait() {
             let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
             let told = pid.is_some_and(|pid| kill_process(pid, Signal::TERM).is_ok());
@@ -165,7 +170,7 @@ impl Drop for Controller {
     }
 }
 
-/// A port that nobody listens on now.
+/// A free port.
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

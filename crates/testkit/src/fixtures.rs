@@ -1,11 +1,11 @@
-//! Applications that read as the scenario they stand for.
+//! Fixtures that read like the scenario that they represent.
 
 use idp_api::{
     WebApplication, WebApplicationSpec,
     web_application::{Placement, Route, Spread, Toleration},
 };
 
-/// An application of the smallest kind; see [`AppFixture`] for the rest.
+/// A minimal application. [`AppFixture`] extends it.
 pub fn app(namespace: &str, name: &str) -> WebApplication {
     let mut app = WebApplication::new(
         name,
@@ -18,10 +18,10 @@ pub fn app(namespace: &str, name: &str) -> WebApplication {
     app
 }
 
-/// An application as most are: a route, autoscaling, metrics and a dashboard; on fake nodes. Its hosts are its own.
+/// A typical application: a route, autoscaling, metrics and a dashboard, on fake nodes. Its hosts are unique.
 ///
 /// # Panics
-/// When the API has changed.
+/// When the fixture does not match the API.
 pub fn typical(namespace: &str, name: &str) -> WebApplication {
     let spec = serde_json::json!({
         "image": "shop:1.0",
@@ -43,11 +43,11 @@ pub fn typical(namespace: &str, name: &str) -> WebApplication {
     app.on_fake_nodes()
 }
 
-/// The every-feature application of the repository, in `namespace`, with its hosts moved below `namespace` so that
-/// tests do not contend for them.
+/// The repository's application that uses every feature, in `namespace`. Its hosts contain `namespace`, so that tests do
+/// not conflict.
 ///
 /// # Panics
-/// When the file in the repository is not a WebApplication.
+/// When the file is not a WebApplication.
 pub fn sample(namespace: &str) -> WebApplication {
     let file = crate::root().join("applications/sample-web-app/webapplication.yaml");
     let documents = idp_api::manifests::parse(&std::fs::read_to_string(file).expect("the sample exists"));
@@ -64,12 +64,12 @@ pub fn sample(namespace: &str) -> WebApplication {
     app
 }
 
-/// Changes to an application, each returning it.
+/// Changes to an application, for chaining.
 pub trait AppFixture: Sized {
-    /// The spec, to be changed.
+    /// The spec, for other changes.
     fn spec_mut(&mut self) -> &mut WebApplicationSpec;
 
-    /// Runs on fake nodes: for what needs many pods, or none that really run.
+    /// Runs on fake nodes, for tests with many pods, or without real ones.
     #[must_use]
     fn on_fake_nodes(mut self) -> Self {
         let placement = Placement {
@@ -85,7 +85,7 @@ pub trait AppFixture: Sized {
         self
     }
 
-    /// Has a route on `host`.
+    /// Adds a route for `host`.
     #[must_use]
     fn route(mut self, host: &str) -> Self {
         let route = Route {
@@ -97,14 +97,14 @@ pub trait AppFixture: Sized {
         self
     }
 
-    /// Runs `image`.
+    /// Sets the image.
     #[must_use]
     fn image(mut self, image: &str) -> Self {
         self.spec_mut().image = image.to_owned();
         self
     }
 
-    /// Has this many pods.
+    /// Sets the number of replicas.
     #[must_use]
     fn replicas(mut self, replicas: i32) -> Self {
         self.spec_mut().replicas = Some(replicas);

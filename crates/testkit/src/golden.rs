@@ -1,5 +1,5 @@
-//! The golden cases of the repository. Adding one is adding a file; `IDP_UPDATE_GOLDEN=1` has a test write what it
-//! makes of the cases, to be read before it is committed.
+//! The repository's golden cases. To add a case, add a file. With `IDP_UPDATE_GOLDEN=1` a test writes the expected files:
+//! read them before you commit them.
 
 use std::{
     collections::BTreeSet,
@@ -8,15 +8,15 @@ use std::{
 
 use idp_api::{Environment, WebApplication, manifests};
 
-/// The folder with the cases of the WebApplication controller alone, and what is expected of them.
+/// The folder with the cases of the WebApplication controller, and their expected files.
 pub fn folder() -> PathBuf {
     crate::root().join("tests/golden")
 }
 
-/// Name, application and Environment of each case of [`folder`]; one that brings no Environment gets the common one.
+/// Name, application and Environment of each case in [`folder`]. A case without an Environment gets the common one.
 ///
 /// # Panics
-/// When a file is missing or does not fit: that is a broken case.
+/// When a file is missing or invalid.
 pub fn cases() -> Vec<(String, WebApplication, Environment)> {
     let common: Environment = load(&folder().join("environment.yaml"), "Environment").remove(0);
     let files = files(&folder()).into_iter();
@@ -28,7 +28,7 @@ pub fn cases() -> Vec<(String, WebApplication, Environment)> {
         .collect()
 }
 
-/// Name and file of each case, `cases/NAME.yaml` of `folder`, by name.
+/// Name and file of each case, `cases/NAME.yaml` of `folder`, sorted by name.
 ///
 /// # Panics
 /// When the folder cannot be read.
@@ -42,21 +42,20 @@ pub fn files(folder: &Path) -> Vec<(String, PathBuf)> {
     files.into_iter().map(|file| (stem(&file), file)).collect()
 }
 
-/// The documents of one of our kinds in a file.
+/// The documents of a kind in a file.
 ///
 /// # Panics
-/// When the file is missing or one does not fit.
+/// When the file is missing or a document is invalid.
 pub fn load<T: serde::de::DeserializeOwned>(file: &Path, kind: &str) -> Vec<T> {
     let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let documents = manifests::parse(&text).and_then(|documents| manifests::typed(&documents, kind));
     documents.unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// Compares what the cases became, each a name and a text, with `expected/NAME.yaml` of `folder`; says how many there
-/// were.
+/// Compares results, each a name and a text, with `expected/NAME.yaml` of `folder`. Returns their number.
 ///
 /// # Panics
-/// When one differs, or when something is expected that no case becomes.
+/// When a result differs, or an expected file has no result.
 pub fn check(folder: &Path, became: impl IntoIterator<Item = (String, String)>) -> usize {
     let update = std::env::var_os("IDP_UPDATE_GOLDEN").is_some();
     let expected = folder.join("expected");
@@ -64,8 +63,8 @@ pub fn check(folder: &Path, became: impl IntoIterator<Item = (String, String)>) 
     for (name, text) in became {
         let file = expected.join(format!("{name}.yaml"));
         if update {
-            std::fs::create_dir_all(&expected).expect("the folder can be made");
-            std::fs::write(&file, &text).expect("what is expected can be written");
+            std::fs::create_dir_all(&expected).expect("the folder can be created");
+            std::fs::write(&file, &text).expect("the expected file can be written");
         }
         let before = std::fs::read_to_string(&file).unwrap_or_default();
         if text != before {
@@ -78,8 +77,8 @@ pub fn check(folder: &Path, became: impl IntoIterator<Item = (String, String)>) 
         }
         seen.insert(name);
     }
-    for entry in std::fs::read_dir(&expected).expect("something is expected") {
-        let name = stem(&entry.expect("what is expected can be read").path());
+    for entry in std::fs::read_dir(&expected).expect("the folder of expected files exists") {
+        let name = stem(&entry.expect("an expected file can be read").path());
         if !seen.contains(&name) {
             wrong.push(format!("{}/{name}.yaml has no case", expected.display()));
         }

@@ -1,4 +1,4 @@
-//! Images of the sample application and of our controllers, made without a container engine.
+//! Images of the sample application and the platform's controllers, built without a container engine.
 
 use std::{path::Path, process::Command};
 
@@ -7,17 +7,17 @@ use idp_cluster::{Cache, Cluster, Image, ImageFile};
 
 use crate::{program, root};
 
-/// Name of the image, as `applications/sample-web-app/webapplication.yaml` writes it.
+/// The image's name in `applications/sample-web-app/webapplication.yaml`.
 pub const SAMPLE_IMAGE: &str = "sample-web-app:0.1.0";
 
-/// Target for which the sample is built: with it, the flags below do not reach build scripts.
+/// The sample's target. With an explicit target, the flags below do not apply to build scripts.
 #[cfg(target_arch = "aarch64")]
 const TARGET: &str = "aarch64-unknown-linux-gnu";
 /// See above.
 #[cfg(not(target_arch = "aarch64"))]
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// Builds the sample statically, makes an image of it, and loads it into the cluster's node; gives its digest.
+/// Builds a static program and an image of the sample, and loads the image into the cluster's node. Returns its digest.
 ///
 /// # Errors
 /// When the build fails, or the cluster has no real node.
@@ -27,7 +27,7 @@ pub async fn load_sample_image(cluster: &Cluster) -> Result<String> {
     idp_cluster::load_image(cluster, &image).await
 }
 
-/// The statically linked program. It is built outside the work tree's own target folder, because its flags differ.
+/// Builds the static program. It has its own target folder, as its flags differ.
 ///
 /// # Errors
 /// When the build fails.
@@ -52,15 +52,15 @@ pub fn build_sample() -> Result<Vec<u8>> {
         .env_remove("RUSTC_WORKSPACE_WRAPPER")
         .status()?;
     if !status.success() {
-        bail!("the sample application does not build ({status})");
+        bail!("The build of the sample application failed ({status}).");
     }
     Ok(std::fs::read(target.join(TARGET).join("image/sample-web-app"))?)
 }
 
-/// Makes an image of a controller as the tests have it, with the shared libraries that it needs, and loads it into the
-/// cluster's node under the name that its chart expects.
+/// Builds an image of a controller's test build and its shared libraries, and loads it into the cluster's node under the
+/// name in its chart.
 ///
-/// Not built anew without them, as images for others are: that would take as long as all the tests.
+/// Release images are static, but building them would take as long as all tests.
 ///
 /// # Errors
 /// When its libraries cannot be found, or the cluster has no real node.
@@ -75,7 +75,7 @@ pub async fn load_controller_image(cluster: &Cluster, name: &str) -> Result<Stri
             path: library,
         });
     }
-    // As images with a C library have it: it would ask DNS only, and not know the pod's own names.
+    // As in images with a C library: without it, only DNS resolves names, which does not know the pod's own.
     image.files.push(ImageFile {
         path: "/etc/nsswitch.conf".to_owned(),
         mode: 0o644,
@@ -84,7 +84,7 @@ pub async fn load_controller_image(cluster: &Cluster, name: &str) -> Result<Stri
     idp_cluster::load_image(cluster, &image).await
 }
 
-/// Paths of the shared libraries that a program loads, its loader among them.
+/// Paths of a program's shared libraries, including its loader.
 fn libraries(program: &Path) -> Result<Vec<String>> {
     let output = Command::new("ldd").arg(program).output()?;
     if !output.status.success() {

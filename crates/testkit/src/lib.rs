@@ -1,9 +1,9 @@
-//! Fixtures and the shared test cluster. A dev-dependency only.
+//! Fixtures and the shared test clusters. A dev-dependency only.
 //!
-//! All tests of a run share one embedded cluster, `test`, with a real node and fake ones; each test has namespaces
-//! of its own. `cargo xtask test` starts the cluster before the tests and stops it after them; a single test started
-//! by hand starts it too, and leaves it running for the next one. Tests that count what a controller does, or kill
-//! it, have a second cluster, `alone`, which has fake nodes only. The real peers of
+//! Tests share the embedded cluster `test`, which has a real node and fake ones; each test has its own namespaces.
+//! `cargo xtask test` starts the cluster before the tests and stops it after them. A test run by hand starts it too, and
+//! leaves it running for the next one. Tests that count requests of a controller, or kill it, use the cluster `alone`,
+//! which has fake nodes only. The real peers of
 //! the platform run beside a third, `peers`, and Crossplane 2 beside a fourth, `peers2`. Tests that take a peer away, or
 //! count what is asked beside peers, have a fifth, `outages`.
 

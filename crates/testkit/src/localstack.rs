@@ -1,4 +1,4 @@
-//! The secrets in the LocalStack of the cluster `peers`.
+//! Secrets in a cluster's LocalStack.
 
 use anyhow::{Context, Result};
 use idp_cluster::SecretsManager;
@@ -6,26 +6,26 @@ use serde_json::{Value, json};
 
 use crate::TestCluster;
 
-/// The store that [`TestCluster::secret_store`] makes.
+/// The store that [`TestCluster::secret_store`] creates.
 pub const SECRET_STORE: &str = "test-localstack";
 
 impl TestCluster {
-    /// Secrets Manager of this cluster's LocalStack: puts, reads, deletes and lists secrets. Tests share it, so each
-    /// takes names of its own, such as ones that begin with its namespace.
+    /// A client of Secrets Manager in this cluster's LocalStack. Tests share it, so each uses its own names, for example
+    /// starting with its namespace.
     ///
     /// # Errors
     /// When LocalStack does not run beside this cluster.
     pub fn secrets_manager(&self) -> Result<SecretsManager> {
         let endpoint = self.cluster.endpoint("localstack");
         Ok(SecretsManager::at(
-            endpoint.context("LocalStack does not run beside this cluster")?,
+            endpoint.context("LocalStack does not run beside this cluster.")?,
         ))
     }
 
-    /// Makes a ClusterSecretStore for that LocalStack, with the credentials that `up` has made; gives its name.
+    /// Creates a ClusterSecretStore for that LocalStack, with the credentials that `up` created. Returns its name.
     ///
     /// # Errors
-    /// When the API server refuses it.
+    /// When the API server rejects it.
     pub async fn secret_store(&self) -> Result<&'static str> {
         let key = |key: &str| json!({ "name": "localstack-credentials", "namespace": "external-secrets", "key": key });
         self.apply(json!({
@@ -45,10 +45,10 @@ impl TestCluster {
         Ok(SECRET_STORE)
     }
 
-    /// Applies one object as the administrator.
+    /// Applies an object as administrator.
     ///
     /// # Errors
-    /// When the API server refuses it.
+    /// When the API server rejects it.
     pub async fn apply(&self, object: Value) -> Result<()> {
         let manifest = idp_cluster::Manifest {
             source: "a test".to_owned(),

@@ -1,4 +1,4 @@
-//! Whether a controller's rights are the least: all it asks is allowed, and all it may do it does.
+//! Checking a controller's least privilege: all its requests are allowed, and it uses all its rights.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ pub type Right = (String, String, String);
 /// The rules of a controller's roles, in `platform/operators/NAME/rbac.yaml`: one entry for each verb of each resource.
 ///
 /// # Panics
-/// When the file is none, or grants something twice.
+/// When the file is missing or invalid, or grants a right twice.
 pub fn granted(name: &str) -> BTreeSet<Right> {
     let file = root().join(format!("platform/operators/{name}/rbac.yaml"));
-    let text = std::fs::read_to_string(file).expect("it exists");
+    let text = std::fs::read_to_string(file).expect("rbac.yaml exists");
     let documents = idp_api::manifests::parse(&text).expect("YAML");
     let rules = documents
         .iter()
@@ -37,10 +37,10 @@ pub fn granted(name: &str) -> BTreeSet<Right> {
     rights
 }
 
-/// Fails where a controller may do what none should.
+/// Fails if a controller has a right that no controller may have.
 ///
 /// # Panics
-/// When it may use wildcards, touch Secrets, or give itself more rights.
+/// When it has wildcards, rights on Secrets, or rights to extend its rights.
 pub fn assert_modest(name: &str) {
     for (verb, group, resource) in granted(name) {
         let words = [&verb, &group, &resource];
@@ -54,10 +54,10 @@ pub fn assert_modest(name: &str) {
     }
 }
 
-/// Fails where a request of the controller was refused, or concerned Secrets, and where a right was not used.
+/// Fails if a request of the controller was forbidden or concerned Secrets, or if a right is unused.
 ///
 /// # Panics
-/// Then.
+/// If so.
 pub fn assert_least(name: &str, requests: &[Request]) {
     let user = format!("system:serviceaccount:{NAMESPACE}:{name}");
     let requests: Vec<_> = requests.iter().filter(|request| request.user == user).collect();
@@ -65,25 +65,25 @@ pub fn assert_least(name: &str, requests: &[Request]) {
         .iter()
         .filter(|request| !request.allowed || request.code == 403)
         .collect();
-    assert!(refused.is_empty(), "refused: {refused:#?}");
+    assert!(refused.is_empty(), "forbidden: {refused:#?}");
     let secrets: Vec<_> = requests
         .iter()
         .filter(|request| request.group.is_empty() && request.resource.split('/').next() == Some("secrets"))
         .collect();
-    assert!(secrets.is_empty(), "asked for secrets: {secrets:#?}");
+    assert!(secrets.is_empty(), "requests for Secrets: {secrets:#?}");
     let used: BTreeSet<Right> = requests.iter().flat_map(|request| used(request)).collect();
     let granted = granted(name);
     let unused: Vec<_> = granted.difference(&used).collect();
-    assert!(unused.is_empty(), "never used, so not needed: {unused:#?}");
+    assert!(unused.is_empty(), "unused rights: {unused:#?}");
     eprintln!(
-        "{name}: {} requests used each of {} rights",
+        "{name}: {} requests used all {} rights",
         requests.len(),
         granted.len()
     );
 }
 
-/// What a request needed. Server-side apply of what is not there yet needs two rights; and so does a watch, which begins
-/// with a list: as a stream, or by pages where the API server does not stream lists.
+/// The rights that a request needs. Server-side apply of a new object needs two. So does a watch, which starts with a
+/// list: streamed, or in pages if the API server does not stream lists.
 fn used(request: &Request) -> Vec<Right> {
     let right = |verb: &str| (verb.to_owned(), request.group.clone(), request.resource.clone());
     let mut rights = vec![right(&request.verb)];

@@ -1,4 +1,4 @@
-//! A capability that a test plays: it answers as the test says, hangs, or is not there.
+//! A stub of a capability: it responds as the test defines, hangs, or is unreachable.
 
 use std::{
     net::SocketAddr,
@@ -22,10 +22,10 @@ use tokio::{runtime::Runtime, sync::broadcast};
 
 use crate::NAMESPACE;
 
-/// How often a hanging call looks whether it may go on.
+/// How often a hanging call checks whether to continue.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// A capability that runs, in a runtime of its own: so that it can be gone at once, with all its connections.
+/// A running stub. It has its own async runtime, so that it can stop at once with all its connections.
 pub struct Stub {
     runtime: Option<Runtime>,
     state: Arc<State>,
@@ -46,10 +46,10 @@ struct State {
 struct Served(Arc<State>);
 
 impl Stub {
-    /// Serves `capability` at an address, as the controller `idp-CAPABILITY` of the cluster. See [`Stub::peer`].
+    /// Serves `capability` at an address, as the cluster's controller `idp-CAPABILITY`. See [`Stub::peer`].
     ///
     /// # Panics
-    /// When it cannot.
+    /// When it cannot listen.
     pub fn start(
         cluster: &Cluster,
         grpc_address: SocketAddr,
@@ -91,28 +91,28 @@ impl Stub {
         }
     }
 
-    /// What `--capability` of the WebApplication controller says of it.
+    /// The value of `--capability` of the WebApplication controller.
     pub fn peer(&self) -> String {
         let name = &self.state.name;
         format!("{name}=idp-{name}@{}", self.address)
     }
 
-    /// Answers otherwise from now on.
+    /// Changes the response.
     pub fn answer(&self, answer: impl Fn(&SectionRequest) -> SectionPlan + Send + Sync + 'static) {
         *self.state.answer.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(answer);
     }
 
-    /// Whether calls hang.
+    /// Sets whether calls hang.
     pub fn hang(&self, hangs: bool) {
         self.state.hangs.store(hangs, Ordering::SeqCst);
     }
 
-    /// How many plans it was asked for.
+    /// The number of calls of `plan`.
     pub fn asked(&self) -> usize {
         self.state.asked.load(Ordering::SeqCst)
     }
 
-    /// Says that plans of these namespaces may have changed; whether anybody listens.
+    /// Reports that plans of these namespaces may have changed. Returns whether a client watches.
     pub fn stale(&self, namespaces: &[&str]) -> bool {
         let namespaces = namespaces.iter().map(|name| (*name).to_owned());
         self.state.stale.send(namespaces.collect()).is_ok()
@@ -158,7 +158,7 @@ impl Capability for Served {
     }
 }
 
-/// An answer that sets one variable, and asks for nothing to be made.
+/// A response that sets a variable, without bindings.
 pub fn variable(name: &str, value: &str) -> SectionPlan {
     SectionPlan {
         env: vec![EnvSource {
@@ -169,7 +169,7 @@ pub fn variable(name: &str, value: &str) -> SectionPlan {
     }
 }
 
-/// The same with a binding of this kind.
+/// Adds a binding of this kind to a response.
 pub fn with_binding(mut plan: SectionPlan, kind: &str, request: &SectionRequest) -> SectionPlan {
     plan.bindings.push(Binding {
         kind: kind.to_owned(),
@@ -183,7 +183,7 @@ pub fn with_binding(mut plan: SectionPlan, kind: &str, request: &SectionRequest)
     plan
 }
 
-/// An answer that says no, at a field of the section.
+/// A response that rejects a field of the section.
 pub fn refusal(request: &SectionRequest, field: &str) -> SectionPlan {
     let problem = Problem::error("NotServed", format!("{field} cannot be served"));
     let path = format!("{}.{field}", request.path);

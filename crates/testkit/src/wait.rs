@@ -1,16 +1,16 @@
-//! Waiting for what will be, and checking that what is stays.
+//! Waiting until a check passes, and checking that it keeps passing.
 
 use std::time::{Duration, Instant};
 
-/// How long [`eventually`] waits. Long, because two cores may be busy with a whole cluster; a test that passes
-/// never waits that long.
+/// How long [`eventually`] waits. Long enough for two cores that are busy with a whole cluster; passing tests never wait
+/// that long.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Asks until the answer is `Ok`.
+/// Repeats a check until it returns `Ok`.
 ///
 /// # Panics
-/// When it is still `Err` after two minutes; the last error is shown.
+/// With the last error, when it still returns `Err` after two minutes.
 pub async fn eventually<T, F: Future<Output = Result<T, E>>, E: std::fmt::Display>(
     what: &str,
     ask: impl FnMut() -> F,
@@ -18,10 +18,10 @@ pub async fn eventually<T, F: Future<Output = Result<T, E>>, E: std::fmt::Displa
     eventually_within(PATIENCE, what, ask).await
 }
 
-/// The same with another limit.
+/// The same with another time limit.
 ///
 /// # Panics
-/// When it is still `Err` after `limit`.
+/// When it still returns `Err` after `limit`.
 pub async fn eventually_within<T, F: Future<Output = Result<T, E>>, E: std::fmt::Display>(
     limit: Duration,
     what: &str,
@@ -37,10 +37,10 @@ pub async fn eventually_within<T, F: Future<Output = Result<T, E>>, E: std::fmt:
     }
 }
 
-/// Asks for `time`, and fails as soon as the answer is `Err`.
+/// Repeats a check for `time`, and fails as soon as it returns `Err`.
 ///
 /// # Panics
-/// When an answer is `Err`.
+/// When the check returns `Err`.
 pub async fn stays<F: Future<Output = Result<(), E>>, E: std::fmt::Display>(
     time: Duration,
     what: &str,

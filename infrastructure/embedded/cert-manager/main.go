@@ -1,6 +1,6 @@
-// Command cert-manager runs cert-manager's own controllers for CA and self-signed issuers: the module that
-// publishes them holds no main package. The approver is left out on purpose, as where a policy controller is
-// installed beside cert-manager: a CertificateRequest waits until somebody approves it.
+// Command cert-manager runs cert-manager's controllers for CA and self-signed issuers. The module that publishes
+// them has no main package. As in installations with a policy controller, the approver is disabled: a
+// CertificateRequest waits for approval.
 package main
 
 import (
@@ -49,7 +49,7 @@ func main() {
 }
 
 func run(ctx context.Context, kubeconfig, namespace, address string) error {
-	// An end of one controller is the end of all: a half of cert-manager looks like a slow one.
+	// If one controller ends, all end: a partial cert-manager would look like a slow one.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	factory, err := controller.NewContextFactory(ctx, options(kubeconfig, namespace))
@@ -62,7 +62,7 @@ func run(ctx context.Context, kubeconfig, namespace, address string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	// After the controllers, which add collectors of their own.
+	// After the controllers, which add their own metrics collectors.
 	shared, err := factory.Build()
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func serve(shared *controller.Context, address string, failed context.CancelCaus
 	return server, nil
 }
 
-// options are the defaults of cert-manager's own command.
+// options returns the defaults of cert-manager's own command.
 func options(kubeconfig, namespace string) controller.ContextOptions {
 	return controller.ContextOptions{
 		Kubeconfig:         kubeconfig,

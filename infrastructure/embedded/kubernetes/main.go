@@ -1,7 +1,7 @@
-// Command idp-embedded holds every Kubernetes program that a local cluster needs, and etcd, in one binary.
+// Command idp-embedded contains all Kubernetes programs of a local cluster, and etcd.
 //
-// One binary, because the programs share nearly all their code: together they are built once and take a
-// fifth of the space. The first argument says which program to be.
+// It is one binary because the programs share nearly all their code: together they build faster and take a
+// fifth of the space. The first argument selects the program.
 package main
 
 import (
@@ -36,7 +36,7 @@ func main() {
 	if len(os.Args) < 2 {
 		usage()
 	}
-	// Each program reads os.Args by itself: it must see its own name first.
+	// Each program reads os.Args and expects its own name first.
 	os.Args = os.Args[1:]
 	if os.Args[0] == "etcd" {
 		etcdmain.Main(os.Args)

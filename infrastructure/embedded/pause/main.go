@@ -1,4 +1,4 @@
-// Command pause holds the namespaces of a pod open: it sleeps until told to stop, and reaps what its pod orphans.
+// Command pause keeps a pod's namespaces alive: it sleeps until a signal stops it, and reaps orphaned processes.
 package main
 
 import (

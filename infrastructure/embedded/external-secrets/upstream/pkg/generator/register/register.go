@@ -1,7 +1,7 @@
-// Package register imports the generators that are used here, in place of all.
+// Package register imports only those generators that the platform uses.
 package register
 
 import (
-	// Random values, for secrets that are generated.
+	// Random values for generated secrets.
 	_ "github.com/external-secrets/external-secrets/pkg/generator/password"
 )

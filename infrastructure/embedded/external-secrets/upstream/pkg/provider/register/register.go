@@ -1,7 +1,7 @@
-// Package register imports the providers that are used here, in place of all 40: the others are most of the program.
+// Package register imports only the provider that the platform uses. All 40 would be most of the program.
 package register
 
 import (
-	// AWS Secrets Manager, which LocalStack imitates.
+	// AWS Secrets Manager, which LocalStack emulates.
 	_ "github.com/external-secrets/external-secrets/pkg/provider/aws"
 )

@@ -9,10 +9,7 @@ use kube::core::DynamicObject;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::annotations;
-
-/// Longest message of Crossplane or a provider, in bytes.
-const MAX_MESSAGE_BYTES: usize = 400;
+use crate::{annotations, message::readable};
 
 /// Label of all composed resources: their composite resource.
 pub const COMPOSITE: &str = "crossplane.io/composite";
@@ -219,44 +216,6 @@ fn text(value: &Value) -> Option<String> {
     value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-/// A message of Crossplane or a provider, shortened and without request IDs, which change with each attempt.
-pub fn readable(message: &str) -> String {
-    let mut text = String::new();
-    let words = message.split_whitespace().collect::<Vec<_>>();
-    let mut words = words.into_iter().peekable();
-    while let Some(word) = words.next() {
-        let lower = word.to_ascii_lowercase();
-        if matches!(
-            lower.trim_matches(',').trim_end_matches(':'),
-            "requestid" | "hostid"
-        ) || lower == "request" && words.peek().is_some_and(|next| next.eq_ignore_ascii_case("id:"))
-        {
-            if lower == "request" {
-                words.next();
-            }
-            // The ID itself.
-            words.next();
-            continue;
-        }
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text += word;
-        if text.len() > MAX_MESSAGE_BYTES {
-            break;
-        }
-    }
-    if text.len() > MAX_MESSAGE_BYTES {
-        let mut at = MAX_MESSAGE_BYTES;
-        while !text.is_char_boundary(at) {
-            at -= 1;
-        }
-        text.truncate(at);
-        text += " …";
-    }
-    text
-}
-
 impl ClaimFacts {
     /// Whether a person requested the deletion of the data on the claim.
     pub fn is_deletion_requested(&self) -> bool {
@@ -303,11 +262,6 @@ mod tests {
             "labels": { COMPOSITE: "orders", CLAIM_NAME: "orders", CLAIM_NAMESPACE: "team" } } }),
         );
         assert_eq!(binding_of(&forged), None);
-    }
-
-    #[test]
-    fn messages_are_bounded() {
-        assert!(readable(&"é".repeat(1000)).len() < MAX_MESSAGE_BYTES + 8);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod class_template;
 pub mod facts;
 mod identity;
 pub mod kinds;
+mod message;
 pub mod reasons;
 pub mod retention;
 mod rules;

@@ -1,28 +1,26 @@
 //! (binding, `Observed`) -> `Validated`. Pure; later phases never re-read the raw spec. A binding is checked in full, because
 //! tenants can write bindings: `request` compares it with what its class offers.
 
+mod admission;
+mod ownership;
 mod request;
 #[cfg(test)]
 mod tests;
 
-use idp_api::{ClaimBinding, ClaimBindingSpec, claim_binding::ClaimPhase};
+use idp_api::{ClaimBinding, ClaimBindingSpec};
 use idp_core::{Action, Kind, Problem};
-use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use serde_json::Value;
 
 use super::observe::Observed;
 use crate::{
-    annotations, class_template, reasons,
+    class_template, reasons,
     retention::{
         self, RetainedClaim,
         policy::{self, Decision},
     },
     rules,
 };
-
-/// After this time no older binding can appear: creation times are in whole seconds.
-const SETTLED: SignedDuration = SignedDuration::from_secs(2);
 
 /// A binding with its class filled in.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,7 +79,7 @@ pub fn validate(binding: &ClaimBinding, observed: &Observed) -> Result<Validated
         namespace,
         name,
     };
-    ownership(binding, observed).map_err(rejected)?;
+    ownership::check(binding, observed).map_err(rejected)?;
     if spec.released {
         // A released claim is not changed, only its retention annotations are, whatever the class offers by now.
         validated.actions = actions(binding, observed, false);
@@ -95,8 +93,7 @@ pub fn validate(binding: &ClaimBinding, observed: &Observed) -> Result<Validated
     })?;
     let kind = kind(&spec.class, observed).map_err(rejected)?;
     if observed.claim.is_none() {
-        lost(binding, observed).map_err(rejected)?;
-        admission(binding, observed).map_err(rejected)?;
+        admission::check(binding, observed).map_err(rejected)?;
     }
     let invalid = request::check(&validated.name, spec, class, observed.claim.as_ref());
     if !invalid.is_empty() {
@@ -130,7 +127,8 @@ pub fn validate(binding: &ClaimBinding, observed: &Observed) -> Result<Validated
 /// What to do about the claim before its binding is deleted: it is marked as released, if it is this binding's. It is never
 /// deleted here: when its grace period is over, the controller of its class does that.
 pub fn release(binding: &ClaimBinding, observed: &Observed) -> Vec<Action> {
-    let Some(existing) = existing(binding, observed).filter(|_| ownership(binding, observed).is_ok()) else {
+    let Some(existing) = existing(binding, observed).filter(|_| ownership::check(binding, observed).is_ok())
+    else {
         return Vec::new();
     };
     let requested = deletion_requested(&existing.claim.name, observed);
@@ -156,7 +154,7 @@ pub fn release(binding: &ClaimBinding, observed: &Observed) -> Vec<Action> {
     retention::plan(&existing, &decision).into_iter().collect()
 }
 
-/// What to do about the claim, if [`ownership`] was checked before.
+/// What to do about the claim, if [`ownership::check`] passed before.
 fn actions(binding: &ClaimBinding, observed: &Observed, in_use: bool) -> Vec<Action> {
     let Some(existing) = existing(binding, observed) else {
         return Vec::new();
@@ -203,112 +201,4 @@ fn kind(class: &str, observed: &Observed) -> Result<Kind, Problem> {
         format!("ClaimClass {class} creates {named}, a kind that the cluster does not serve."),
     )
     .hint("Ask the platform team to install Crossplane and platform/compositions. The broker notices within 30 seconds."))
-}
-
-/// Whether the claim, if it exists, is this binding's: of its application, its class and that class's kind. Any other claim
-/// is neither written, marked nor deleted, whatever the binding says.
-fn ownership(binding: &ClaimBinding, observed: &Observed) -> Result<(), Problem> {
-    let Some(claim) = &observed.claim else {
-        return Ok(());
-    };
-    let (name, class) = (&claim.name, &binding.spec.class);
-    if claim.application != binding.spec.application {
-        return Err(Problem::error(
-            reasons::NAME_TAKEN,
-            format!(
-                "{} {name} belongs to the application {}.",
-                claim.kind, claim.application
-            ),
-        )
-        .hint("Rename the database."));
-    }
-    let resource = observed.class.as_ref().map(|class| &class.resource);
-    let other_kind =
-        resource.filter(|resource| claim.kind != resource.kind || claim.api_version != resource.api_version);
-    if let Some(resource) = other_kind {
-        return Err(Problem::error(
-            reasons::KIND_CHANGED,
-            format!(
-                "{} {name} exists, but ClaimClass {class} creates a {}. No second claim is created.",
-                claim.kind, resource.kind
-            ),
-        )
-        .hint(format!(
-            "Delete the binding. The existing claim stays, in its own ClaimClass {}.",
-            claim.class
-        )));
-    }
-    let engine = claim.binding.as_ref().map(|before| before.engine.as_str());
-    if claim.class != *class || engine.is_some_and(|engine| engine != binding.spec.engine) {
-        return Err(Problem::error(
-            reasons::CLASS_DIFFERS,
-            format!(
-                "{} {name} is {} of ClaimClass {}, not {} of ClaimClass {class}. It is unchanged.",
-                claim.kind,
-                engine.unwrap_or("a claim"),
-                claim.class,
-                binding.spec.engine
-            ),
-        ));
-    }
-    Ok(())
-}
-
-/// A claim that existed and was deleted by someone else: a new one would be empty, and look like the old one.
-fn lost(binding: &ClaimBinding, observed: &Observed) -> Result<(), Problem> {
-    let name = binding.name_any();
-    let Some(status) = &binding.status else {
-        return Ok(());
-    };
-    let Some(claim) = status
-        .claim
-        .as_ref()
-        .filter(|_| status.phase != Some(ClaimPhase::Deleted))
-    else {
-        return Ok(());
-    };
-    if observed.requests.recreate.as_ref() == Some(&claim.uid) {
-        return Ok(());
-    }
-    Err(Problem::error(
-        reasons::CLAIM_LOST,
-        format!(
-            "{} {name} was deleted by someone else. A new one would be empty, so it is not created automatically.",
-            claim.kind
-        ),
-    )
-    .hint(format!(
-        "Restore it, or create an empty one: `kubectl -n {} annotate --overwrite claimbinding {name} {}={}`.",
-        binding.namespace().unwrap_or_default(),
-        annotations::RECREATE,
-        claim.uid
-    )))
-}
-
-/// Whether a claim that does not exist yet may be created.
-fn admission(binding: &ClaimBinding, observed: &Observed) -> Result<(), Problem> {
-    let (Some(class), name) = (&observed.class, &binding.spec.class) else {
-        return Ok(());
-    };
-    let namespace = binding.namespace().unwrap_or_default();
-    rules::namespace(name, class, &namespace, &observed.labels)?;
-    let quota = class.per_namespace() as usize;
-    if observed.before >= quota {
-        return Err(rules::quota_exceeded(name, quota, observed.before));
-    }
-    if observed.others >= quota && is_young(binding, observed.now) {
-        // The order is certain only when no older binding can appear any more.
-        return Err(Problem::warning(
-            reasons::QUOTA_UNDECIDED,
-            format!(
-                "Several bindings of ClaimClass {name} were created together, and the quota has no room for all."
-            ),
-        ));
-    }
-    Ok(())
-}
-
-fn is_young(binding: &ClaimBinding, now: Timestamp) -> bool {
-    let created = binding.creation_timestamp().map(|time| time.0);
-    created.is_none_or(|created| now.duration_since(created) < SETTLED)
 }

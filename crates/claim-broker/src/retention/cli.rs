@@ -2,6 +2,10 @@
 //!
 //! A request is an annotation and no more. Only the broker sets the grace period, and deletes when it is over.
 
+mod error;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use idp_api::{ClaimBinding, claim_binding::Tombstone};
@@ -13,6 +17,8 @@ use kube::{
 };
 use serde_json::{Value, json};
 
+pub use error::DataError;
+
 use super::RetainedClaim;
 use crate::{
     annotations, facts,
@@ -23,65 +29,6 @@ use crate::{
 const TRIES: u32 = 5;
 /// How long the broker may take to see a change of a binding.
 const SETTLE: Duration = Duration::from_millis(500);
-
-/// Why data could not be listed, or their deletion not requested or cancelled.
-#[derive(Debug, thiserror::Error)]
-pub enum DataError {
-    /// The API server rejected the request, or is unreachable.
-    #[error("{0}")]
-    Api(#[from] kube::Error),
-    /// No claim has this name.
-    #[error(
-        "The namespace {namespace} has no claim {name}. List all claims with: idp-cli data list -n {namespace}"
-    )]
-    NotFound {
-        /// Namespace.
-        namespace: String,
-        /// Name.
-        name: String,
-    },
-    /// The claim was deleted meanwhile.
-    #[error("{name} was deleted by someone else meanwhile. Nothing was changed.")]
-    Gone {
-        /// Name.
-        name: String,
-    },
-    /// An application uses it.
-    #[error("The application {application} uses {name}. Remove it from the application first.")]
-    InUse {
-        /// Name.
-        name: String,
-        /// The application.
-        application: String,
-    },
-    /// Another writer requests the deletion again and again.
-    #[error("Cannot cancel the deletion of {name}: another writer keeps setting idp.dev/delete-data.")]
-    RequestedAgain {
-        /// Name.
-        name: String,
-    },
-    /// Its class deletes it without a request.
-    #[error(
-        "Cannot cancel the deletion of {name}: its class {class} deletes data that no application uses (deletionPolicy: \
-         Delete). To keep the data, name it in the application {application} again before {until}."
-    )]
-    ByClass {
-        /// Name.
-        name: String,
-        /// Its class.
-        class: String,
-        /// The application that used it.
-        application: String,
-        /// When the grace period is over.
-        until: String,
-    },
-    /// It is being deleted already.
-    #[error("{name} is being deleted already.")]
-    Deleting {
-        /// Name.
-        name: String,
-    },
-}
 
 /// The kinds of claims of a cluster: the platform's own, and those that its classes create.
 ///
@@ -300,6 +247,3 @@ async fn live(
 fn api(client: &Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {
     Api::namespaced_with(client.clone(), namespace, &kind.api_resource())
 }
-
-#[cfg(test)]
-mod tests;

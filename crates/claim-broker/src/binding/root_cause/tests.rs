@@ -1,5 +1,5 @@
 use super::*;
-use crate::facts::{State, readable};
+use crate::{facts::State, message::readable};
 
 fn condition(is_true: bool, reason: &str, message: &str) -> Option<ConditionState> {
     Some(ConditionState {

@@ -1,5 +1,6 @@
 use idp_api::claim_binding::Tombstone;
 use idp_core::Deed;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::*;

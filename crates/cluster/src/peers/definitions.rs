@@ -131,4 +131,20 @@ mod tests {
         fs::write(dir.path().join("README.md"), "no").unwrap();
         assert_eq!(collect(dir.path(), None).unwrap().len(), 1);
     }
+
+    #[test]
+    fn only_needed_crds_are_collected() {
+        let dir = tempfile::tempdir().unwrap();
+        for plural in ["servers", "rules"] {
+            let crd = format!(
+                "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {{name: {plural}.a.io}}\n\
+                 spec: {{names: {{plural: {plural}}}}}\n"
+            );
+            fs::write(dir.path().join(format!("{plural}.yaml")), crd).unwrap();
+        }
+        let collected = collect(dir.path(), Some(&["rules"])).unwrap();
+        assert_eq!(collected.len(), 1);
+        assert_eq!(collected[0]["metadata"]["name"], "rules.a.io");
+        assert!(collect(dir.path(), Some(&["others"])).is_err());
+    }
 }

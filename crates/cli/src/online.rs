@@ -63,7 +63,8 @@ impl Online {
         let policies: Vec<CertificatePolicy> = all(client, "CertificatePolicies").await?;
         let mut routed = BTreeMap::new();
         for object in list(client, kinds::VIRTUAL_SERVICE, None, "").await? {
-            let facts: VirtualServiceFacts = parse(&facts::routed(&object)).unwrap_or_default();
+            let facts: VirtualServiceFacts =
+                parse(&facts::foreign_virtual_service(&object)).unwrap_or_default();
             routed.insert(ObjectKey::of(&object), facts);
         }
         let namespaces: Vec<Namespace> = all(client, "Namespaces").await?;
@@ -142,7 +143,7 @@ impl Online {
         let mut deployments = deployments.iter();
         let deployment = deployments.find(|deployment| deployment.name_any() == app.name_any());
         Ok(Observed {
-            taken_hosts: hosts::taken(app, &self.around(app)),
+            taken_hosts: hosts::claimed_by_others(app, &self.host_claims(app)),
             namespace_labels: self.namespaces.get(&namespace).cloned(),
             migrations: jobs
                 .iter()
@@ -156,19 +157,19 @@ impl Online {
 }
 
 impl Online {
-    /// Whatever else names hosts.
-    fn around(&self, app: &WebApplication) -> hosts::Around<'_> {
+    /// Everything else that claims hosts.
+    fn host_claims(&self, app: &WebApplication) -> hosts::HostClaims<'_> {
         let own = ObjectKey::of(app);
         let (mine, others): (Vec<_>, Vec<_>) = self.routed.iter().partition(|(key, routed)| {
             key.namespace == own.namespace && routed.application.as_ref() == Some(&own.name)
         });
-        hosts::Around {
+        hosts::HostClaims {
             environment: &self.environment.spec,
             own: mine
                 .into_iter()
                 .flat_map(|(_, routed)| routed.hosts.clone())
                 .collect(),
-            routed: others
+            virtual_services: others
                 .into_iter()
                 .map(|(key, routed)| (key.clone(), routed.clone()))
                 .collect(),

@@ -59,8 +59,7 @@ fn describe_status(app: &WebApplication, status: &WebApplicationStatus) -> Strin
         } else {
             "warning"
         };
-        let message = visible::line(&problem.message);
-        let _ = writeln!(text, "\n  {mark}: {message} ({})", problem.reason);
+        let _ = writeln!(text, "\n  {mark}: {}", visible::line(&problem.headline()));
         if let Some(path) = &problem.path {
             let _ = writeln!(text, "    at   {}", visible::line(path));
         }

@@ -1,38 +1,66 @@
-//! Durations as Kubernetes writes them: `90s`, `1h30m0s`, `2160h0m0s`.
+//! Durations in Go's notation, which Kubernetes uses: `90s`, `1h30m0s`, `0.5s`.
 
-/// Seconds of a duration; `None` when it is none. Parts of a second count as nothing.
-pub fn seconds(text: &str) -> Option<u64> {
-    let mut rest = text;
-    let mut total = 0_u64;
-    if rest.is_empty() {
+use std::time::Duration;
+
+/// Nanoseconds of a second.
+const NANOSECONDS: u128 = 1_000_000_000;
+
+/// Longest text that is read, in bytes: Go's longest duration, `2562047h47m16.854775807s`, has 24.
+const MAX_BYTES: usize = 32;
+
+/// Reads a duration. `None` if the text is not one, or is longer than a `Duration` holds.
+///
+/// `kube::core::Duration` reads the same notation, but multiplies floating-point numbers, and panics where a number is too
+/// large; `jiff` and `humantime` accept words and spaces, which Kubernetes rejects.
+pub fn parse(text: &str) -> Option<Duration> {
+    if text == "0" {
+        return Some(Duration::ZERO);
+    }
+    if text.is_empty() || text.len() > MAX_BYTES {
         return None;
     }
-    if rest == "0" {
-        return Some(0);
-    }
+    let (mut rest, mut nanoseconds) = (text, 0_u128);
     while !rest.is_empty() {
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (number, after) = rest.split_at(digits);
-        let number: u64 = number.parse().ok()?;
-        let after = after.strip_prefix('.').map_or(after, |fraction| {
-            fraction.trim_start_matches(|c: char| c.is_ascii_digit())
-        });
-        let letters = after.len() - after.trim_start_matches(|c: char| c.is_alphabetic()).len();
-        let (unit, next) = after.split_at(letters);
-        let factor = match unit {
-            "h" => 3600,
-            "m" => 60,
-            "s" => 1,
-            "ms" | "us" | "µs" | "ns" => 0,
-            _ => return None,
-        };
-        total = total.checked_add(number.checked_mul(factor)?)?;
-        rest = next;
+        let (number, tail) = rest.split_at(rest.find(char::is_alphabetic)?);
+        let end = tail.find(|c: char| !c.is_alphabetic()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(end);
+        nanoseconds = nanoseconds.checked_add(scaled(number, unit)?)?;
+        rest = tail;
     }
-    Some(total)
+    let seconds = u64::try_from(nanoseconds / NANOSECONDS).ok()?;
+    Some(Duration::new(
+        seconds,
+        u32::try_from(nanoseconds % NANOSECONDS).ok()?,
+    ))
 }
 
-/// The same for people, in the largest units: `90d`, `36h`, `90m`.
+/// Whole seconds of a duration. `None` if the text is not a duration.
+pub fn seconds(text: &str) -> Option<u64> {
+    parse(text).map(|duration| duration.as_secs())
+}
+
+/// Nanoseconds of a number with its unit.
+fn scaled(number: &str, unit: &str) -> Option<u128> {
+    let nanoseconds: u128 = match unit {
+        "ns" => 1,
+        "us" | "µs" | "μs" => 1_000,
+        "ms" => 1_000_000,
+        "s" => NANOSECONDS,
+        "m" => 60 * NANOSECONDS,
+        "h" => 3600 * NANOSECONDS,
+        _ => return None,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| -> Option<u128> {
+        let all = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+        all.then(|| text.parse().ok())?
+    };
+    let parts = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let whole = digits(whole)?.checked_mul(nanoseconds)?;
+    whole.checked_add(digits(fraction)?.checked_mul(nanoseconds)? / parts)
+}
+
+/// Writes seconds for people, in the largest units: `90d`, `36h`, `90m`.
 pub fn text(seconds: u64) -> String {
     match seconds {
         0 => "0s".to_owned(),
@@ -43,8 +71,8 @@ pub fn text(seconds: u64) -> String {
     }
 }
 
-/// The same in the one form that Go gives back, such as `1m30s` or `2160h0m0s`. A controller that writes an object as a
-/// whole puts each duration into this form; written so from the start, nothing changes hands.
+/// Writes seconds in the form that Go prints, such as `1m30s` or `2160h0m0s`. A controller that writes an object as a
+/// whole puts each duration into this form. Written so from the start, no field changes its manager.
 pub fn canonical(seconds: u64) -> String {
     let (hours, minutes, rest) = (seconds / 3600, seconds % 3600 / 60, seconds % 60);
     match (hours, minutes) {
@@ -59,7 +87,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_kubernetes_writes() {
+    fn durations_are_read_and_never_overflow() {
+        for (text, milliseconds) in [
+            ("500ms", Some(500)),
+            ("1h30m", Some(5_400_000)),
+            ("0.5s", Some(500)),
+            ("1.25m", Some(75_000)),
+            ("1500us", Some(1)),
+            ("2000000ns", Some(2)),
+            ("0s", Some(0)),
+            ("0", Some(0)),
+            ("", None),
+            ("5", None),
+            ("5 s", None),
+            ("-5s", None),
+            ("5d", None),
+            (".5s", None),
+            ("99999999999999999999999999999h", None),
+            ("1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s1s", None),
+        ] {
+            let found = parse(text).map(|found| found.as_millis());
+            assert_eq!(found, milliseconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_seconds() {
         for (text, expected) in [
             ("2160h", Some(7_776_000)),
             ("2160h0m0s", Some(7_776_000)),

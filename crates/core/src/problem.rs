@@ -78,6 +78,11 @@ impl Problem {
         self
     }
 
+    /// The message and the reason in one line, without a full stop: `Host a belongs to application b/c (HostTaken)`.
+    pub fn headline(&self) -> String {
+        format!("{} ({})", self.message.trim_end_matches('.'), self.reason)
+    }
+
     /// Whether it keeps the resource from working.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
@@ -89,9 +94,9 @@ impl std::fmt::Display for Problem {
         if let Some(path) = &self.path {
             write!(f, "{path}: ")?;
         }
-        write!(f, "{} ({})", self.message, self.reason)?;
+        write!(f, "{}.", self.headline())?;
         if let Some(hint) = &self.hint {
-            write!(f, "; {hint}")?;
+            write!(f, " {hint}")?;
         }
         Ok(())
     }

@@ -20,15 +20,15 @@ use crate::{
     validate::{self, Validated},
 };
 
-/// How soon is looked again at what may have passed without an event.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// When to check again for problems that can pass without an event.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The WebApplication controller, and the capabilities that it plans with.
 #[derive(Clone, Default)]
 pub struct WebApplicationController {
     /// The capabilities.
     pub capabilities: Capabilities,
-    /// Hosts that applications are about to take.
+    /// Hosts that applications are about to claim.
     pub reservations: Arc<Reservations>,
 }
 
@@ -43,15 +43,19 @@ impl Reconcile for WebApplicationController {
     fn watches(&self) -> Vec<Watch> {
         let mut watches: Vec<Watch> = kinds::CHILDREN.map(child).into();
         watches.extend(kinds::BINDINGS.map(|kind| Watch::children(kind).facts(capabilities::binding)));
-        // A Service with that label in any other namespace is no capability, and must not wake everybody.
+        // Only in the platform's namespace is a Service with this label a capability.
         let services = Watch::related(kinds::SERVICE, Targets::All, CAPABILITY).facts(capabilities::service);
         watches.push(services.fields(self.capabilities.field_selector()));
         watches.push(Watch::related(ENVIRONMENT, Targets::All, "").facts(facts::environment));
-        // Nobody is woken by these one by one: labels of namespaces by `wakes`, and whoever waits for a host looks again.
+        // No single application is requeued for these: `triggers` handles namespaces, and `requeue_after` applications that wait for a host.
         let later = Targets::Named(|_| None);
         watches.push(Watch::related(kinds::NAMESPACE, later, "").facts(facts::namespace));
         let routed = Watch::related(kinds::VIRTUAL_SERVICE, later, facts::NOT_OURS).optional();
-        watches.push(routed.facts(facts::routed).terms(facts::virtual_service_terms));
+        watches.push(
+            routed
+                .facts(facts::foreign_virtual_service)
+                .terms(facts::virtual_service_terms),
+        );
         watches.push(
             Watch::related(
                 kinds::REPLICA_SET,
@@ -95,7 +99,7 @@ impl Reconcile for WebApplicationController {
         plan::plan(app)
     }
 
-    /// The hosts of its routes: from now on it is about to take them.
+    /// Reserves the hosts of its routes.
     fn reserve(
         &self,
         app: &WebApplication,
@@ -117,8 +121,8 @@ impl Reconcile for WebApplicationController {
         let taken = self.reservations.reserve(&ObjectKey::of(app), &hosts, names);
         let problems: Vec<Problem> = taken
             .into_iter()
-            .map(|(host, holder)| {
-                validate::host_taken(&validated.routes, &host, &hosts::application(&holder))
+            .map(|(host, claimant)| {
+                validate::host_taken(&validated.routes, &host, &hosts::application(&claimant))
             })
             .collect();
         if problems.is_empty() {
@@ -147,10 +151,10 @@ impl Reconcile for WebApplicationController {
         status::is_progress(status)
     }
 
-    /// A capability that answers again says so by its stream; one that only failed, or was slow, says nothing. Nor does an
-    /// application that was about to take a host and cannot.
+    /// Checks again where no event comes: after a capability's failure or timeout, and after another application's
+    /// reservation of a host.
     fn requeue_after(&self, status: &WebApplicationStatus, _: Timestamp) -> Option<Duration> {
-        let passing = [
+        let transient = [
             reasons::CAPABILITY_UNREACHABLE,
             reasons::CAPABILITY_FAILED,
             reasons::HOST_TAKEN,
@@ -158,24 +162,25 @@ impl Reconcile for WebApplicationController {
         let waits = status
             .problems
             .iter()
-            .any(|problem| passing.iter().any(|reason| problem.reason == *reason));
-        waits.then_some(LOOK_AGAIN)
+            .any(|problem| transient.iter().any(|reason| problem.reason == *reason));
+        waits.then_some(RECHECK_INTERVAL)
     }
 
-    /// What a capability calls stale is planned anew, and so are routes when the labels of their namespace change.
+    /// Requeues applications after changes that their capabilities announce, and those with routes when the labels of their
+    /// namespace change.
     fn triggers(&self, view: &View<Self::Resource>) -> BoxStream<'static, Vec<ObjectKey>> {
         let labelled = view.clone();
         let namespaces = view
             .changes(kinds::NAMESPACE)
             .map(move |namespace| observe::with_routes(&namespace.name, &labelled));
         let view = view.clone();
-        let stale = self.capabilities.stale();
-        let stale =
-            stale.map(move |(capability, namespaces)| observe::users(&capability, &namespaces, &view));
-        futures::stream::select(stale, namespaces).boxed()
+        let changes = capabilities::changes(&self.capabilities);
+        let users =
+            changes.map(move |(capability, namespaces)| observe::users(&capability, &namespaces, &view));
+        futures::stream::select(users, namespaces).boxed()
     }
 
-    /// When an application changes or goes, those that name one of its hosts look again.
+    /// After a change or deletion of an application, requeues those with one of its hosts.
     fn affected_by(&self, changed: &WebApplication, view: &View<Self::Resource>) -> Vec<ObjectKey> {
         observe::affected(changed, view)
     }

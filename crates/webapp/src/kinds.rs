@@ -60,7 +60,7 @@ pub const SERVICE_MONITOR: Kind =
 pub const PROMETHEUS_RULE: Kind =
     Kind::namespaced("monitoring.coreos.com", "v1", "PrometheusRule", "prometheusrules");
 
-/// The kinds of bindings: what capabilities keep their state in.
+/// The kinds of bindings, in which capabilities keep their state.
 pub const BINDINGS: [Kind; 4] = [
     SECRET_BINDING,
     CERTIFICATE_BINDING,
@@ -89,17 +89,17 @@ pub const CHILDREN: [Kind; 17] = [
     PROMETHEUS_RULE,
 ];
 
-/// The kind of a child, by what an object or an inventory says of itself.
+/// The kind of a child, by its `apiVersion` and `kind`.
 pub fn of_child(api_version: &str, kind: &str) -> Option<Kind> {
     let mut known = CHILDREN.into_iter().chain(BINDINGS);
     known.find(|known| known.kind == kind && known.api_version() == api_version)
 }
 
-/// `ReplicaSet`: only looked at, for the files that its pods read.
+/// `ReplicaSet`: read-only, for the ConfigMaps that its pods read.
 pub const REPLICA_SET: Kind = Kind::namespaced("apps", "v1", "ReplicaSet", "replicasets");
 
-/// Core `Namespace`: only looked at, for its labels.
+/// Core `Namespace`: read-only, for its labels.
 pub const NAMESPACE: Kind = Kind::cluster("", "v1", "Namespace", "namespaces");
 
-/// Core `Pod`: only looked at, for what keeps it from working.
+/// Core `Pod`: read-only, for its failure.
 pub const POD: Kind = Kind::namespaced("", "v1", "Pod", "pods");

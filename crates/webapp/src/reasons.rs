@@ -126,6 +126,34 @@ idp_core::reasons! {
         "The Environment has no Prometheus or no mesh, so the objectives are not measured.",
         "Nothing to do. The objectives take effect in an Environment with both.";
 
+    IMAGE_PULL_BACK_OFF = "ImagePullBackOff",
+        "A pod cannot pull its image.",
+        "Check spec.image: its name, its tag, and whether this cluster may pull it.";
+    INVALID_IMAGE_NAME = "InvalidImageName",
+        "The name of a pod's image cannot be parsed.",
+        "Correct spec.image.";
+    CRASH_LOOP_BACK_OFF = "CrashLoopBackOff",
+        "A container keeps ending, and is restarted with growing delays.",
+        "Read the last output of the container: kubectl logs --previous POD.";
+    CREATE_CONTAINER_CONFIG_ERROR = "CreateContainerConfigError",
+        "A pod refers to a ConfigMap, a Secret or a key that does not exist.",
+        "Create the object that the message names, or remove the reference.";
+    CREATE_CONTAINER_ERROR = "CreateContainerError",
+        "The node cannot create a container of a pod.",
+        "Check spec.command and the mounts. Run kubectl describe pod for details.";
+    RUN_CONTAINER_ERROR = "RunContainerError",
+        "The node cannot start a container of a pod.",
+        "Check spec.command and the mounts. Run kubectl describe pod for details.";
+    UNSCHEDULABLE = "Unschedulable",
+        "No node has room for a pod, or no node fits its placement.",
+        "Request less in spec.resources, relax spec.placement, or add nodes.";
+    PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded",
+        "The new version did not become ready in time. The previous version keeps running.",
+        "See the problems of the pods. If there are none, run kubectl describe deployment.";
+    FAILED_CREATE = "FailedCreate",
+        "The namespace does not accept the pods.",
+        "Check the namespace's ResourceQuota, LimitRange and admission policies.";
+
     PATCH_TARGET_MISSING = "PatchTargetMissing",
         "The application has no object of the patch's kind and name.",
         "Name an object that the application has. idp-cli render lists them.";

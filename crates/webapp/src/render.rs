@@ -1,4 +1,4 @@
-//! What an application becomes, without a cluster: the same `validate` and `plan` that the controller calls.
+//! Renders an application without a cluster, with the same `validate` and `plan` as the controller.
 
 use idp_api::{Environment, WebApplication};
 use idp_core::{
@@ -14,13 +14,12 @@ use crate::{
     validate::validate,
 };
 
-/// The children of `app` in `environment`, once its migration (if it has one) has succeeded and its hosts are its own,
-/// where no capability is deployed.
+/// The children of `app` in `environment`, after its migration, with all hosts free, and without capabilities.
 pub fn render(app: &WebApplication, environment: &Environment) -> Result<Plan<Prepared>, Vec<Problem>> {
     render_with(app, environment, |_, _| None)
 }
 
-/// The same where capabilities are: `ask` answers for the capability of that name, if there is one.
+/// The same with capabilities: `ask` plans for the capability of a name, if it exists.
 pub fn render_with(
     app: &WebApplication,
     environment: &Environment,
@@ -29,8 +28,8 @@ pub fn render_with(
     render_in(app, environment, Observed::default(), ask)
 }
 
-/// The same where more is known: hosts that others hold, and the application's own objects as they are. What `observed`
-/// says of environments and answers is not used.
+/// The same with more facts: hosts that others have claimed, and the application's existing objects. The environments and
+/// answers of `observed` are not used.
 pub fn render_in(
     app: &WebApplication,
     environment: &Environment,

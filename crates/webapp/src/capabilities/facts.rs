@@ -1,11 +1,11 @@
-//! What is remembered of bindings: the contract that all their kinds share.
+//! Facts of bindings: the contract that all their kinds share.
 
 use idp_core::{Problem, condition::READY, labels};
 use kube::core::DynamicObject;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What is remembered of a binding.
+/// The facts of a binding.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BindingFacts {
@@ -16,24 +16,24 @@ pub struct BindingFacts {
     /// Hash of the plan that it was written from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_hash: Option<String>,
-    /// Whether its status is of its present spec.
+    /// Whether its status is of its current spec.
     pub observed: bool,
     /// Whether it is `Ready`.
     pub ready: bool,
-    /// Reason and message of its `Ready` condition.
+    /// Reason of its `Ready` condition.
     pub reason: String,
-    /// The same for people.
+    /// Message of its `Ready` condition.
     pub message: String,
-    /// Version of what pods read; absent until all of it has been there once.
+    /// Version of what pods read; absent until all of it has existed once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// What does not work.
+    /// Its problems.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
 }
 
 impl BindingFacts {
-    /// Whether pods may start that read what the binding with this planned object publishes.
+    /// Whether pods may start that read from the binding with this planned object.
     pub fn serves(&self, planned: &Value) -> bool {
         self.plan_hash.as_deref() == Some(&idp_core::hash::of(planned))
             && self.observed
@@ -41,7 +41,7 @@ impl BindingFacts {
     }
 }
 
-/// Of a binding of any kind.
+/// The facts of a binding of any kind.
 pub fn binding(object: &DynamicObject) -> Value {
     let status = &object.data["status"];
     let ready = status["conditions"]
@@ -73,17 +73,14 @@ pub fn binding(object: &DynamicObject) -> Value {
     serde_json::to_value(facts).unwrap_or_default()
 }
 
-/// Problems that cannot be read are a problem: the binding is not well.
+/// The problems of a binding's status. If they cannot be read, that is a problem too.
 fn problems(problems: &Value) -> Vec<Problem> {
     if problems.is_null() {
         return Vec::new();
     }
     Vec::deserialize(problems).unwrap_or_else(|error| {
-        let message = format!("status.problems of the binding cannot be read: {error}");
-        vec![
-            Problem::warning(crate::reasons::STATUS_UNREADABLE, message)
-                .hint("ask the platform team to deploy all controllers of one version"),
-        ]
+        let message = format!("Cannot read status.problems of the binding: {error}.");
+        vec![Problem::warning(crate::reasons::STATUS_UNREADABLE, message)]
     })
 }
 
@@ -108,10 +105,7 @@ mod tests {
     fn pods_wait_for_the_version_of_the_present_plan() {
         let there = facts(&json!({"observedGeneration": 2, "version": "1"}));
         assert!(there.serves(&json!({"a": 1})));
-        assert!(
-            !there.serves(&json!({"a": 2})),
-            "another plan is not carried out yet"
-        );
+        assert!(!there.serves(&json!({"a": 2})), "the new plan is not applied yet");
         assert!(!facts(&json!({"observedGeneration": 1, "version": "1"})).serves(&json!({"a": 1})));
         assert!(!facts(&json!({"observedGeneration": 2})).serves(&json!({"a": 1})));
     }

@@ -1,15 +1,21 @@
-//! Sections that other controllers serve: what is asked of whom, how it is asked, and what the answers are.
+//! Capabilities: controllers that serve sections of the spec. What is sent to which, how it is called, and what it returns.
 //!
-//! Planning with capabilities comes before everything else, and an application is made with all answers or not at all.
+//! All capabilities plan before any object is applied: an application is made with every section or not at all.
 
+mod address;
 mod directory;
 mod facts;
+mod listeners;
 mod probes;
 mod sections;
 
-pub use directory::{Address, CAPABILITY, Capabilities, service};
-pub use facts::{BindingFacts, binding};
-pub use sections::{Section, section_request, sections};
+pub use self::{
+    address::{Address, CAPABILITY, service},
+    directory::Capabilities,
+    facts::{BindingFacts, binding},
+    listeners::changes,
+    sections::{Section, section_request, sections},
+};
 
 use idp_core::{Kind, capability::SectionPlan};
 
@@ -22,14 +28,13 @@ pub const CLAIMS: &str = "claims";
 /// Serves the certificates of `spec.routes`.
 pub const CERTIFICATES: &str = "certificates";
 
-/// Whether the platform serves the capability of this name itself, for fields of its own: `spec.capabilities` cannot
-/// reach it.
+/// Whether the capability of this name has its own fields in the spec, so that `spec.capabilities` cannot name it.
 pub fn is_built_in(capability: &str) -> bool {
     [SECRETS, CLAIMS, CERTIFICATES].contains(&capability)
 }
 
-/// The only kind of binding that a capability may answer with. Each keeps to its own, so that the word of a platform
-/// team's capability reads no secret store, gets no certificate and holds no data.
+/// The only kind of binding that a capability may plan. A platform team's own capability therefore reads no secret store,
+/// gets no certificate and holds no data.
 pub fn binding_kind(capability: &str) -> Kind {
     match capability {
         SECRETS => kinds::SECRET_BINDING,
@@ -39,16 +44,16 @@ pub fn binding_kind(capability: &str) -> Kind {
     }
 }
 
-/// What a capability says of a section.
+/// What became of the call for a section's plan.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// What it becomes, or why it cannot be carried out.
+    /// The section's plan, or its problems.
     Plan(SectionPlan),
-    /// Nothing: it does not answer, since then (RFC 3339).
-    Silence {
-        /// Since when.
+    /// The capability does not respond.
+    Unreachable {
+        /// Since when, in RFC 3339.
         since: String,
     },
-    /// It answers with an error of its own.
-    Failure(String),
+    /// The capability returned an error.
+    Failed(String),
 }

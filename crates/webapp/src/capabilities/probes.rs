@@ -1,29 +1,29 @@
-//! One question at a time to a capability that is silent. Each takes as long as the patience of whoever asks: if every
-//! application that needs it asked, no worker would be left for those that do not.
+//! One call at a time to an unreachable capability. Each call takes its whole timeout: if every application that needs the
+//! capability called it, no worker would be left for the others.
 
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Which capabilities are being asked.
+/// The capabilities that are being called.
 #[derive(Clone, Default)]
 pub(super) struct Probes {
-    asked: Arc<Mutex<BTreeSet<String>>>,
+    called: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Probes {
-    /// The right to ask a silent capability, until it is dropped; none while another has it.
+    /// The right to call an unreachable capability, until it is dropped. `None` while another caller has it.
     pub(super) fn take(&self, capability: &str) -> Option<Probe> {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.insert(capability.to_owned()).then(|| Probe {
+        let mut called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+        called.insert(capability.to_owned()).then(|| Probe {
             all: self.clone(),
             capability: capability.to_owned(),
         })
     }
 }
 
-/// The right to ask.
+/// The right to call.
 pub(super) struct Probe {
     all: Probes,
     capability: String,
@@ -31,8 +31,8 @@ pub(super) struct Probe {
 
 impl Drop for Probe {
     fn drop(&mut self) {
-        let mut asked = self.all.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.remove(&self.capability);
+        let mut called = self.all.called.lock().unwrap_or_else(PoisonError::into_inner);
+        called.remove(&self.capability);
     }
 }
 
@@ -41,11 +41,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_asks_at_a_time() {
+    fn one_call_at_a_time() {
         let probes = Probes::default();
         let first = probes.take("mail");
         assert!(first.is_some() && probes.take("mail").is_none());
-        assert!(probes.take("secrets").is_some(), "each capability by itself");
+        assert!(probes.take("secrets").is_some(), "each capability has its own");
         drop(first);
         assert!(probes.take("mail").is_some());
     }

@@ -1,4 +1,4 @@
-//! The sections of an application, from its spec. Pure.
+//! The sections of an application's spec, and the requests for their plans. Pure.
 
 use std::collections::BTreeMap;
 
@@ -14,19 +14,19 @@ use serde_json::{Value, json};
 use super::{CERTIFICATES, CLAIMS, SECRETS, is_built_in};
 use crate::hosts::complete_host;
 
-/// One section, and who serves it.
+/// One section, and the capability that serves it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Section {
     /// Name of the capability.
     pub capability: String,
-    /// Where the section stands.
+    /// Path of the section in the spec.
     pub path: String,
     /// The section.
     pub value: Value,
 }
 
-/// The sections of `app`. `has_claims`: whether claims of it exist, which their capability must go on naming even
-/// when the spec does not any more.
+/// The sections of `app`. `has_claims`: whether it has claims, which their capability must plan even if the spec does not
+/// name them any more.
 pub fn sections(app: &WebApplication, environment: &EnvironmentSpec, has_claims: bool) -> Vec<Section> {
     let spec = &app.spec;
     let section = |capability: &str, path: &str, value: Value| Section {
@@ -60,7 +60,7 @@ pub fn sections(app: &WebApplication, environment: &EnvironmentSpec, has_claims:
             .collect();
         sections.push(section(CERTIFICATES, "spec.routes", json!({ "hosts": hosts })));
     }
-    // The platform's own are asked by their own fields alone: these are checked, and their answers are nobody else's.
+    // The platform's own capabilities have their own fields. Those of `spec.capabilities` cannot imitate them.
     let others = spec.capabilities.iter().filter(|(name, _)| !is_built_in(name));
     for (name, value) in others {
         sections.push(section(name, &format!("spec.capabilities.{name}"), value.clone()));
@@ -68,7 +68,7 @@ pub fn sections(app: &WebApplication, environment: &EnvironmentSpec, has_claims:
     sections
 }
 
-/// What a capability is asked of a section.
+/// The request for a section's plan.
 pub fn section_request(
     app: &WebApplication,
     environment: &str,
@@ -85,7 +85,7 @@ pub fn section_request(
     }
 }
 
-/// Hosts of the application's own Gateway that want a certificate, each with the first field that names it.
+/// Hosts of the application's own Gateway that need a certificate, each with the first field that names it.
 fn certificate_hosts(routes: &[Route], environment: &EnvironmentSpec) -> BTreeMap<String, String> {
     let mut hosts = BTreeMap::new();
     if environment.gateway.mode != GatewayMode::Dedicated {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_asked_for_is_asked() {
+    fn only_capabilities_of_the_spec_are_called() {
         assert!(names(&app(WebApplicationSpec::default()), false).is_empty());
         assert_eq!(names(&app(WebApplicationSpec::default()), true), [CLAIMS]);
         let spec = WebApplicationSpec {
@@ -149,7 +149,7 @@ mod tests {
                 .into(),
             ..WebApplicationSpec::default()
         };
-        // The platform's own are reached by their own fields alone.
+        // The platform's own capabilities are reached by their own fields only.
         assert_eq!(names(&app(spec), false), [SECRETS, CLAIMS, "mail"]);
     }
 

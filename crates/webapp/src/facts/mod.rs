@@ -1,4 +1,4 @@
-//! What the caches remember of watched objects: a few fields of each, so that thousands cost little memory.
+//! Facts: the few fields of watched objects that the caches keep, so that thousands of objects need little memory.
 
 mod fields;
 mod pod;
@@ -10,21 +10,23 @@ use serde_json::{Value, json};
 
 pub use self::{
     pod::{PodFacts, PodFailure, pod, pod_application},
-    virtual_service::{NOT_OURS, VirtualServiceFacts, routed, virtual_service, virtual_service_terms},
+    virtual_service::{
+        NOT_OURS, VirtualServiceFacts, foreign_virtual_service, virtual_service, virtual_service_terms,
+    },
     workload::{DeploymentFacts, JobFacts, MigrationState, cron_job, deployment, job, replica_set},
 };
 
-/// Of an Environment: its spec.
+/// An Environment's spec.
 pub fn environment(object: &DynamicObject) -> Value {
     object.data["spec"].clone()
 }
 
-/// Of a Namespace: its labels.
+/// A Namespace's labels.
 pub fn namespace(object: &DynamicObject) -> Value {
     json!(object.metadata.labels)
 }
 
-/// Of a ConfigMap: that it is there.
+/// A ConfigMap: that it exists.
 pub fn config_map(_: &DynamicObject) -> Value {
     Value::Bool(true)
 }

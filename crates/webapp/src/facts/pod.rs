@@ -1,4 +1,4 @@
-//! Pods: why they do not work, and what they read.
+//! Pods: why they do not run, and which ConfigMaps they read.
 
 use idp_core::labels;
 use idp_runtime::ObjectKey;
@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 
 use super::fields::{conditions, config_maps, text};
 
-/// What is remembered of a Pod.
+/// The facts of a Pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PodFacts {
-    /// Why it does not work, if it does not.
+    /// Why it does not run, if it does not.
     pub failure: Option<PodFailure>,
     /// The ConfigMaps that it reads.
     pub config_maps: Vec<String>,
 }
 
-/// Why a pod does not work.
+/// Why a pod does not run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PodFailure {
@@ -25,11 +25,11 @@ pub struct PodFailure {
     pub pod: String,
     /// The kubelet's or the scheduler's reason, such as `ImagePullBackOff` or `Unschedulable`.
     pub reason: String,
-    /// Its message.
+    /// The message.
     pub message: String,
 }
 
-/// Of a Pod: why it does not work, and what it reads; nothing of one that works, or is merely starting, without files.
+/// A pod's failure, and the ConfigMaps that it reads. Null for a pod that works or is starting, and reads none.
 pub fn pod(object: &DynamicObject) -> Value {
     let name = object.metadata.name.clone().unwrap_or_default();
     let failure = unschedulable(object).or_else(|| container_failure(object));
@@ -76,22 +76,22 @@ fn container_failure(object: &DynamicObject) -> Option<(String, String)> {
             let waiting = &status["state"]["waiting"];
             match waiting["reason"].as_str() {
                 None | Some("ContainerCreating" | "PodInitializing") => {}
-                // The kubelet alternates between the two while it backs off: one name, or the status would flap.
+                // The kubelet alternates between the two while it backs off. With one reason, the status does not flap.
                 Some("ErrImagePull" | "ImagePullBackOff") => {
                     return Some((
                         "ImagePullBackOff".into(),
-                        format!("the image {} cannot be pulled", status["image"]),
+                        format!("The image {} cannot be pulled.", status["image"]),
                     ));
                 }
                 Some("CrashLoopBackOff") => {}
                 Some(reason) => return Some((reason.to_owned(), text(&waiting["message"]))),
             }
-            // Between two crashes a container runs for a moment: what counts is that it died and is not ready.
+            // Between two crashes a container runs for a moment: it counts as crashed while it is not ready.
             let died = &status["lastState"]["terminated"];
             let crashed = status["ready"] == false && died.is_object();
             crashed.then(|| {
                 let message = format!(
-                    "the container ended with exit code {} ({})",
+                    "The container ended with exit code {} ({}).",
                     died["exitCode"],
                     text(&died["reason"])
                 );
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(facts["failure"]["reason"], "CrashLoopBackOff");
         assert_eq!(
             facts["failure"]["message"],
-            "the container ended with exit code 3 (Error)"
+            "The container ended with exit code 3 (Error)."
         );
     }
 }

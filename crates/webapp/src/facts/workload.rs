@@ -1,11 +1,11 @@
-//! Deployments, Jobs and what makes pods for them.
+//! Deployments, ReplicaSets, Jobs and CronJobs.
 
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use super::fields::{conditions, config_maps, text};
 
-/// What is remembered of a Deployment.
+/// The facts of a Deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DeploymentFacts {
@@ -32,26 +32,26 @@ pub struct DeploymentFacts {
 /// State of a Job.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum MigrationState {
-    /// Not ended.
+    /// Not finished.
     Running,
-    /// Ended well.
+    /// Complete.
     Succeeded,
-    /// Ended badly, with the Job controller's words.
+    /// Failed, with the Job controller's message.
     Failed(String),
 }
 
-/// What is remembered of a Job.
+/// The facts of a Job.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobFacts {
-    /// How far it is.
+    /// Its state.
     pub state: MigrationState,
     /// The ConfigMaps that its next pod would read.
     #[serde(default)]
     pub config_maps: Vec<String>,
 }
 
-/// Of a Deployment: numbers of pods, and why they do not come up.
+/// A Deployment's numbers of pods, and why it does not progress.
 pub fn deployment(object: &DynamicObject) -> Value {
     let status = &object.data["status"];
     let number = |name: &str| status[name].as_i64().unwrap_or_default() as i32;
@@ -76,7 +76,7 @@ pub fn deployment(object: &DynamicObject) -> Value {
     serde_json::to_value(facts).unwrap_or_default()
 }
 
-/// Of a ReplicaSet: the ConfigMaps that its next pod would read; nothing while it has no pods, and wants none.
+/// The ConfigMaps that a ReplicaSet's next pod would read. Null while it has and wants no pods.
 pub fn replica_set(object: &DynamicObject) -> Value {
     let some = |of: &str| object.data[of]["replicas"].as_i64().unwrap_or_default() > 0;
     let used = config_maps(&object.data["spec"]["template"]["spec"]);
@@ -86,14 +86,14 @@ pub fn replica_set(object: &DynamicObject) -> Value {
     json!(used)
 }
 
-/// Of a CronJob: the ConfigMaps that its next run would read.
+/// The ConfigMaps that a CronJob's next run would read.
 pub fn cron_job(object: &DynamicObject) -> Value {
     json!(config_maps(
         &object.data["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     ))
 }
 
-/// Of a Job: how far it is, and what it reads until it has ended.
+/// A Job's state, and the ConfigMaps that it reads until it has finished.
 pub fn job(object: &DynamicObject) -> Value {
     let state = conditions(object)
         .filter(|c| c["status"] == "True")
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_end_well_or_badly() {
+    fn jobs_complete_or_fail() {
         let with = |kind: &str| {
             job(&object(
                 json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {},

@@ -1,4 +1,4 @@
-//! Who holds a host: whoever answers for it at a gateway, and of those that wait for a free one the oldest. Pure.
+//! Which application has claimed a host: the one that serves it at a gateway, or else the oldest that waits for it. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,51 +15,53 @@ use crate::{
 /// The labels of the namespace of this name.
 pub type LabelsOf<'a> = dyn Fn(&str) -> BTreeMap<String, String> + 'a;
 
-/// What else there is that names hosts.
-pub struct Around<'a> {
+/// Everything in the cluster that claims hosts.
+pub struct HostClaims<'a> {
     /// The cluster's Environment.
     pub environment: &'a EnvironmentSpec,
     /// Hosts for which the application itself has a VirtualService.
     pub own: BTreeSet<String>,
-    /// Hosts of all other VirtualServices at a gateway, whoever made them: applications, or somebody by hand.
-    pub routed: BTreeMap<ObjectKey, VirtualServiceFacts>,
+    /// All other VirtualServices at a gateway: those of applications, and those made by hand.
+    pub virtual_services: BTreeMap<ObjectKey, VirtualServiceFacts>,
     /// The applications of the cluster.
     pub applications: Vec<&'a WebApplication>,
-    /// Labels of a namespace.
+    /// Labels of namespaces.
     pub labels: Box<LabelsOf<'a>>,
 }
 
-/// An application as holder, for messages.
+/// An application as claimant, for messages.
 pub fn application(key: &ObjectKey) -> String {
     format!("application {key}")
 }
 
-/// Hosts of `app` that somebody else holds, each with the holder. The first to answer for a host keeps it, a wildcard with
-/// all that is below it; of two applications that want a free one the older gets it.
+/// Hosts of `app` that others have claimed, each with the claimant. The first to serve a host keeps it, and a wildcard
+/// includes all hosts below it. Of two applications that want a free host, the older gets it.
 ///
-/// An application that cannot be carried out, or may not have the host, holds nothing that it does not answer for: names in
-/// a spec that never works must not keep others from them.
-pub fn taken(app: &WebApplication, around: &Around<'_>) -> BTreeMap<String, String> {
-    let base = &around.environment.base_domain;
+/// An application whose spec is rejected, or that may not have the host, has claimed only the hosts that it serves: names in a
+/// spec that never works must not block others.
+pub fn claimed_by_others(app: &WebApplication, claims: &HostClaims<'_>) -> BTreeMap<String, String> {
+    let base = &claims.environment.base_domain;
     let mut taken = BTreeMap::new();
-    // What it answers for already is its own.
-    for host in of(app, base).filter(|host| !around.own.contains(host)) {
-        let holder = around.routed_by(&host).or_else(|| around.awaited_by(&host, app));
-        if let Some(holder) = holder {
-            taken.insert(host, holder);
+    // The hosts that it serves already are its own.
+    for host in of(app, base).filter(|host| !claims.own.contains(host)) {
+        let claimant = claims
+            .served_by(&host)
+            .or_else(|| claims.wanted_by_older(&host, app));
+        if let Some(claimant) = claimant {
+            taken.insert(host, claimant);
         }
     }
     taken
 }
 
-impl Around<'_> {
-    /// What nobody can have, nobody holds against others: a VirtualService for every host is the platform's way to answer
-    /// for what is nobody's.
-    fn routed_by(&self, host: &str) -> Option<String> {
+impl HostClaims<'_> {
+    /// The VirtualService that serves the host. One for every host is the platform's default for unclaimed hosts, and claims
+    /// none.
+    fn served_by(&self, host: &str) -> Option<String> {
         let base = &self.environment.base_domain;
-        let holds = |named: &&String| overlap(named, host) && !is_everybodys(named, base);
-        let mut routed = self.routed.iter();
-        let (key, routed) = routed.find(|(_, routed)| routed.hosts.iter().any(|named| holds(&named)))?;
+        let serves = |named: &&String| overlap(named, host) && !is_everybodys(named, base);
+        let mut routed = self.virtual_services.iter();
+        let (key, routed) = routed.find(|(_, routed)| routed.hosts.iter().any(|named| serves(&named)))?;
         let named = routed.application.as_ref();
         Some(named.map_or_else(
             || format!("VirtualService {key}"),
@@ -67,14 +69,14 @@ impl Around<'_> {
         ))
     }
 
-    fn awaited_by(&self, host: &str, app: &WebApplication) -> Option<String> {
+    fn wanted_by_older(&self, host: &str, app: &WebApplication) -> Option<String> {
         let base = &self.environment.base_domain;
         let own = ObjectKey::of(app);
         let older = self.applications.iter().filter(|other| {
-            let awaits = of(other, base).any(|named| {
+            let wants = of(other, base).any(|named| {
                 overlap(&named, host) && could_take(other, &named, base) && self.may_have(other, &named)
             });
-            awaits && ObjectKey::of(**other) != own && seniority(other) < seniority(app)
+            wants && ObjectKey::of(**other) != own && seniority(other) < seniority(app)
         });
         let oldest = older.min_by_key(|other| seniority(other))?;
         Some(application(&ObjectKey::of(*oldest)))
@@ -102,15 +104,15 @@ impl Around<'_> {
     }
 }
 
-/// Whether an application that does not answer for `host` yet could: it is new, or nothing was wrong with it when it was last
-/// looked at, but that this very host was somebody else's.
+/// Whether an application that does not serve `host` yet could: it is new, or its only problem was that others had claimed this
+/// host.
 fn could_take(other: &WebApplication, host: &str, base_domain: &str) -> bool {
     if other.metadata.deletion_timestamp.is_some() {
         return false;
     }
-    let judged =
+    let is_current =
         |status: &&idp_api::WebApplicationStatus| status.observed_generation == other.metadata.generation;
-    let Some(status) = other.status.as_ref().filter(judged) else {
+    let Some(status) = other.status.as_ref().filter(is_current) else {
         return true;
     };
     let routes = other.spec.routes.iter().enumerate();
@@ -125,8 +127,7 @@ fn could_take(other: &WebApplication, host: &str, base_domain: &str) -> bool {
     })
 }
 
-/// Sorts older applications first; the name decides between those of the same second. One that is not created yet comes
-/// last.
+/// Sorts older applications first, by name within the same second. One that is not created yet comes last.
 fn seniority(app: &WebApplication) -> (bool, Option<String>, ObjectKey) {
     let created = app.creation_timestamp().map(|time| time.0.to_string());
     (created.is_none(), created, ObjectKey::of(app))
@@ -186,20 +187,20 @@ mod tests {
             };
             (ObjectKey::new(*namespace, *name), routed)
         });
-        let around = Around {
+        let claims = HostClaims {
             environment: &environment,
             own: BTreeSet::new(),
-            routed: routed.collect(),
+            virtual_services: routed.collect(),
             applications: others.iter().copied().chain([app]).collect(),
             labels: Box::new(|_| [("team".to_owned(), "shop".to_owned())].into()),
         };
-        super::taken(app, &around)
+        super::claimed_by_others(app, &claims)
     }
 
     #[test]
-    fn who_holds_a_host_holds_it_against_wildcards_too() {
+    fn a_claimed_host_is_claimed_against_wildcards_too() {
         let (old, young) = (old(&json!([{"host": "*.shop"}])), young("a.shop.apps.test"));
-        // Nobody holds it yet: the older one gets it.
+        // The host is free: the older application gets it.
         assert_eq!(
             taken(&young, &[&old], &[])["a.shop.apps.test"],
             "application old/old"
@@ -210,7 +211,7 @@ mod tests {
             taken(&old, &[&young], &held)["*.shop.apps.test"],
             "application young/young"
         );
-        // Who names what is everybody's locks out nobody.
+        // A host of all applications cannot be claimed, and blocks no other.
         let greedy = app(
             "greedy",
             "2026-01-01T00:00:00Z",
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn an_application_that_does_not_work_holds_nothing() {
+    fn a_rejected_application_claims_nothing() {
         let routes = json!([{"host": "payments"}, {"host": "other"}, {"host": "www.bank.org"}]);
         let young = young("payments");
         let error = |reason: &str, path: &str| json!([{"severity": "Error", "reason": reason, "path": path, "message": "x"}]);
@@ -231,7 +232,7 @@ mod tests {
             old(&routes),
             &error("UnknownSize", "spec.resources.size")
         )));
-        // It waits for this host itself; but for another it could wait for ever.
+        // It waits for this host itself. For another host it could wait forever.
         assert!(holds(&with_problems(
             old(&routes),
             &error("HostTaken", "spec.routes[0].host")
@@ -240,11 +241,11 @@ mod tests {
             old(&routes),
             &error("HostTaken", "spec.routes[1].host")
         )));
-        // What was found of an earlier spec says nothing.
-        let mut mended = with_problems(old(&routes), &error("UnknownSize", "spec.resources.size"));
-        mended.metadata.generation = Some(2);
-        assert!(holds(&mended));
-        // Nor does it hold what it may not have.
+        // Problems of an earlier spec do not count.
+        let mut corrected = with_problems(old(&routes), &error("UnknownSize", "spec.resources.size"));
+        corrected.metadata.generation = Some(2);
+        assert!(holds(&corrected));
+        // It cannot claim a host that it may not have.
         let bank = super::tests::young("www.bank.org");
         assert!(taken(&bank, &[&old(&routes)], &[]).is_empty());
     }

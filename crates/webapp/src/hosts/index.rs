@@ -1,7 +1,7 @@
-//! Finding the applications whose hosts can overlap with a host, without looking at all others.
+//! Finds the applications whose hosts can overlap with a host, without a scan of all applications.
 //!
-//! Hosts are indexed as they are written, because what completes them is the Environment's. A look-up therefore asks for
-//! every form in which an overlapping host can be written; these are as many as the host has labels.
+//! Hosts are indexed as in the spec, because the Environment's base domain completes them. A lookup therefore has a term for
+//! every form of an overlapping host; their number is the number of the host's labels.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use idp_api::WebApplication;
 
 use crate::hosts::is_everybodys;
 
-/// The terms that an application is looked up by: its hosts, and the domains that they are below.
+/// The index terms of an application: its hosts, and their parent domains.
 pub(crate) fn index_terms(app: &WebApplication) -> Vec<String> {
     let hosts = app.spec.routes.iter().map(|route| route.host.as_str());
     let mut terms = BTreeSet::new();
@@ -20,8 +20,8 @@ pub(crate) fn index_terms(app: &WebApplication) -> Vec<String> {
     terms.into_iter().collect()
 }
 
-/// The terms under which every application is found that has a host which overlaps with the complete `host`. None for
-/// what is everybody's: nobody has it.
+/// The terms that find every application with a host that overlaps with the complete `host`. None for a host of all
+/// applications, which cannot be claimed.
 pub(crate) fn lookups(host: &str, base_domain: &str) -> BTreeSet<String> {
     let mut terms = BTreeSet::new();
     if base_domain.is_empty() || is_everybodys(host, base_domain) {
@@ -29,7 +29,7 @@ pub(crate) fn lookups(host: &str, base_domain: &str) -> BTreeSet<String> {
     }
     let mut written = |complete: &str| {
         terms.insert(exactly(complete));
-        // The same without the base domain, where that is how it may be written.
+        // The same without the base domain, if the spec may have it so.
         let short = complete
             .strip_suffix(base_domain)
             .and_then(|rest| rest.strip_suffix('.'))
@@ -41,7 +41,7 @@ pub(crate) fn lookups(host: &str, base_domain: &str) -> BTreeSet<String> {
         written(&format!("*.{parent}"));
     }
     if host.starts_with("*.") {
-        // What is below a wildcard is written in full: a name without dots is below the base domain alone.
+        // Hosts below a wildcard are complete in the spec: a name without dots is directly below the base domain.
         terms.insert(below(name(host)));
     }
     terms
@@ -59,7 +59,7 @@ fn name(host: &str) -> &str {
     host.strip_prefix("*.").unwrap_or(host)
 }
 
-/// The domains that a name is below, the nearest first.
+/// The parent domains of a name, nearest first.
 fn parents(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(name.split_once('.'), |(_, rest)| rest.split_once('.')).map(|(_, parent)| parent)
 }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_overlaps_is_found() {
+    fn overlapping_hosts_are_found() {
         let names = [
             "shop",
             "a.shop",
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_overlap_is_not_even_looked_at() {
+    fn hosts_that_do_not_overlap_are_not_found() {
         for (host, other) in [
             ("shop.apps.test", "shops"),
             ("shop.apps.test", "shop.org"),

@@ -1,20 +1,20 @@
-//! Host names, and who may have which.
+//! Host names, and which application may claim which host.
 
 mod host_claim;
 mod index;
 mod reservations;
 
 use idp_api::WebApplication;
+use idp_core::names::is_label;
 pub use idp_core::names::{is_everybodys, overlap};
 
 pub(crate) use self::index::{index_terms, lookups};
 pub use self::{
-    host_claim::{Around, LabelsOf, application, taken},
+    host_claim::{HostClaims, LabelsOf, application, claimed_by_others},
     reservations::Reservations,
 };
 
-/// A host as it is known to clients: a name without dots (a wildcard's own does not count) is completed with the base
-/// domain.
+/// The complete host name: a name without dots (not counting a wildcard's) gets the base domain.
 pub fn complete_host(host: &str, base_domain: &str) -> String {
     let name = host.strip_prefix("*.").unwrap_or(host);
     if name.contains('.') {
@@ -36,18 +36,14 @@ pub fn may_overlap(one: &str, other: &str) -> bool {
         let rest = long.strip_prefix(short);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    // What a wildcard covers depends on its completion.
+    // The hosts that a wildcard covers depend on its completion.
     [one, other].iter().any(|host| host.starts_with("*.")) || completes(one, other) || completes(other, one)
 }
 
-/// Whether it is a host name as `access.outbound` takes it: at least two labels of small letters, digits and `-`, with
-/// or without `*.` before them.
+/// Whether `host` is a host name as `access.outbound` takes it: at least two DNS labels, with or without `*.` before
+/// them.
 pub fn is_complete_host(host: &str) -> bool {
     let name = host.strip_prefix("*.").unwrap_or(host);
-    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let is_label = |part: &str| {
-        !part.is_empty() && part.bytes().all(inside) && !part.starts_with('-') && !part.ends_with('-')
-    };
     name.len() <= 253 && name.contains('.') && name.split('.').all(is_label)
 }
 
@@ -85,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_mesh_would_refuse_is_no_host() {
+    fn hosts_that_the_mesh_rejects_are_invalid() {
         for host in ["api.example.com", "*.example.com", "1.x-y.z"] {
             assert!(is_complete_host(host), "{host}");
         }

@@ -1,4 +1,4 @@
-//! Hosts that applications are about to take.
+//! Hosts that applications are about to claim.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -7,24 +7,25 @@ use std::{
 
 use idp_runtime::ObjectKey;
 
-/// Which application takes which host, from the moment in which that is decided.
+/// The application that claims each host, from the moment of the decision.
 ///
-/// A VirtualService tells who holds a host, but it is written some time after the decision: two applications that are
-/// looked at meanwhile would both find the host free.
+/// A VirtualService shows which application has a host, but is applied some time after the decision. Two applications that
+/// are reconciled meanwhile would both find the host free.
 #[derive(Debug, Default)]
 pub struct Reservations(Mutex<Reserved>);
 
 /// The reservations, by host and by application.
 #[derive(Debug, Default)]
 struct Reserved {
-    /// By the labels of the host, last first: what a wildcard covers stands together.
+    /// By the labels of the host, last label first: all hosts of a wildcard are adjacent.
     by_host: BTreeMap<Vec<String>, ObjectKey>,
     by_application: HashMap<ObjectKey, BTreeSet<String>>,
 }
 
 impl Reservations {
-    /// Lets `app` have those of the complete `hosts` that nobody has reserved who still `names` them, and no others. A
-    /// wildcard is reserved with all that is below it. Returns who has reserved the rest.
+    /// Reserves the complete `hosts` for `app`, and releases its others. A reservation of another application counts while it
+    /// still `names` the host; a wildcard includes all hosts below it. Returns the hosts that others have reserved, with
+    /// the application.
     pub fn reserve(
         &self,
         app: &ObjectKey,
@@ -38,27 +39,27 @@ impl Reservations {
             let rivals = reserved.overlapping(host);
             let rival = rivals
                 .iter()
-                .find(|(named, holder)| holder != app && names(holder, named));
-            if let Some((_, holder)) = rival {
-                taken.push((host.clone(), holder.clone()));
+                .find(|(named, claimant)| claimant != app && names(claimant, named));
+            if let Some((_, claimant)) = rival {
+                taken.push((host.clone(), claimant.clone()));
                 continue;
             }
-            for (named, holder) in rivals {
-                reserved.give_up(&holder, &named);
+            for (named, claimant) in rivals {
+                reserved.release_one(&claimant, &named);
             }
-            reserved.take(app, host);
+            reserved.add(app, host);
         }
         taken
     }
 
-    /// `app` takes nothing now.
+    /// Releases all hosts of `app`.
     pub fn release(&self, app: &ObjectKey) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).release(app);
     }
 }
 
 impl Reserved {
-    fn take(&mut self, app: &ObjectKey, host: &str) {
+    fn add(&mut self, app: &ObjectKey, host: &str) {
         self.by_host.insert(labels(host), app.clone());
         self.by_application
             .entry(app.clone())
@@ -66,7 +67,7 @@ impl Reserved {
             .insert(host.to_owned());
     }
 
-    fn give_up(&mut self, app: &ObjectKey, host: &str) {
+    fn release_one(&mut self, app: &ObjectKey, host: &str) {
         let key = labels(host);
         if self.by_host.get(&key) == Some(app) {
             self.by_host.remove(&key);
@@ -88,20 +89,20 @@ impl Reserved {
         }
     }
 
-    /// The reserved hosts that a request for `host` could be for too: itself, wildcards over it, and what it covers.
+    /// The reserved hosts that overlap with `host`: itself, wildcards that include it, and hosts below it.
     fn overlapping(&self, host: &str) -> Vec<(String, ObjectKey)> {
         let own = labels(host);
         let mut found = Vec::new();
-        let mut add = |key: &[String], holder: &ObjectKey| found.push((name(key), holder.clone()));
-        if let Some(holder) = self.by_host.get(&own) {
-            add(&own, holder);
+        let mut add = |key: &[String], claimant: &ObjectKey| found.push((name(key), claimant.clone()));
+        if let Some(claimant) = self.by_host.get(&own) {
+            add(&own, claimant);
         }
         let domain = host.strip_prefix("*.").map_or(own.len(), |_| own.len() - 1);
         for depth in 1..own.len() {
             let mut wildcard = own[..depth].to_vec();
             wildcard.push("*".to_owned());
-            if let Some(holder) = self.by_host.get(&wildcard).filter(|_| wildcard != own) {
-                add(&wildcard, holder);
+            if let Some(claimant) = self.by_host.get(&wildcard).filter(|_| wildcard != own) {
+                add(&wildcard, claimant);
             }
         }
         if domain < own.len() {
@@ -109,7 +110,7 @@ impl Reserved {
             below
                 .take_while(|(key, _)| key.starts_with(&own[..domain]))
                 .filter(|(key, _)| key.len() > domain && **key != own)
-                .for_each(|(key, holder)| add(key, holder));
+                .for_each(|(key, claimant)| add(key, claimant));
         }
         found
     }
@@ -144,13 +145,13 @@ mod tests {
         assert_eq!(reserve(&one, &["z.test"]).len(), 1);
         all.release(&other);
         assert_eq!(reserve(&one, &["z.test"]), []);
-        // A holder that is gone, or names it no more, does not count.
+        // A claimant that is gone, or names it no more, does not count.
         assert_eq!(all.reserve(&other, &hosts(&["z.test"]), |_, _| false), []);
         all.release(&one);
         assert_eq!(
             all.reserve(&one, &hosts(&["z.test"]), |_, _| true).len(),
             1,
-            "the new holder's"
+            "the new claimant's"
         );
         all.release(&other);
         let left = all.0.lock().unwrap();

@@ -1,4 +1,4 @@
-//! What capabilities say of the application's sections.
+//! Calls capabilities for the plans of the application's sections.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::{
     kinds::{CLAIM_BINDING, SERVICE},
 };
 
-/// The Services that may be capabilities. One that is none, such as one without ports, tells nothing.
+/// Addresses of the Services of capabilities. Services without ports have none.
 pub(super) fn services(view: &Caches) -> Result<Vec<(String, Address)>, FactsError> {
     let services: Vec<(ObjectKey, Option<Address>)> = view.read_related(SERVICE)?;
     let services = services.into_iter();
@@ -22,7 +22,7 @@ pub(super) fn services(view: &Caches) -> Result<Vec<(String, Address)>, FactsErr
 }
 
 /// The sections of `app`.
-pub(super) fn wanted(
+pub(super) fn sections_of(
     app: &WebApplication,
     environment: &EnvironmentSpec,
     bindings: &[BindingFacts],
@@ -31,7 +31,7 @@ pub(super) fn wanted(
     sections(app, environment, has_claims)
 }
 
-/// Asks every capability that the application names, all at once.
+/// Calls every capability that the application needs, concurrently.
 pub(super) async fn answers(
     app: &WebApplication,
     environments: &BTreeMap<String, EnvironmentSpec>,
@@ -41,12 +41,12 @@ pub(super) async fn answers(
     let Some((name, environment)) = the_one(environments) else {
         return BTreeMap::new();
     };
-    let asked = wanted(app, environment, bindings)
+    let calls = sections_of(app, environment, bindings)
         .into_iter()
         .map(|section| async move {
             let request = section_request(app, name, environment, &section);
-            let answer = capabilities.ask(&section.capability, &request).await?;
+            let answer = capabilities.plan(&section.capability, &request).await?;
             Some((section.path.clone(), (section, answer)))
         });
-    join_all(asked).await.into_iter().flatten().collect()
+    join_all(calls).await.into_iter().flatten().collect()
 }

@@ -1,4 +1,4 @@
-//! Hosts of an application that somebody else holds.
+//! Hosts of an application that others have claimed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,7 @@ use idp_runtime::{FactsError, ObjectKey};
 use super::{Caches, labels};
 use crate::{facts::VirtualServiceFacts, hosts, kinds::VIRTUAL_SERVICE};
 
-/// Hosts of `app` that somebody else holds, with the holder.
+/// Hosts of `app` that others have claimed, with the claimant.
 pub(super) fn taken_hosts(
     app: &WebApplication,
     environment: &EnvironmentSpec,
@@ -30,14 +30,14 @@ pub(super) fn taken_hosts(
     }
     routed.retain(|key, _| !own.iter().any(|(mine, _)| mine == key));
     let rivals = rivals(app, &environment.base_domain, view);
-    let around = hosts::Around {
+    let claims = hosts::HostClaims {
         environment,
         own: own.into_iter().flat_map(|(_, routed)| routed.hosts).collect(),
-        routed,
+        virtual_services: routed,
         applications: rivals.iter().map(AsRef::as_ref).collect(),
         labels: Box::new(|namespace| labels(namespace, view).ok().flatten().unwrap_or_default()),
     };
-    Ok(hosts::taken(app, &around))
+    Ok(hosts::claimed_by_others(app, &claims))
 }
 
 /// The applications, other than `app`, with a host that overlaps with one of its.

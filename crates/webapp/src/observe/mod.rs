@@ -1,8 +1,8 @@
-//! The only reads: caches -> [`Observed`].
+//! Caches -> [`Observed`]: the only phase that reads caches and calls capabilities.
 
 mod capabilities;
 mod hosts;
-mod wakes;
+mod triggers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use idp_api::{EnvironmentSpec, WebApplication, kinds::ENVIRONMENT};
 use idp_runtime::{FactsError, ObjectKey, ObserveError, View};
 use serde::de::IgnoredAny;
 
-pub use self::wakes::{affected, users, with_routes};
+pub use self::triggers::{affected, users, with_routes};
 use crate::{
     capabilities::{Answer, BindingFacts, Capabilities, Section},
     facts::{DeploymentFacts, JobFacts, MigrationState, PodFacts, PodFailure},
@@ -19,34 +19,34 @@ use crate::{
 
 type Caches = View<WebApplication>;
 
-/// The facts that `validate` and `plan` work on. `idp-cli render` makes one without a cluster.
+/// Everything that `validate` and `plan` depend on besides the resource. `idp-cli render` makes one without a cluster.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observed {
     /// The cluster's Environments by name. There should be exactly one.
     pub environments: BTreeMap<String, EnvironmentSpec>,
-    /// Environments that cannot be read, by name, and what is wrong with each.
+    /// Environments that cannot be read, by name, with the error.
     pub unreadable: BTreeMap<String, String>,
-    /// Labels of the application's namespace; absent where they are not known, as for `render` without its file.
+    /// Labels of the application's namespace; absent if unknown, as for `render` without its file.
     pub namespace_labels: Option<BTreeMap<String, String>>,
-    /// Complete host names that somebody else holds, with the holder's kind, namespace and name.
+    /// Complete host names that others have claimed, with the claimant's kind, namespace and name.
     pub taken_hosts: BTreeMap<String, String>,
     /// State of the migration Jobs that exist, by Job name.
     pub migrations: BTreeMap<String, MigrationState>,
-    /// The Deployment as it is, if there is one.
+    /// The existing Deployment.
     pub deployment: Option<DeploymentFacts>,
-    /// Pods that do not work: what the kubelet says, once each.
+    /// Pods that do not run, with the kubelet's reason.
     pub pod_failures: Vec<PodFailure>,
-    /// Names of the ConfigMaps that a pod uses, or that something will make one with, whoever's they are.
+    /// Names of the ConfigMaps that pods read, or that future pods of existing objects will read.
     pub used_config: BTreeSet<String>,
     /// Names of the application's own ConfigMaps.
     pub config_maps: BTreeSet<String>,
-    /// Names of the capabilities that there are.
+    /// Names of the known capabilities.
     pub capabilities: BTreeSet<String>,
-    /// What the capability of each section says, by the section's path: no two sections share an answer.
+    /// The capability's answer for each section, by the section's path.
     pub answers: BTreeMap<String, (Section, Answer)>,
-    /// The application's bindings as they are.
+    /// The application's existing bindings.
     pub bindings: Vec<BindingFacts>,
-    /// Whether migration and bindings are taken as done: for `render`, which shows the final state.
+    /// Whether migration and bindings count as done: for `render`, which shows the final state.
     pub assume_settled: bool,
 }
 
@@ -58,7 +58,7 @@ impl Observed {
         labels
     }
 
-    /// Whether claims of the application exist, which their capability must go on naming.
+    /// Whether the application has claims, which their capability must plan.
     pub fn has_claims(&self) -> bool {
         let mut bindings = self.bindings.iter();
         bindings.any(|binding| binding.kind == CLAIM_BINDING.kind)
@@ -74,10 +74,10 @@ pub async fn observe(
     let key = ObjectKey::of(app);
     let namespace_labels = labels(&key.namespace, view)?;
     if namespace_labels.is_none() && !app.spec.routes.is_empty() {
-        // Which hosts it may have depends on them.
+        // The allowed hosts depend on these labels.
         return Err(ObserveError {
             source_name: "namespaces",
-            message: format!("namespace {} is not known yet", key.namespace),
+            message: format!("Namespace {} is not in the cache yet.", key.namespace),
         });
     }
     let (environments, unreadable) = environments(view);
@@ -135,11 +135,11 @@ fn bindings(app: &WebApplication, view: &Caches) -> Result<Vec<BindingFacts>, Fa
 /// Labels of a namespace.
 fn labels(namespace: &str, view: &Caches) -> Result<Option<BTreeMap<String, String>>, FactsError> {
     let labels: Option<Option<_>> = view.read(NAMESPACE, "", namespace).transpose()?;
-    // One without labels is known too.
+    // A namespace without labels is known too.
     Ok(labels.map(Option::unwrap_or_default))
 }
 
-/// The Environments, and of those that cannot be read what is wrong with them.
+/// The Environments, and the errors of those that cannot be read.
 fn environments(view: &Caches) -> (BTreeMap<String, EnvironmentSpec>, BTreeMap<String, String>) {
     let (mut environments, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
     for (key, spec) in view.read_all(ENVIRONMENT) {
@@ -151,7 +151,7 @@ fn environments(view: &Caches) -> (BTreeMap<String, EnvironmentSpec>, BTreeMap<S
     (environments, unreadable)
 }
 
-/// The Environment, if there is exactly one: otherwise there is nothing to plan for.
+/// The Environment, if the cluster has exactly one.
 fn the_one(environments: &BTreeMap<String, EnvironmentSpec>) -> Option<(&String, &EnvironmentSpec)> {
     environments.first_key_value().filter(|_| environments.len() == 1)
 }

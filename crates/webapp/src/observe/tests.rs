@@ -85,7 +85,7 @@ async fn an_environment_that_cannot_be_read_is_not_one_that_is_missing() {
     assert!(
         problems[0]
             .message
-            .starts_with("Environment test cannot be read: spec.replicas.floor: invalid type"),
+            .starts_with("Cannot read Environment test: spec.replicas.floor: invalid type"),
         "{}",
         problems[0].message
     );

@@ -1,4 +1,4 @@
-//! (`Observed`, `Validated`, what was applied) -> status. Pure; only applied objects count.
+//! (`Observed`, `Validated`, applied objects) -> status. Pure. Only applied objects count.
 
 mod supplies;
 
@@ -17,15 +17,16 @@ use crate::{
     facts::{DeploymentFacts, PodFailure},
     kinds::{DEPLOYMENT, GATEWAY, VIRTUAL_SERVICE},
     observe::Observed,
+    reasons,
     validate::{ValidRoute, Validated},
 };
 
-/// Condition: the pods are there and take requests.
+/// Condition: the pods are ready.
 pub const WORKLOAD_READY: &str = "WorkloadReady";
 /// Condition: the routes are configured.
 pub const ROUTES_READY: &str = "RoutesReady";
 
-/// One concern of the application: whether it is all right, and if not, why.
+/// One concern of the application: whether it is ready, and if not, why.
 struct Concern {
     ready: bool,
     reason: String,
@@ -71,7 +72,7 @@ pub fn status(
     if let Some((reason, message)) = deployment.as_ref().and_then(|facts| facts.failure.clone()) {
         problems.push(rollout_problem(&reason, &message));
     }
-    // Errors first, each once; several pods of an application mostly fail for the same reason.
+    // Errors first, each once: several pods of an application mostly fail for the same reason.
     problems.sort_by(|one, other| other.severity.cmp(&one.severity).then_with(|| one.cmp(other)));
     problems.dedup_by(|one, other| {
         (&one.reason, &one.path) == (&other.reason, &other.path) && one.path.is_none()
@@ -117,7 +118,7 @@ pub fn status(
         conditions,
         problems,
         children: ChildStatus::inventory(plan, app.meta().namespace.as_deref()),
-        // While there is no plan, what ran before keeps running, under the address that it had.
+        // Without a plan, what runs keeps running, under its previous address.
         url: validated.map_or_else(|| previous.url.clone(), url),
         replicas: Some(deployment.as_ref().map_or(0, |facts| facts.replicas)),
         ready_replicas: Some(deployment.as_ref().map_or(0, |facts| facts.ready)),
@@ -135,19 +136,19 @@ fn synced(plan: &Plan<Applied>, refused: &[Problem]) -> Concern {
         return Concern {
             ready: false,
             reason: "Refused".to_owned(),
-            message: "the resource cannot be carried out as it is written; nothing was changed".to_owned(),
+            message: "Spec rejected; no objects changed. See status.problems.".to_owned(),
         };
     }
     match plan.problems.iter().filter(|problem| problem.is_error()).count() {
         0 => Concern {
             ready: true,
             reason: "Applied".to_owned(),
-            message: format!("{} objects are as planned", plan.children.len()),
+            message: format!("All {} objects are applied.", plan.children.len()),
         },
         failed => Concern {
             ready: false,
             reason: "ApplyFailed".to_owned(),
-            message: format!("{failed} problems keep objects from being as planned"),
+            message: format!("Not all objects are applied: {failed} errors. See status.problems."),
         },
     }
 }
@@ -167,19 +168,24 @@ fn workload(
         return Concern {
             ready: false,
             reason: "Waiting".to_owned(),
-            message: format!("the rollout {held}"),
+            message: format!("The rollout {held}."),
         };
     }
     let Some(facts) = deployment else {
         return match awaited {
-            Some(because) => Concern::new(false, "Waiting", format!("the first start {because}")),
-            None => Concern::new(false, "NotStarted", format!("there is no Deployment {name} yet")),
+            Some(because) => Concern::new(false, "Waiting", format!("The first start {because}.")),
+            None => Concern::new(
+                false,
+                "NotStarted",
+                format!("Deployment {name} does not exist yet."),
+            ),
         };
     };
     let mut progress = format!("{} of {} pods are ready", facts.available, facts.wanted);
     if facts.updated < facts.wanted {
-        progress += &format!(", {} of the present version", facts.updated);
+        progress += &format!(", {} of the current version", facts.updated);
     }
+    progress.push('.');
     let current = facts.observed_generation >= facts.generation;
     if current
         && facts.updated >= facts.wanted
@@ -205,17 +211,17 @@ fn routes(wanted: Option<&[ValidRoute]>, plan: &Plan<Applied>) -> Concern {
         Some([]) => Concern {
             ready: true,
             reason: "NoRoutes".to_owned(),
-            message: "the application has no routes".to_owned(),
+            message: "The application has no routes.".to_owned(),
         },
         None if configured(VIRTUAL_SERVICE) == 0 => Concern {
             ready: false,
             reason: "Refused".to_owned(),
-            message: "no routes are configured".to_owned(),
+            message: "No routes are configured.".to_owned(),
         },
         None => Concern {
             ready: true,
             reason: "Kept".to_owned(),
-            message: "the routes are as they were".to_owned(),
+            message: "The routes are unchanged.".to_owned(),
         },
         Some(wanted) => {
             let missing: Vec<&str> = wanted
@@ -233,56 +239,43 @@ fn routes(wanted: Option<&[ValidRoute]>, plan: &Plan<Applied>) -> Concern {
                 Concern {
                     ready: true,
                     reason: "Configured".to_owned(),
-                    message: format!("{} routes are configured", wanted.len()),
+                    message: format!("All {} routes are configured.", wanted.len()),
                 }
             } else {
                 Concern {
                     ready: false,
                     reason: "Configuring".to_owned(),
-                    message: format!("not configured yet: {}", missing.join(", ")),
+                    message: format!("Not configured yet: {}.", missing.join(", ")),
                 }
             }
         }
     }
 }
 
-/// Whether the facts of a VirtualService name the host.
+/// Whether the facts of a VirtualService include the host.
 fn serves(facts: &Value, host: &str) -> bool {
     let hosts = facts["hosts"].as_array().into_iter().flatten();
     hosts.into_iter().any(|held| held == host)
 }
 
 fn pod_problem(failure: &PodFailure) -> Problem {
-    let hint = match failure.reason.as_str() {
-        "ImagePullBackOff" | "InvalidImageName" => {
-            "check spec.image: its name, its tag, and whether this cluster may pull it"
-        }
-        "CrashLoopBackOff" => "read what the container said last: kubectl logs --previous",
-        "Unschedulable" => "ask for less in spec.resources, loosen spec.placement, or add nodes",
-        "CreateContainerConfigError" => "something that the pod refers to is missing",
-        _ => "kubectl describe pod says more",
-    };
-    Problem::reported(
-        &failure.reason,
-        format!("pod {}: {}", failure.pod, failure.message),
-    )
-    .hint(hint)
+    let message = format!("Pod {}: {}", failure.pod, failure.message);
+    reported(&failure.reason, &message, "Run kubectl describe pod.")
 }
 
 fn rollout_problem(reason: &str, message: &str) -> Problem {
-    let hint = match reason {
-        "ProgressDeadlineExceeded" => {
-            "the old version keeps running; the problems of its pods say why the new one does not come up"
-        }
-        "FailedCreate" => {
-            "the namespace refuses the pods: look at its ResourceQuota, LimitRange and admission policies"
-        }
-        _ => "kubectl describe deployment says more",
-    };
-    Problem::reported(reason, message).hint(hint)
+    reported(reason, message, "Run kubectl describe deployment.")
 }
 
-/// A problem in one line of a condition; its hint stands in `problems[]`.
+/// A problem with a reason of Kubernetes. A known reason has its own hint; others get `hint`.
+fn reported(reason: &str, message: &str, hint: &str) -> Problem {
+    match reasons::ALL.iter().find(|known| known.name == reason) {
+        Some(known) => Problem::error(*known, message),
+        None => Problem::reported(reason, message).hint(hint),
+    }
+}
+
+/// A problem in one line, for a condition. Its hint is in `problems[]`.
 fn in_short(problem: &Problem) -> String {
     match &problem.path {
         Some(path) => format!("{path}: {}", problem.message),

@@ -1,4 +1,4 @@
-//! What capabilities supply, as their bindings say it.
+//! What capabilities supply, from the status of their bindings.
 
 use idp_core::{Applied, Kind, Plan, Problem};
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::Concern;
 use crate::{capabilities::BindingFacts, kinds};
 
-/// Conditions of bindings, by their kind: what each capability supplies is there.
+/// The condition for each kind of binding.
 const SUPPLIES_READY: [(Kind, &str); 4] = [
     (kinds::SECRET_BINDING, "SecretsReady"),
     (kinds::CERTIFICATE_BINDING, "CertificatesReady"),
@@ -18,7 +18,7 @@ const SUPPLIES_READY: [(Kind, &str); 4] = [
 pub(super) struct Supply {
     pub(super) condition: &'static str,
     pub(super) concern: Concern,
-    /// Whether the application waits for it. What was there once and fails now is told, but the application works.
+    /// Whether the application waits for it. If it existed once and fails now, the application still works.
     pub(super) awaited: bool,
     pub(super) problems: Vec<Problem>,
 }
@@ -46,7 +46,7 @@ pub(super) fn supplies(plan: &Plan<Applied>) -> Vec<Supply> {
                 Some(binding) if binding.reason.is_empty() || !binding.observed => Concern::new(
                     false,
                     "Preparing",
-                    format!("{kind} {} is being prepared", binding.name),
+                    format!("{kind} {} is not ready yet.", binding.name),
                 ),
                 Some(binding) => Concern::new(false, &binding.reason, &binding.message),
             };

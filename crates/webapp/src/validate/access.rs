@@ -19,7 +19,7 @@ use crate::{
 /// Domains whose names mean the cluster, its nodes, or the cloud's metadata service.
 const CLUSTER_DOMAINS: [&str; 5] = ["svc", "cluster.local", "local", "internal", "localhost"];
 
-/// The callers, with their ports.
+/// The allowed callers, with their ports.
 pub(super) fn inbound(
     access: Option<&Access>,
     namespace: &str,
@@ -35,9 +35,9 @@ pub(super) fn inbound(
             let path = format!("spec.access.inbound[{index}]");
             if caller.application.is_none() && caller.namespace.is_none() {
                 findings.add(
-                    Problem::error(reasons::INVALID_SPEC, "the caller is not named")
+                    Problem::error(reasons::INVALID_SPEC, "The caller has no name.")
                         .at(&path)
-                        .hint("write application, or namespace, or both; '*' as namespace means the whole cluster"),
+                        .hint("Set application, namespace, or both. Namespace '*' means the whole cluster."),
                 );
             }
             let ports = called_ports(caller, &path, valid_ports, findings);
@@ -73,7 +73,7 @@ fn called_ports(
         .collect()
 }
 
-/// Methods and paths need something that reads the requests: a sidecar, and a port that speaks HTTP.
+/// Methods and paths can only be checked by a sidecar, and on an HTTP port.
 fn by_request(caller: &Inbound, path: &str, ports: &[ValidPort], mesh: MeshMode, findings: &mut Findings) {
     let fields = [
         ("methods", !caller.methods.is_empty()),
@@ -82,7 +82,7 @@ fn by_request(caller: &Inbound, path: &str, ports: &[ValidPort], mesh: MeshMode,
     let Some((field, _)) = fields.into_iter().find(|(_, given)| *given) else {
         return;
     };
-    // The proxies on the nodes of an ambient mesh read no requests, and deny what they cannot check.
+    // The node proxies of an ambient mesh do not read requests, and deny what they cannot check.
     if mesh != MeshMode::Sidecar {
         let what = if mesh == MeshMode::None {
             "no mesh"
@@ -92,10 +92,10 @@ fn by_request(caller: &Inbound, path: &str, ports: &[ValidPort], mesh: MeshMode,
         findings.add(
             Problem::error(
                 reasons::NEEDS_MESH,
-                format!("this cluster has {what}: nothing could check {field}"),
+                format!("The Environment has {what}, so {field} cannot be checked."),
             )
             .at(format!("{path}.{field}"))
-            .hint("take methods and paths out: the caller may then do everything on the ports"),
+            .hint("Remove methods and paths. The caller may then send any request to the ports."),
         );
     }
     let tcp = list(
@@ -108,15 +108,15 @@ fn by_request(caller: &Inbound, path: &str, ports: &[ValidPort], mesh: MeshMode,
         findings.add(
             Problem::error(
                 reasons::PORT_NOT_HTTP,
-                format!("{field} cannot be checked on ports that speak Tcp: {tcp}"),
+                format!("{field} cannot be checked on Tcp ports: {tcp}."),
             )
             .at(format!("{path}.ports"))
-            .hint("name only ports whose protocol is Http, Http2 or Grpc; allow the others separately"),
+            .hint("Name only ports with protocol Http, Http2 or Grpc. Allow the other ports in a separate entry."),
         );
     }
 }
 
-/// Who is asking, and what holds for it.
+/// The application's namespace, and the bounds of its Environment.
 pub(super) struct Reach<'a> {
     /// Name of the Environment.
     pub(super) environment: &'a str,
@@ -126,7 +126,7 @@ pub(super) struct Reach<'a> {
     pub(super) namespace: &'a str,
 }
 
-/// The allowed calls, as written.
+/// The allowed outbound connections, as written.
 pub(super) fn outbound(access: Option<&Access>, reach: &Reach<'_>, findings: &mut Findings) -> Vec<Outbound> {
     let written = access.map_or(&[][..], |access| &access.outbound);
     for (index, target) in written.iter().enumerate() {
@@ -138,9 +138,12 @@ pub(super) fn outbound(access: Option<&Access>, reach: &Reach<'_>, findings: &mu
         ];
         if kinds.iter().filter(|&&given| given).count() != 1 {
             findings.add(
-                Problem::error(reasons::INVALID_SPEC, "an allowed call has exactly one target")
-                    .at(&path)
-                    .hint("write exactly one of application, external and cidr"),
+                Problem::error(
+                    reasons::INVALID_SPEC,
+                    "An outbound connection needs exactly one target.",
+                )
+                .at(&path)
+                .hint("Set exactly one of application, external and cidr."),
             );
         }
         if let Some(cidr) = &target.cidr {
@@ -165,22 +168,25 @@ pub(super) fn outbound(access: Option<&Access>, reach: &Reach<'_>, findings: &mu
 
 fn range(text: &str) -> Result<IpNet, Problem> {
     let (message, hint) = match text.parse::<IpNet>() {
-        // The API server refuses or warns of ranges with host bits, and they mostly are mistakes.
+        // The API server rejects or warns about ranges with host bits, and most are mistakes.
         Ok(range) if range.trunc() != range => (
-            format!("{text} is an address within the range {}", range.trunc()),
-            format!("write {}", range.trunc()),
+            format!(
+                "{text} is an address within the range {}, not a range.",
+                range.trunc()
+            ),
+            format!("Use {}.", range.trunc()),
         ),
         Ok(range) => return Ok(range),
         Err(_) => (
-            format!("{text:?} is not a range"),
-            "write a range such as 10.1.0.0/16 or 2001:db8::/32".into(),
+            format!("{text:?} is not an IP range."),
+            "Use a range such as 10.1.0.0/16 or 2001:db8::/32.".into(),
         ),
     };
     Err(Problem::error(reasons::INVALID_CIDR, message).hint(hint))
 }
 
-/// A range is open where the Environment lists it, or one around it. What nobody opens is left out of a wider one by the
-/// plan; a range that is nothing else is refused.
+/// A range is allowed if the Environment lists it or a range around it. Addresses that are never allowed are left out of a
+/// wider range by the plan; a range that has no others is rejected.
 fn allowed(range: IpNet, reach: &Reach<'_>) -> Result<(), Problem> {
     let (environment, namespace) = (reach.environment, reach.namespace);
     let never = ip_ranges::never(&reach.bounds.cluster_ranges);
@@ -189,11 +195,11 @@ fn allowed(range: IpNet, reach: &Reach<'_>) -> Result<(), Problem> {
         return Err(Problem::error(
             reasons::CIDR_NOT_ALLOWED,
             format!(
-                "{range} is within {what}: no application opens addresses of the cluster itself, of this host, of the \
-                 cloud's metadata service or of groups, nor IPv6 addresses that hide an IPv4 one"
+                "{range} is within {what}. Applications never connect to addresses of the cluster itself, of the node, of \
+                 the cloud's metadata service, to multicast, or to IPv6 addresses that contain an IPv4 address."
             ),
         )
-        .hint("write the range of the service that you call; for an application of this cluster, write application"));
+        .hint("Use the range of the service that you call. For an application of this cluster, use application."));
     }
     let listed =
         reach.bounds.allowed_ranges.iter().filter(|entry| {
@@ -206,32 +212,32 @@ fn allowed(range: IpNet, reach: &Reach<'_>) -> Result<(), Problem> {
     let ranges: Vec<String> = ranges.iter().map(IpNet::to_string).collect();
     Err(Problem::error(
         reasons::CIDR_NOT_ALLOWED,
-        format!("Environment {environment} does not let namespace {namespace} open {range}"),
+        format!("Environment {environment} does not allow namespace {namespace} to connect to {range}."),
     )
     .hint(format!(
-        "for a host with a name, write external; else ask the platform team to add the range to network.allowedRanges of \
-         Environment {environment}; allowed: {}",
+        "For a host with a name, use external. Otherwise ask the platform team to add the range to network.allowedRanges \
+         of Environment {environment}. Allowed: {}.",
         list(ranges.iter().map(String::as_str))
     )))
 }
 
-/// No port would mean every port of every protocol.
+/// Without a port, every port of every protocol would be open.
 fn ports_named(ports: &[i32]) -> Result<(), Problem> {
     if ports.is_empty() {
         return Err(Problem::error(
             reasons::INVALID_SPEC,
-            "the range names no port, and so would open all of them",
+            "The range has no ports, which would open all of them.",
         )
-        .hint("write the TCP ports that you call, such as ports: [5432]"));
+        .hint("Set the TCP ports that you call, such as ports: [5432]."));
     }
     Ok(())
 }
 
-/// A host outside is a name of the public DNS: not an address in whatever notation, and not a name of the cluster.
+/// An external host is a name of the public DNS: not an address in any notation, and not a name of the cluster.
 fn outside(host: &str) -> Result<(), Problem> {
     let name = host.strip_prefix("*.").unwrap_or(host).trim_end_matches('.');
     let last = name.rsplit('.').next().unwrap_or_default();
-    // As browsers and resolvers tell addresses apart: 169.254.169.254, 0xa9.0xfe.0xa9.0xfe and 169.16689662 end so.
+    // Browsers and resolvers read these as addresses: 169.254.169.254, 0xa9.0xfe.0xa9.0xfe and 169.16689662.
     let is_number = last.chars().all(|c| c.is_ascii_digit())
         || last
             .strip_prefix("0x")
@@ -239,9 +245,9 @@ fn outside(host: &str) -> Result<(), Problem> {
     if is_number || host.contains(':') {
         return Err(Problem::error(
             reasons::HOST_NOT_OUTSIDE,
-            format!("{host} is an address, and not a host name"),
+            format!("{host} is an IP address, not a host name."),
         )
-        .hint("write the name of the host; for a range of addresses, write cidr"));
+        .hint("Use the name of the host. For a range of addresses, use cidr."));
     }
     let is_within = |name: &str, domain: &str| {
         name.strip_suffix(domain)
@@ -255,8 +261,8 @@ fn outside(host: &str) -> Result<(), Problem> {
         None => Ok(()),
         Some(domain) => Err(Problem::error(
             reasons::HOST_NOT_OUTSIDE,
-            format!("{host} is a name inside: {domain} is not a domain of the public DNS"),
+            format!("{host} is a name inside the cluster: {domain} is not a domain of the public DNS."),
         )
-        .hint("for an application of this cluster, write application: its name and namespace")),
+        .hint("For an application of this cluster, use application with its name and namespace.")),
     }
 }

@@ -1,4 +1,4 @@
-//! Sections that other controllers serve: their answers, brought together with what the application says itself.
+//! Sections that capabilities serve: their plans, checked against each other and against the rest of the spec.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,8 +22,8 @@ use crate::{
     validate::{Supplies, ValidBinding},
 };
 
-/// What capabilities supply. Adds a problem for each section that cannot be carried out. An application is made whole or
-/// not at all: without its database it would only crash, and say less clearly why.
+/// What capabilities supply. Adds a problem for each section without a plan. An application is made with every section or
+/// not at all: without its database it would only crash, with a less clear reason.
 pub(super) fn capabilities(
     app: &WebApplication,
     environment: &EnvironmentSpec,
@@ -35,21 +35,24 @@ pub(super) fn capabilities(
     built_in(app, findings);
     for section in sections(app, environment, observed.has_claims()) {
         if section.capability == CERTIFICATES && observed.answers.contains_key(&section.path) {
-            // There is somebody, even where the answer is no: `routes` must not say that there is nobody.
+            // A capability exists, even if it returned problems: `routes` must not report that none does.
             supplies.certificates = Some(BTreeMap::new());
         }
         match observed.answers.get(&section.path) {
-            // Without the capability somebody makes the certificates by hand: `routes` says so.
+            // Without the capability, certificates are made by hand: `routes` reports that.
             None if section.capability == CERTIFICATES => {}
             None => missing(app, &section, findings),
-            Some((_, Answer::Silence { since })) => silent(app, &section, since, findings),
-            Some((_, Answer::Failure(message))) => findings.add(
+            Some((_, Answer::Unreachable { since })) => unreachable(app, &section, since, findings),
+            Some((_, Answer::Failed(message))) => findings.add(
                 Problem::error(
                     reasons::CAPABILITY_FAILED,
-                    format!("the capability {} failed: {message}", section.capability),
+                    format!(
+                        "Capability {} failed: {}.",
+                        section.capability,
+                        message.trim_end_matches('.')
+                    ),
                 )
-                .at(&section.path)
-                .hint("the platform team finds more in its log; what ran before keeps running"),
+                .at(&section.path),
             ),
             Some((_, Answer::Plan(plan))) => {
                 plan.problems
@@ -65,7 +68,7 @@ pub(super) fn capabilities(
     supplies
 }
 
-/// The platform's own capabilities are asked for by their own fields: these have schemas and rules.
+/// The platform's own capabilities have their own fields, with schemas and rules.
 fn built_in(app: &WebApplication, findings: &mut Findings) {
     for name in app.spec.capabilities.keys().filter(|name| is_built_in(name)) {
         let fields = match name.as_str() {
@@ -76,15 +79,15 @@ fn built_in(app: &WebApplication, findings: &mut Findings) {
         findings.add(
             Problem::error(
                 reasons::CAPABILITY_BUILT_IN,
-                format!("the platform serves {name} itself, and takes nothing for it in spec.capabilities"),
+                format!("Capability {name} has its own fields, and is not allowed in spec.capabilities."),
             )
             .at(format!("spec.capabilities.{name}"))
-            .hint(format!("use {fields} instead")),
+            .hint(format!("Use {fields} instead.")),
         );
     }
 }
 
-/// The fields of a section, for problems that concern all of it.
+/// The fields of a section, for problems that concern the whole section.
 fn fields(app: &WebApplication, section: &Section) -> Vec<String> {
     if section.capability != CLAIMS {
         return vec![section.path.clone()];
@@ -97,7 +100,7 @@ fn fields(app: &WebApplication, section: &Section) -> Vec<String> {
         fields.push("spec.storage".to_owned());
     }
     if fields.is_empty() {
-        // Only claims that were taken out of the spec are left.
+        // Only claims that were removed from the spec are left.
         fields.push(section.path.clone());
     }
     fields
@@ -109,21 +112,21 @@ fn missing(app: &WebApplication, section: &Section, findings: &mut Findings) {
             Problem::error(
                 reasons::CAPABILITY_MISSING,
                 format!(
-                    "the capability {} is not deployed in this cluster",
+                    "Capability {} is not deployed in this cluster.",
                     section.capability
                 ),
             )
             .at(&field)
             .hint(format!(
-                "take {field} out until the platform team has deployed it"
+                "Remove {field}, or ask the platform team to deploy the capability."
             )),
         );
     }
 }
 
-/// The message is kept as it is while the silence lasts, also by a controller that was started meanwhile: it says since
-/// when.
-fn silent(app: &WebApplication, section: &Section, since: &str, findings: &mut Findings) {
+/// The message stays the same while the capability is unreachable, even if the controller restarts meanwhile, because it has
+/// the time since when.
+fn unreachable(app: &WebApplication, section: &Section, since: &str, findings: &mut Findings) {
     let path = fields(app, section).remove(0);
     let known = app.status.iter().flat_map(|status| &status.problems);
     let known = known
@@ -135,16 +138,15 @@ fn silent(app: &WebApplication, section: &Section, since: &str, findings: &mut F
         Problem::error(
             reasons::CAPABILITY_UNREACHABLE,
             format!(
-                "the capability {} has not answered since {since}",
+                "Capability {} has been unreachable since {since}.",
                 section.capability
             ),
         )
         .at(path)
-        .hint("what ran before keeps running; the application is planned again as soon as it answers")
     }));
 }
 
-/// Names that are taken, each with what has it.
+/// Names in use, each with the field that uses it.
 struct Names {
     variables: BTreeMap<String, String>,
     paths: BTreeMap<String, String>,
@@ -165,7 +167,7 @@ impl Names {
                 .enumerate()
                 .map(|(index, file)| (file.path.clone(), at("configFiles", index)))
                 .collect(),
-            // Those of the pod itself.
+            // The pod's own volumes.
             volumes: ["tmp", "config"].map(str::to_owned).into(),
         }
     }
@@ -177,12 +179,11 @@ impl Names {
                     Problem::error(
                         reasons::VARIABLE_CONFLICT,
                         format!(
-                            "variable {} is set by {other} and by {}",
+                            "Variable {} is set by {other} and by {}.",
                             variable.name, section.path
                         ),
                     )
-                    .at(&section.path)
-                    .hint("give one of them another name"),
+                    .at(&section.path),
                 );
             }
         }
@@ -202,25 +203,24 @@ impl Names {
             .paths
             .iter()
             .find(|(path, _)| below(path, &mount.path) || below(&mount.path, path))
-            .map(|(path, other)| format!("{other} has {path}"));
+            .map(|(path, other)| format!("{other} uses {path}"));
         let conflict = conflict.or_else(|| {
             RESERVED
                 .iter()
                 .find(|path| below(&mount.path, path) || below(path, &mount.path))
-                .map(|path| format!("{path} is not the application's to fill"))
+                .map(|path| format!("{path} is reserved"))
         });
         let conflict = conflict.or_else(|| {
             (!self.volumes.insert(mount.name.clone()))
-                .then(|| format!("there is a volume {} already", mount.name))
+                .then(|| format!("the volume name {} is already in use", mount.name))
         });
         if let Some(conflict) = conflict {
             findings.add(
                 Problem::error(
                     reasons::MOUNT_CONFLICT,
-                    format!("{} cannot be mounted: {conflict}", mount.path),
+                    format!("Cannot mount {}: {conflict}.", mount.path),
                 )
-                .at(&section.path)
-                .hint("write another mountPath"),
+                .at(&section.path),
             );
         }
         self.paths.insert(mount.path.clone(), section.path.clone());
@@ -232,15 +232,15 @@ impl Supplies {
         let kind = binding_kind(&section.capability);
         for binding in &plan.bindings {
             if binding.kind != kind.kind {
-                findings.add(wrong_answer(
+                findings.add(invalid_plan(
                     section,
-                    &format!("a {}, and may answer with {}s only", binding.kind, kind.kind),
+                    &format!("a {}, but may plan only {}s", binding.kind, kind.kind),
                 ));
                 continue;
             }
             if !is_label(&binding.name) {
-                let what = format!("the name {:?}, which no {} can have", binding.name, binding.kind);
-                findings.add(wrong_answer(section, &what));
+                let what = format!("a {} with the invalid name {:?}", binding.kind, binding.name);
+                findings.add(invalid_plan(section, &what));
                 continue;
             }
             let facts = observed
@@ -261,7 +261,7 @@ impl Supplies {
         self.mounts.extend(plan.mounts.iter().cloned());
         for egress in &plan.egress {
             match unusable(&egress.to) {
-                Some(what) => findings.add(wrong_answer(section, &what)),
+                Some(what) => findings.add(invalid_plan(section, &what)),
                 None => self.egress.push(egress.clone()),
             }
         }
@@ -271,27 +271,29 @@ impl Supplies {
     }
 }
 
-/// What is wrong with a target of connections, if anything.
+/// The target of a connection, if it is invalid.
 fn unusable(to: &EgressPeer) -> Option<String> {
     match to {
         EgressPeer::Range(range) => {
             let valid = range
                 .parse::<IpNet>()
                 .is_ok_and(|parsed| parsed.trunc() == parsed);
-            (!valid).then(|| format!("{range:?}, which is not a range of addresses"))
+            (!valid).then(|| format!("a connection to {range:?}, which is not an IP range"))
         }
         EgressPeer::Host(host) => {
-            (!is_complete_host(host)).then(|| format!("{host:?}, which is not a host name"))
+            (!is_complete_host(host)).then(|| format!("a connection to {host:?}, which is not a host name"))
         }
         EgressPeer::Pods { .. } => None,
     }
 }
 
-fn wrong_answer(section: &Section, what: &str) -> Problem {
+fn invalid_plan(section: &Section, what: &str) -> Problem {
     Problem::error(
         reasons::CAPABILITY_FAILED,
-        format!("the capability {} answers with {what}", section.capability),
+        format!(
+            "Capability {} returned an invalid plan: {what}.",
+            section.capability
+        ),
     )
     .at(&section.path)
-    .hint("the platform team mends the capability; what ran before keeps running")
 }

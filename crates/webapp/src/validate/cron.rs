@@ -1,13 +1,13 @@
-//! Cron expressions, read exactly as the CronJob controller reads them.
+//! Cron expressions, parsed exactly as the CronJob controller parses them.
 //!
-//! It uses robfig/cron, whose dialect none of the Rust crates speaks: they take seconds, Sunday as 7, or Quartz's
-//! `L`, `W` and `#`, all of which the API server refuses. The dialect is small, so its rules are here.
+//! It uses robfig/cron, whose dialect no Rust crate implements: they accept seconds, Sunday as 7, or Quartz's `L`, `W` and
+//! `#`, all of which the API server rejects. The dialect is small, so its rules are here.
 
 use std::{collections::BTreeSet, time::Duration};
 
 /// Minutes of a day.
 const MINUTES_A_DAY: u32 = 24 * 60;
-/// The expressions that stand for five fields.
+/// Short names for expressions of five fields.
 const DESCRIPTORS: [&str; 7] = [
     "@yearly",
     "@annually",
@@ -64,14 +64,14 @@ const FIELDS: [Field; 5] = [
     },
 ];
 
-/// Says what is wrong with the expression.
+/// Checks the expression. On `Err`, what is wrong with it.
 pub(super) fn check(expression: &str) -> Result<(), String> {
     if expression.starts_with('@') {
         let known = DESCRIPTORS.contains(&expression);
         return if known {
             Ok(())
         } else {
-            Err(format!("{expression} is none of {}", DESCRIPTORS.join(", ")))
+            Err(format!("{expression} is not one of {}", DESCRIPTORS.join(", ")))
         };
     }
     let parts: Vec<&str> = expression.split_whitespace().collect();
@@ -108,7 +108,7 @@ impl Field {
         }
     }
 
-    /// The values that the field names, sorted; `None` where it is none.
+    /// The values of the field, sorted; `None` if it is invalid.
     fn set(&self, text: &str) -> Option<Vec<u32>> {
         let mut all = BTreeSet::new();
         for item in text.split(',') {
@@ -147,8 +147,8 @@ impl Field {
     }
 }
 
-/// Least time between two runs; `None` where the expression is none. Months are not looked at, and neither is the hour
-/// that a time zone leaves out: at most it is said to run more often than it does.
+/// Shortest time between two runs; `None` if the expression is invalid. Ignores months and the hour that a time zone skips, so
+/// the result can be shorter than the real time, never longer.
 pub(super) fn shortest_gap(expression: &str) -> Option<Duration> {
     check(expression).ok()?;
     let fields = match expression {
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_cron_job_controller_takes() {
+    fn what_the_cron_job_controller_accepts() {
         for good in [
             "* * * * *",
             "*/5 * * * *",
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_refuses() {
+    fn what_it_rejects() {
         for (bad, why) in [
             ("* * * *", "4 fields"),
             ("0 * * * * *", "6 fields"),

@@ -6,7 +6,7 @@ use idp_core::Problem;
 use super::findings::Findings;
 use crate::reasons;
 
-/// The variables, in the order in which they are written: `$(OTHER)` refers to earlier ones.
+/// The variables, in the order of the spec: `$(OTHER)` refers to earlier ones.
 pub(super) fn env(written: &[EnvVar], findings: &mut Findings) -> Vec<EnvVar> {
     findings.unique(
         written.iter().map(|var| &var.name),
@@ -18,10 +18,10 @@ pub(super) fn env(written: &[EnvVar], findings: &mut Findings) -> Vec<EnvVar> {
             findings.add(
                 Problem::error(
                     reasons::INVALID_SPEC,
-                    format!("variable {} has not exactly one source", var.name),
+                    format!("Variable {} needs exactly one source.", var.name),
                 )
                 .at(format!("spec.env[{index}]"))
-                .hint("write either value or fromField"),
+                .hint("Set either value or fromField."),
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Problems, collected while validation goes on.
+//! The problems that validation finds.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use idp_core::Problem;
 
 use crate::reasons;
 
-/// Problems found so far. Checks add to it and go on with the best value that they have, so that one pass finds all.
+/// Problems found so far. Checks add to it and continue with the best value that they have, so that one pass finds all.
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<Problem>);
 
@@ -16,7 +16,7 @@ impl Findings {
         self.0.push(problem);
     }
 
-    /// The warnings, if there is nothing worse; else all that was found, errors first.
+    /// The warnings, if there are no errors. On `Err`, all problems, errors first.
     pub(super) fn finish(mut self) -> Result<Vec<Problem>, Vec<Problem>> {
         if !self.0.iter().any(Problem::is_error) {
             return Ok(self.0);
@@ -25,7 +25,7 @@ impl Findings {
         Err(self.0)
     }
 
-    /// Adds a problem for each item whose key an earlier item has; `path` names an item by its index.
+    /// Adds a problem for each item whose key an earlier item has. `path` gives the path of an item by its index.
     pub(super) fn unique<K: Ord + std::fmt::Display>(
         &mut self,
         keys: impl IntoIterator<Item = K>,
@@ -35,19 +35,15 @@ impl Findings {
         let mut seen = BTreeSet::new();
         for (index, key) in keys.into_iter().enumerate() {
             if seen.contains(&key) {
-                let message = format!("{what} {key} is there twice");
-                self.add(
-                    Problem::error(reasons::DUPLICATE, message)
-                        .at(path(index))
-                        .hint("take one of them out, or change it"),
-                );
+                let message = format!("Duplicate {what} {key}.");
+                self.add(Problem::error(reasons::DUPLICATE, message).at(path(index)));
             }
             seen.insert(key);
         }
     }
 }
 
-/// Names for a message: in the given order, or a word for none.
+/// Names for a message, in the given order; "none" if there are none.
 pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.into_iter().collect();
     if names.is_empty() {

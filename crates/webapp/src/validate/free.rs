@@ -1,5 +1,5 @@
-//! Fields without a schema: sections of `spec.capabilities`, and patches. The API server bounds neither their depth nor
-//! their size, and other programs read what becomes of them.
+//! Fields without a schema: sections of `spec.capabilities`, and patches. The API server limits neither their depth nor their
+//! size, and other programs read them.
 
 use idp_api::WebApplicationSpec;
 use idp_core::Problem;
@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::findings::Findings;
 use crate::reasons;
 
-/// Most levels of nesting. A pod's most deeply nested field has 12.
-const LEVELS: usize = 32;
-/// Most bytes, as JSON without spaces.
-const BYTES: usize = 64 * 1024;
+/// Maximum levels of nesting. A pod's most deeply nested field has 12.
+const MAX_LEVELS: usize = 32;
+/// Maximum bytes, as JSON without spaces.
+const MAX_BYTES: usize = 64 * 1024;
 
-/// Checks what has no schema.
+/// Checks the fields without a schema.
 pub(super) fn free(spec: &WebApplicationSpec, found: &mut Findings) {
     let sections = spec.capabilities.iter();
     for (name, section) in sections {
@@ -25,22 +25,14 @@ pub(super) fn free(spec: &WebApplicationSpec, found: &mut Findings) {
 }
 
 fn bounded(value: &Value, path: &str, found: &mut Findings) {
-    if is_deeper(value, LEVELS) {
-        let message = format!("this is nested deeper than {LEVELS} levels");
-        found.add(
-            Problem::error(reasons::TOO_DEEP, message)
-                .at(path)
-                .hint("flatten it: objects in objects count, and lists too"),
-        );
+    if is_deeper(value, MAX_LEVELS) {
+        let message = format!("The value is nested deeper than {MAX_LEVELS} levels.");
+        found.add(Problem::error(reasons::TOO_DEEP, message).at(path));
     }
     let bytes = serde_json::to_string(value).map_or(0, |text| text.len());
-    if bytes > BYTES {
-        let message = format!("this has {bytes} bytes; {BYTES} are allowed");
-        found.add(
-            Problem::error(reasons::TOO_LARGE, message)
-                .at(path)
-                .hint("keep large texts in spec.configFiles or in the image"),
-        );
+    if bytes > MAX_BYTES {
+        let message = format!("The value has {bytes} bytes. The maximum is {MAX_BYTES}.");
+        found.add(Problem::error(reasons::TOO_LARGE, message).at(path));
     }
 }
 

@@ -31,9 +31,9 @@ fn check(probe: &mut Probe, path: &str, valid_ports: &[ValidPort], findings: &mu
     ];
     if ways.iter().filter(|&&given| given).count() != 1 {
         findings.add(
-            Problem::error(reasons::INVALID_SPEC, "a probe does exactly one thing")
+            Problem::error(reasons::INVALID_SPEC, "A probe needs exactly one check.")
                 .at(path)
-                .hint("write exactly one of http, grpc, tcp and exec"),
+                .hint("Set exactly one of http, grpc, tcp and exec."),
         );
     }
     let ports = [

@@ -6,17 +6,15 @@ use idp_core::{Problem, names::is_label};
 use super::findings::Findings;
 use crate::reasons;
 
-/// Longest name: what is made from it has room for a suffix.
-const LONGEST: usize = 40;
+/// Maximum length of a name: names derived from it need room for a suffix.
+const MAX_LENGTH: usize = 40;
 
-/// Name and namespace. The API server checks the name too, but `render` has none to ask.
+/// Name and namespace. The API server checks the name too, but `render` has no API server.
 pub(super) fn identity(app: &WebApplication, findings: &mut Findings) -> (String, String) {
     let name = app.metadata.name.clone().unwrap_or_default();
     if !is_service_name(&name) {
-        let message = format!("{name:?} cannot be the name of an application");
-        findings.add(Problem::error(reasons::INVALID_NAME, message).at("metadata.name").hint(
-            "write at most 40 characters of a-z, 0-9 and '-', beginning with a letter and not ending with '-'",
-        ));
+        let message = format!("{name:?} is not a valid name for an application.");
+        findings.add(Problem::error(reasons::INVALID_NAME, message).at("metadata.name"));
     }
     (
         name,
@@ -27,7 +25,7 @@ pub(super) fn identity(app: &WebApplication, findings: &mut Findings) -> (String
     )
 }
 
-/// RFC 1035: what a Service's name must be.
+/// Whether a Service can have the name (RFC 1035).
 fn is_service_name(name: &str) -> bool {
-    name.len() <= LONGEST && name.starts_with(|c: char| c.is_ascii_lowercase()) && is_label(name)
+    name.len() <= MAX_LENGTH && name.starts_with(|c: char| c.is_ascii_lowercase()) && is_label(name)
 }

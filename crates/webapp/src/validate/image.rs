@@ -1,4 +1,4 @@
-//! The image: rewriting, and the registries that are allowed.
+//! The image: rewriting, and the allowed registries.
 
 use idp_api::{WebApplicationSpec, environment::Registry};
 use idp_core::Problem;
@@ -20,8 +20,8 @@ pub(super) fn image(
         format!(" ({} before rewriting)", spec.image)
     };
     let problems = [
-        from_nowhere(&image, &origin, registry, environment),
-        by_tag(&image, &origin, registry),
+        registry_problem(&image, &origin, registry, environment),
+        digest_problem(&image, &origin, registry),
     ];
     for problem in problems.into_iter().flatten() {
         findings.add(problem.at("spec.image"));
@@ -29,34 +29,33 @@ pub(super) fn image(
     image
 }
 
-/// What is wrong with an image that somebody wrote as the kubelet gets it: in a patch nothing is rewritten.
+/// The problem of an image in a patch, if it has one. Images in patches are not rewritten.
 pub(crate) fn image_problem(image: &str, registry: &Registry, environment: &str) -> Option<Problem> {
-    from_nowhere(image, "", registry, environment).or_else(|| by_tag(image, "", registry))
+    registry_problem(image, "", registry, environment).or_else(|| digest_problem(image, "", registry))
 }
 
-fn from_nowhere(image: &str, origin: &str, registry: &Registry, environment: &str) -> Option<Problem> {
+fn registry_problem(image: &str, origin: &str, registry: &Registry, environment: &str) -> Option<Problem> {
     let mut allowed = registry.allowed.iter();
     if registry.allowed.is_empty() || allowed.any(|prefix| rest_after(image, prefix).is_some()) {
         return None;
     }
     let allowed = list(registry.allowed.iter().map(String::as_str));
-    let message = format!("image {image}{origin} is from no registry that this cluster allows");
+    let message = format!("Image {image}{origin} is not from an allowed registry.");
     Some(Problem::error(reasons::IMAGE_NOT_ALLOWED, message).hint(format!(
-        "write an image that begins with one of: {allowed}; the platform team says which, in registry.allowed of Environment {environment}"
+        "Use an image that begins with one of: {allowed}. Or ask the platform team to add its registry to registry.allowed of Environment {environment}."
     )))
 }
 
-fn by_tag(image: &str, origin: &str, registry: &Registry) -> Option<Problem> {
+fn digest_problem(image: &str, origin: &str, registry: &Registry) -> Option<Problem> {
     (registry.require_digest && !has_digest(image)).then(|| {
         Problem::error(
             reasons::IMAGE_NEEDS_DIGEST,
-            format!("image {image}{origin} is named without a digest"),
+            format!("Image {image}{origin} has no digest."),
         )
-        .hint("write name@sha256:... : the digest that `docker push` or the build printed")
     })
 }
 
-/// The image with the longest matching beginning replaced.
+/// The image with the longest matching prefix replaced.
 fn rewritten(image: &str, registry: &Registry) -> String {
     let matching = registry
         .rewrites
@@ -72,9 +71,9 @@ fn rewritten(image: &str, registry: &Registry) -> String {
     }
 }
 
-/// What follows the prefix in the image's name; `None` where it does not match. A prefix ends at a boundary: without
-/// that, `registry.example.com` would let `registry.example.com.evil.org/app` in. Names without a registry are
-/// compared as they are written: nothing is put before them.
+/// The rest of the image's name after the prefix; `None` if the prefix does not match. A prefix ends at a boundary:
+/// otherwise `registry.example.com` would allow `registry.example.com.evil.org/app`. Names without a registry are compared
+/// literally.
 fn rest_after<'a>(image: &'a str, prefix: &str) -> Option<&'a str> {
     let rest = image.strip_prefix(prefix.trim_end_matches('/'))?;
     let tag_or_digest = rest.starts_with([':', '@']) && !rest.contains('/') && !prefix.ends_with('/');

@@ -21,28 +21,24 @@ pub(super) fn jobs(written: &[Job], findings: &mut Findings) -> Vec<Job> {
             findings.add(
                 Problem::error(
                     reasons::INVALID_SCHEDULE,
-                    format!("{schedule:?} is not a cron expression: {why}"),
+                    format!("{schedule:?} is not a cron expression: {why}."),
                 )
                 .at(format!("spec.jobs[{index}].schedule"))
-                .hint("write minute, hour, day, month and weekday, such as \"30 4 * * MON-FRI\", or @daily"),
+                .hint("Write minute, hour, day of the month, month and day of the week, such as \"30 4 * * MON-FRI\", or @daily."),
             );
         }
         if let Some(zone) = job.time_zone.as_ref().filter(|zone| !is_time_zone(zone)) {
             findings.add(
-                Problem::error(
-                    reasons::UNKNOWN_TIME_ZONE,
-                    format!("there is no time zone {zone}"),
-                )
-                .at(format!("spec.jobs[{index}].timeZone"))
-                .hint("write a name of the tz database, such as Europe/Berlin or UTC"),
+                Problem::error(reasons::UNKNOWN_TIME_ZONE, format!("Unknown time zone {zone}."))
+                    .at(format!("spec.jobs[{index}].timeZone")),
             );
         }
     }
     written.to_vec()
 }
 
-/// Whether the tz database has the zone. The database is the one inside this program, so that the answer does not
-/// depend on the machine; names count as written, as they do for the CronJob controller, which opens them as files.
+/// Whether the time zone database has the zone. The database is compiled in, so that the result does not depend on the
+/// machine. Names are case-sensitive, as for the CronJob controller, which opens them as files.
 fn is_time_zone(name: &str) -> bool {
     TimeZoneDatabase::bundled()
         .get(name)

@@ -1,5 +1,5 @@
-//! How much an application may take: numbers, sizes and times that the schema bounds loosely or not at all, against what
-//! the Environment says. The whole list of bounds: docs/architecture/0016-powers-of-the-environment.md.
+//! Limits of an application: numbers, sizes and times that the schema limits loosely or not at all, against the limits of
+//! the Environment. All limits: docs/architecture/0016-powers-of-the-environment.md.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use idp_api::{
     environment::JobLimits,
     web_application::{ConcurrencyPolicy, Job},
 };
-use idp_core::Problem;
+use idp_core::{Problem, duration};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::{cron, duration::duration, findings::Findings, thousandths};
+use super::{cron, findings::Findings, thousandths};
 use crate::{reasons, validate::ValidResources};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Seconds for a run of a job where nothing is said.
+/// Default timeout of a job's run, in seconds.
 pub(crate) const RUN_SECONDS: i64 = 3600;
 
-/// Times that every Environment bounds alike, and those that it bounds itself.
+/// Checks durations: against limits of every Environment, and against those of this one.
 pub(super) fn times(
     spec: &WebApplicationSpec,
     environment: &EnvironmentSpec,
@@ -52,7 +52,7 @@ pub(super) fn times(
         at_least(interval, least, name, path, findings);
     }
     for (index, secret) in spec.secrets.iter().enumerate() {
-        // The least is for the secrets capability to say, which asks.
+        // The secrets capability checks the minimum.
         if let Some(interval) = &secret.refresh_interval {
             let path = format!("spec.secrets[{index}].refreshInterval");
             within(interval, &path, MILLISECOND, WEEK, findings);
@@ -60,7 +60,7 @@ pub(super) fn times(
     }
 }
 
-/// A time that is no more than a week, and no less than the Environment's.
+/// Checks a duration of at most a week, and at least the Environment's minimum.
 fn at_least(written: &str, least: &str, environment: &str, path: &str, findings: &mut Findings) {
     let Some(time) = parsed(written, path, findings) else {
         return;
@@ -68,21 +68,21 @@ fn at_least(written: &str, least: &str, environment: &str, path: &str, findings:
     if time > WEEK {
         findings.add(too_long(written, "7 days").at(path));
     }
-    if duration(least).is_some_and(|least| time < least) {
+    if duration::parse(least).is_some_and(|least| time < least) {
         findings.add(
             Problem::error(
                 reasons::LIMIT_EXCEEDED,
-                format!("{written} is less than {least}, the least interval in this cluster"),
+                format!("{written} is below the Environment's minimum interval of {least}."),
             )
             .at(path)
             .hint(format!(
-                "write {least} or more, or ask the platform team for another limits.metrics.leastInterval in Environment {environment}"
+                "Use {least} or more, or ask the platform team to lower limits.metrics.leastInterval in Environment {environment}."
             )),
         );
     }
 }
 
-/// A time between two bounds; zero is "none", which both Istio and browsers understand.
+/// Checks a duration between two limits. Zero means "none", for Istio and for browsers.
 fn within(written: &str, path: &str, least: Duration, most: Duration, findings: &mut Findings) {
     let Some(time) = parsed(written, path, findings) else {
         return;
@@ -92,22 +92,23 @@ fn within(written: &str, path: &str, least: Duration, most: Duration, findings: 
         findings.add(too_long(written, most).at(path));
     }
     if time < least && !time.is_zero() {
-        let message = format!("{written} is less than a millisecond");
+        let message = format!("{written} is less than a millisecond.");
         findings.add(
             Problem::error(reasons::LIMIT_EXCEEDED, message)
                 .at(path)
-                .hint("write 1ms or more"),
+                .hint("Use 1ms or more."),
         );
     }
 }
 
 fn parsed(written: &str, path: &str, findings: &mut Findings) -> Option<Duration> {
-    let time = duration(written);
+    // Go reads "0" and smaller units too. The schema does not accept them, and `render` must agree with it.
+    let time = duration::parse(written).filter(|_| written != "0" && !written.contains(['u', 'µ', 'μ', 'n']));
     if time.is_none() {
         findings.add(
-            Problem::error(reasons::INVALID_SPEC, format!("{written:?} is not a duration"))
+            Problem::error(reasons::INVALID_SPEC, format!("{written:?} is not a duration."))
                 .at(path)
-                .hint("write a duration such as 500ms, 15s, 5m or 1h"),
+                .hint("Use a duration such as 500ms, 15s, 5m or 1h."),
         );
     }
     time
@@ -116,12 +117,14 @@ fn parsed(written: &str, path: &str, findings: &mut Findings) -> Option<Duration
 fn too_long(written: &str, most: &str) -> Problem {
     Problem::error(
         reasons::LIMIT_EXCEEDED,
-        format!("{written} is more than {most}, the longest that is taken"),
+        format!("{written} is above the maximum of {most}."),
     )
-    .hint(format!("write {most} or less; nobody can allow more"))
+    .hint(format!(
+        "Use {most} or less. No Environment can raise this limit."
+    ))
 }
 
-/// Most that one pod may ask for: what is said, or else the largest of the sizes.
+/// Maximum resources of one pod: the Environment's limit, or else the largest of its sizes.
 pub(super) fn most(environment: &EnvironmentSpec) -> ValidResources {
     let limits = &environment.limits.pod;
     let sizes = || environment.sizes.values();
@@ -134,7 +137,7 @@ pub(super) fn most(environment: &EnvironmentSpec) -> ValidResources {
     }
 }
 
-/// What one pod asks for.
+/// Checks the resources of one pod.
 pub(super) fn pod(resources: &ValidResources, most: &ValidResources, name: &str, findings: &mut Findings) {
     for (field, wanted, most) in [
         ("cpu", Some(&resources.cpu), Some(&most.cpu)),
@@ -149,13 +152,13 @@ pub(super) fn pod(resources: &ValidResources, most: &ValidResources, name: &str,
                 Problem::error(
                     reasons::LIMIT_EXCEEDED,
                     format!(
-                        "{} is more than {}, the most of one pod in this cluster",
+                        "{} is above the Environment's limit of {} per pod.",
                         wanted.0, most.0
                     ),
                 )
                 .at(format!("spec.resources.{field}"))
                 .hint(format!(
-                    "write {} or less, or ask the platform team for another limits.pod in Environment {name}",
+                    "Use {} or less, or ask the platform team to raise limits.pod in Environment {name}.",
                     most.0
                 )),
             );
@@ -163,17 +166,18 @@ pub(super) fn pod(resources: &ValidResources, most: &ValidResources, name: &str,
     }
 }
 
-fn largest<'a>(said: Option<&'a Quantity>, sizes: impl Iterator<Item = &'a Quantity>) -> Option<Quantity> {
-    said.or_else(|| sizes.max_by_key(|size| thousandths(&size.0)))
+fn largest<'a>(limit: Option<&'a Quantity>, sizes: impl Iterator<Item = &'a Quantity>) -> Option<Quantity> {
+    limit
+        .or_else(|| sizes.max_by_key(|size| thousandths(&size.0)))
         .cloned()
 }
 
-/// How often jobs run, and how many of their pods at the same time.
+/// Checks how often jobs run, and how many of their pods run at the same time.
 pub(super) fn jobs(written: &[Job], limits: &JobLimits, environment: &str, findings: &mut Findings) {
-    let least = duration(&limits.least_interval).unwrap_or(HOUR);
+    let least = duration::parse(&limits.least_interval).unwrap_or(HOUR);
     let mut pods = 0_i64;
     for (index, job) in written.iter().enumerate() {
-        // One that somebody starts by hand runs as often as he may make Jobs anyway.
+        // A job without a schedule is started by hand.
         let Some(gap) = job.schedule.as_deref().and_then(cron::shortest_gap) else {
             continue;
         };
@@ -183,11 +187,11 @@ pub(super) fn jobs(written: &[Job], limits: &JobLimits, environment: &str, findi
             findings.add(
                 Problem::error(
                     reasons::LIMIT_EXCEEDED,
-                    format!("job {} runs more often than every {written}, the least interval in this cluster", job.name),
+                    format!("Job {} runs more often than the Environment's minimum interval of {written}.", job.name),
                 )
                 .at(format!("spec.jobs[{index}].schedule"))
                 .hint(format!(
-                    "write a schedule that leaves {written} between two runs, or ask the platform team for another limits.jobs.leastInterval in Environment {environment}"
+                    "Use a schedule with at least {written} between two runs, or ask the platform team to lower limits.jobs.leastInterval in Environment {environment}."
                 )),
             );
         }
@@ -197,17 +201,17 @@ pub(super) fn jobs(written: &[Job], limits: &JobLimits, environment: &str, findi
         findings.add(
             Problem::error(
                 reasons::LIMIT_EXCEEDED,
-                format!("{pods} pods of jobs could run at the same time; {most} are the most in this cluster"),
+                format!("{pods} pods of jobs could run at the same time. The Environment's limit is {most}."),
             )
             .at("spec.jobs")
             .hint(format!(
-                "lower timeoutSeconds, or write concurrency Forbid, where runs may overlap; or ask the platform team for another limits.jobs.parallelPods in Environment {environment}"
+                "Lower timeoutSeconds or set concurrency: Forbid where runs may overlap, or ask the platform team to raise limits.jobs.parallelPods in Environment {environment}."
             )),
         );
     }
 }
 
-/// Most pods of a schedule at the same time: each run has one, and ends with its timeout.
+/// Maximum pods of a schedule at the same time: each run has one pod, and ends at its timeout.
 fn at_once(job: &Job, gap: Duration) -> i64 {
     if job.concurrency != ConcurrencyPolicy::Allow {
         return 1;

@@ -1,11 +1,11 @@
-//! The migration and how far it is.
+//! The migration and its state.
 
 use idp_api::web_application::Migration;
 use idp_core::{Problem, hash};
 
 use crate::{facts::MigrationState, observe::Observed, reasons, validate::ValidMigration};
 
-/// The migration for `image`. Its Job is named after the image: another image is another run.
+/// The migration for `image`. Its Job is named after the image, so each image has one run.
 pub(super) fn migration(
     written: Option<&Migration>,
     application: &str,
@@ -27,13 +27,16 @@ pub(super) fn migration(
     })
 }
 
-/// What a failed migration is reported as. It is an error, and yet no reason to have no plan: everything but the
-/// pods of the new image goes on.
+/// The problem of a failed migration. It is an error, but the application is still planned: everything except the pods of
+/// the new image is applied.
 pub(super) fn failure(migration: &ValidMigration, image: &str) -> Option<Problem> {
     let why = migration.failure.as_ref()?;
     let job = &migration.job;
-    let message = format!("the migration of image {image} failed, so its pods are not started: {why}");
+    let message = format!(
+        "The migration of image {image} failed, so its pods are not started: {}.",
+        why.trim_end_matches('.')
+    );
     Some(Problem::error(reasons::MIGRATION_FAILED, message).at("spec.migration").hint(format!(
-        "read kubectl logs job/{job}; then write an image with the fix, or kubectl delete job {job} to run it again"
+        "Run kubectl logs job/{job}. Then deploy a fixed image, or run kubectl delete job {job} to try again."
     )))
 }

@@ -1,12 +1,11 @@
 //! (resource, `Observed`) -> `Validated`. Pure; later phases never re-read the raw spec.
 //!
-//! One file a concern. Each adds what it finds to the `Findings` and goes on, so that one pass finds everything.
+//! One file a concern. Each adds its problems to the `Findings` and continues, so that one pass finds everything.
 
 mod access;
 mod capabilities;
 mod config_files;
 mod cron;
-mod duration;
 mod env;
 mod environment;
 mod findings;
@@ -38,21 +37,20 @@ use idp_core::{Problem, labels};
 use self::findings::Findings;
 use crate::{NAME, observe::Observed};
 
-/// Somebody else has taken the host of one of these routes.
-pub(crate) fn host_taken(routes: &[ValidRoute], host: &str, holder: &str) -> Problem {
+/// The problem of routes whose host somebody else has claimed.
+pub(crate) fn host_taken(routes: &[ValidRoute], host: &str, claimant: &str) -> Problem {
     let index = routes.iter().position(|route| route.host == host);
     routes::host_taken(
         host,
         &format!("spec.routes[{}]", index.unwrap_or_default()),
-        holder,
+        claimant,
     )
 }
 
-/// Fills in defaults, resolves references and checks every rule that the API server cannot. Returns all problems at
-/// once, not the first; only without an Environment is there nothing to check against.
+/// Fills in defaults, resolves references and checks every rule that the API server cannot. Returns all problems at once.
+/// Without an Environment, that is the only problem.
 ///
-/// Of the rules that the API server does check, those that span several fields are checked again: `render` has no API
-/// server.
+/// Rules of the API server that span several fields are checked again, because `render` has no API server.
 pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, Vec<Problem>> {
     let (environment_name, environment) =
         environment::environment(observed).map_err(|problem| vec![problem])?;
@@ -95,12 +93,12 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
         namespace: &namespace,
     };
     let outbound = access::outbound(access, &reach, found);
-    let fence = placement::Fence {
+    let policy = placement::Policy {
         environment: environment_name,
-        policy: &environment.placement,
+        placement: &environment.placement,
         namespace: &namespace,
     };
-    let placement = placement::placement(spec, &fence, found);
+    let placement = placement::placement(spec, &policy, found);
     let rollout = rollout::rollout(spec.rollout.as_ref(), found);
     let migration = migration::migration(spec.migration.as_ref(), &name, &image, observed);
     let jobs = jobs::jobs(&spec.jobs, found);

@@ -13,12 +13,12 @@ use crate::{
     validate::{ValidObjective, ValidPort},
 };
 
-/// Bounds of Istio's histogram, in milliseconds: between them nothing is measured.
+/// Buckets of Istio's histogram, in milliseconds: values between them are not measured.
 const LATENCIES: [i32; 14] = [
     1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000,
 ];
 
-/// Where metrics are scraped; `None` where there is nobody to scrape them.
+/// Where metrics are scraped; `None` without a Prometheus operator.
 pub(super) fn metrics(
     spec: &WebApplicationSpec,
     environment: &EnvironmentSpec,
@@ -48,15 +48,15 @@ pub(super) fn objectives(
         "objective",
     );
     for (index, objective) in written.iter().enumerate() {
-        // It stands in PromQL and on a dashboard: nothing of either's syntax may be in it, whoever let it in.
+        // The name becomes part of PromQL and of a dashboard, so it must contain no syntax of either.
         if !is_plain(&objective.name) {
             findings.add(
                 Problem::error(
                     reasons::INVALID_SPEC,
-                    format!("{:?} is not a name", objective.name),
+                    format!("{:?} is not a valid name.", objective.name),
                 )
                 .at(format!("{path}[{index}].name"))
-                .hint("write a-z, 0-9 and '-', beginning with a letter and not ending with '-'"),
+                .hint("Use a-z, 0-9 and '-'. Begin with a letter, and end with a letter or a digit."),
             );
         }
     }
@@ -76,13 +76,10 @@ pub(super) fn objectives(
             Problem::warning(
                 reasons::OBJECTIVES_NOT_MEASURED,
                 format!(
-                    "this cluster has no {missing}: the objectives are not measured, and nobody is alerted"
+                    "The Environment has no {missing}, so the objectives are not measured and do not alert."
                 ),
             )
-            .at(path)
-            .hint(
-                "nothing to do, unless this cluster should have them: then the platform team turns them on",
-            ),
+            .at(path),
         );
     }
     Vec::new()
@@ -110,11 +107,14 @@ fn parse(objective: &Objective, path: &str, findings: &mut Findings) -> Option<V
                 findings.add(
                     Problem::error(
                         reasons::INVALID_SPEC,
-                        format!("{} ms is not measured by the mesh", latency.milliseconds),
+                        format!(
+                            "The mesh does not measure a latency of {} ms.",
+                            latency.milliseconds
+                        ),
                     )
                     .at(format!("{path}.latency.milliseconds"))
                     .hint(format!(
-                        "write one of {}",
+                        "Use one of: {}.",
                         LATENCIES.map(|bound| bound.to_string()).join(", ")
                     )),
                 );
@@ -125,16 +125,15 @@ fn parse(objective: &Objective, path: &str, findings: &mut Findings) -> Option<V
             findings.add(
                 Problem::error(
                     reasons::INVALID_SPEC,
-                    format!("objective {} does not promise exactly one thing", objective.name),
+                    format!("Objective {} needs exactly one target.", objective.name),
                 )
                 .at(path)
-                .hint("write either availability or latency"),
+                .hint("Set either availability or latency."),
             );
             return None;
         }
     };
-    // 100 % leaves nothing that may go wrong, and so no rate at which to use it up.
-    // Divided as text: 99.9 / 100.0 is not quite 0.999.
+    // 100 % has no error budget, so it has no burn rate. Divided as text: 99.9 / 100.0 is not quite 0.999.
     let target = format!("{percent}e-2")
         .parse::<f64>()
         .ok()
@@ -143,10 +142,10 @@ fn parse(objective: &Objective, path: &str, findings: &mut Findings) -> Option<V
         findings.add(
             Problem::error(
                 reasons::INVALID_SPEC,
-                format!("{percent:?} is not a percentage from 10 to below 100"),
+                format!("{percent:?} is not a percentage of at least 10 and below 100."),
             )
             .at(format!("{path}.{field}.percent"))
-            .hint("write a number such as \"99.9\""),
+            .hint("Use a number such as \"99.9\"."),
         );
     }
     Some(ValidObjective {

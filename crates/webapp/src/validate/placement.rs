@@ -1,4 +1,4 @@
-//! Where pods may run: what the application says, within what the Environment allows.
+//! Where pods may run: the application's wishes within the Environment's policy.
 
 use idp_api::{
     WebApplicationSpec,
@@ -10,38 +10,38 @@ use idp_core::Problem;
 use super::findings::{Findings, list};
 use crate::{reasons, validate::ValidPlacement};
 
-/// The cluster's own priority classes begin with this: a pod of theirs evicts everybody's.
-const SYSTEM: &str = "system-";
+/// Prefix of the cluster's own priority classes, whose pods evict all others.
+const SYSTEM_PREFIX: &str = "system-";
 
-/// Who is asking, and what holds for it.
-pub(super) struct Fence<'a> {
+/// The application's namespace, and the placement policy of its Environment.
+pub(super) struct Policy<'a> {
     /// Name of the Environment.
     pub(super) environment: &'a str,
-    /// Its policy.
-    pub(super) policy: &'a PlacementPolicy,
+    /// Its placement policy.
+    pub(super) placement: &'a PlacementPolicy,
     /// Namespace of the application.
     pub(super) namespace: &'a str,
 }
 
-/// The Environment's placement with the application's own added. An application narrows down where it runs; it goes
-/// nowhere else, tolerates no more and comes before nobody unless the Environment says so.
+/// The Environment's placement with the application's own added. An application may always narrow where it runs. More nodes,
+/// tolerations and priority classes need the Environment's permission.
 pub(super) fn placement(
     spec: &WebApplicationSpec,
-    fence: &Fence<'_>,
+    policy: &Policy<'_>,
     findings: &mut Findings,
 ) -> ValidPlacement {
     let own = spec.placement.clone().unwrap_or_default();
-    node_selector(&own, fence, findings);
-    tolerations(&own, fence, findings);
-    priority(&own, fence, findings);
-    let mut tolerations = fence.policy.tolerations.clone();
+    node_selector(&own, policy, findings);
+    tolerations(&own, policy, findings);
+    priority(&own, policy, findings);
+    let mut tolerations = policy.placement.tolerations.clone();
     for toleration in own.tolerations {
         if !tolerations.contains(&toleration) {
             tolerations.push(toleration);
         }
     }
     let mut node_selector = own.node_selector;
-    node_selector.extend(fence.policy.node_selector.clone());
+    node_selector.extend(policy.placement.node_selector.clone());
     ValidPlacement {
         spread: own.spread,
         node_selector,
@@ -50,52 +50,52 @@ pub(super) fn placement(
     }
 }
 
-fn node_selector(own: &Placement, fence: &Fence<'_>, findings: &mut Findings) {
+fn node_selector(own: &Placement, policy: &Policy<'_>, findings: &mut Findings) {
     for (label, theirs) in &own.node_selector {
-        if let Some(value) = fence
-            .policy
+        if let Some(value) = policy
+            .placement
             .node_selector
             .get(label)
             .filter(|value| *value != theirs)
         {
-            let environment = fence.environment;
+            let environment = policy.environment;
             findings.add(
                 Problem::error(
                     reasons::PLACEMENT_NOT_ALLOWED,
-                    format!("Environment {environment} runs applications on nodes with {label}={value}; {label}={theirs} is not allowed"),
+                    format!("Environment {environment} runs applications on nodes with {label}={value}. {label}={theirs} is not allowed."),
                 )
                 .at(format!("spec.placement.nodeSelector[{label}]"))
-                .hint(format!("take {label} out; only the platform team changes placement.nodeSelector of Environment {environment}")),
+                .hint(format!("Remove {label}, or ask the platform team to change placement.nodeSelector of Environment {environment}.")),
             );
         }
     }
 }
 
-fn tolerations(own: &Placement, fence: &Fence<'_>, findings: &mut Findings) {
-    let policy = fence.policy;
+fn tolerations(own: &Placement, policy: &Policy<'_>, findings: &mut Findings) {
+    let placement = policy.placement;
     for (index, wanted) in own.tolerations.iter().enumerate() {
-        let mut allowed = policy.tolerations.iter().chain(&policy.allowed_tolerations);
+        let mut allowed = placement.tolerations.iter().chain(&placement.allowed_tolerations);
         if allowed.any(|entry| covers(entry, wanted)) {
             continue;
         }
-        let environment = fence.environment;
-        let all: Vec<String> = policy.allowed_tolerations.iter().map(text).collect();
+        let environment = policy.environment;
+        let all: Vec<String> = placement.allowed_tolerations.iter().map(text).collect();
         findings.add(
             Problem::error(
                 reasons::PLACEMENT_NOT_ALLOWED,
-                format!("Environment {environment} does not let applications tolerate the taint {}", text(wanted)),
+                format!("Environment {environment} does not allow applications to tolerate the taint {}.", text(wanted)),
             )
             .at(format!("spec.placement.tolerations[{index}]"))
             .hint(format!(
-                "take it out, or ask the platform team to add it to placement.allowedTolerations of Environment {environment}; allowed: {}",
+                "Remove the toleration, or ask the platform team to add it to placement.allowedTolerations of Environment {environment}. Allowed: {}.",
                 list(all.iter().map(String::as_str))
             )),
         );
     }
 }
 
-/// Whether what is allowed is at least what is wanted. A toleration without key tolerates everything, and one without
-/// value or effect every one of the key.
+/// Whether the allowed toleration covers the wanted one. Without a key, a toleration matches every taint; without value or
+/// effect, every taint of its key.
 fn covers(allowed: &Toleration, wanted: &Toleration) -> bool {
     let within = |allowed: &Option<String>, wanted: &Option<String>| allowed.is_none() || allowed == wanted;
     !wanted.key.is_empty()
@@ -119,30 +119,30 @@ fn text(toleration: &Toleration) -> String {
         .collect()
 }
 
-fn priority(own: &Placement, fence: &Fence<'_>, findings: &mut Findings) {
+fn priority(own: &Placement, policy: &Policy<'_>, findings: &mut Findings) {
     let Some(wanted) = &own.priority_class else {
         return;
     };
-    let environment = fence.environment;
-    if wanted.starts_with(SYSTEM) {
+    let environment = policy.environment;
+    if wanted.starts_with(SYSTEM_PREFIX) {
         findings.add(
             Problem::error(
                 reasons::PLACEMENT_NOT_ALLOWED,
                 format!(
-                    "priority class {wanted} is for the cluster's own pods: it evicts those of everybody"
+                    "Priority class {wanted} is reserved for pods of the cluster itself, because it evicts all others."
                 ),
             )
             .at("spec.placement.priorityClass")
-            .hint("take it out: nobody can allow it"),
+            .hint("Remove the priority class. No Environment can allow it."),
         );
         return;
     }
-    let allowed: Vec<&str> = fence
-        .policy
+    let allowed: Vec<&str> = policy
+        .placement
         .allowed_priority_classes
         .iter()
         .filter(|class| {
-            class.namespaces.is_empty() || class.namespaces.iter().any(|one| one == fence.namespace)
+            class.namespaces.is_empty() || class.namespaces.iter().any(|one| one == policy.namespace)
         })
         .map(|class| class.name.as_str())
         .collect();
@@ -150,11 +150,11 @@ fn priority(own: &Placement, fence: &Fence<'_>, findings: &mut Findings) {
         findings.add(
             Problem::error(
                 reasons::PLACEMENT_NOT_ALLOWED,
-                format!("Environment {environment} does not let namespace {} use priority class {wanted}", fence.namespace),
+                format!("Environment {environment} does not allow namespace {} to use priority class {wanted}.", policy.namespace),
             )
             .at("spec.placement.priorityClass")
             .hint(format!(
-                "take it out, or ask the platform team to add it to placement.allowedPriorityClasses of Environment {environment}; allowed: {}",
+                "Remove the priority class, or ask the platform team to add it to placement.allowedPriorityClasses of Environment {environment}. Allowed: {}.",
                 list(allowed)
             )),
         );

@@ -6,7 +6,7 @@ use idp_core::Problem;
 use super::findings::{Findings, list};
 use crate::{reasons, validate::ValidPort};
 
-/// The ports with their defaults; never empty.
+/// The ports with their defaults. Never empty.
 pub(super) fn ports(spec: &WebApplicationSpec, findings: &mut Findings) -> Vec<ValidPort> {
     let Some(written) = spec.ports.as_deref().filter(|ports| !ports.is_empty()) else {
         return vec![ValidPort {
@@ -29,15 +29,15 @@ pub(super) fn ports(spec: &WebApplicationSpec, findings: &mut Findings) -> Vec<V
         })
         .collect();
     for (index, port) in ports.iter().enumerate() {
-        // The container does not run as root, which alone may listen below 1024.
+        // Only root may listen below 1024, and containers do not run as root.
         if !(1024..=65535).contains(&port.port) {
             findings.add(
                 Problem::error(
                     reasons::INVALID_SPEC,
-                    format!("port {} is not between 1024 and 65535", port.port),
+                    format!("Port {} is not between 1024 and 65535.", port.port),
                 )
                 .at(format!("spec.ports[{index}].port"))
-                .hint("let the program listen on a port above 1023; servicePort may be 80"),
+                .hint("Let the program listen on a port above 1023. servicePort may be 80."),
             );
         }
     }
@@ -54,12 +54,12 @@ pub(super) fn ports(spec: &WebApplicationSpec, findings: &mut Findings) -> Vec<V
     findings.unique(
         ports.iter().map(|port| port.service_port),
         |i| format!("spec.ports[{i}].servicePort"),
-        "the Service's port number",
+        "Service port",
     );
     ports
 }
 
-/// The port of this name, or the first where none is named.
+/// The port of this name, or the first port without a name.
 pub(super) fn named(
     ports: &[ValidPort],
     name: Option<&str>,
@@ -72,12 +72,15 @@ pub(super) fn named(
     let found = ports.iter().find(|port| port.name == name).cloned();
     if found.is_none() {
         findings.add(
-            Problem::error(reasons::UNKNOWN_PORT, format!("there is no port named {name}"))
-                .at(path)
-                .hint(format!(
-                    "write the name of one of spec.ports: {}",
-                    list(ports.iter().map(|p| p.name.as_str()))
-                )),
+            Problem::error(
+                reasons::UNKNOWN_PORT,
+                format!("spec.ports has no port named {name}."),
+            )
+            .at(path)
+            .hint(format!(
+                "Use one of: {}. Or add the port to spec.ports.",
+                list(ports.iter().map(|p| p.name.as_str()))
+            )),
         );
     }
     found

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::findings::{Findings, list};
 use crate::{reasons, validate::ValidResources};
 
-/// The quantities: those written, or those of the size.
+/// The quantities: those of the spec, or those of its size.
 pub(super) fn resources(
     spec: &WebApplicationSpec,
     environment: &EnvironmentSpec,
@@ -18,7 +18,7 @@ pub(super) fn resources(
     let found = match (written.size, written.cpu, written.memory) {
         (Some(size), None, None) => {
             let mut found = of_size(&size, environment, findings);
-            // A limit goes with quantities and with a size.
+            // A limit is allowed with quantities and with a size.
             found.cpu_limit = written.cpu_limit.or(found.cpu_limit);
             found
         }
@@ -34,10 +34,10 @@ pub(super) fn resources(
             findings.add(
                 Problem::error(
                     reasons::INVALID_SPEC,
-                    "resources are neither one size nor two quantities",
+                    "Resources are neither a size nor a pair of quantities.",
                 )
                 .at(path)
-                .hint("write either size, or cpu and memory"),
+                .hint("Set either size, or cpu and memory."),
             );
             return empty();
         }
@@ -56,11 +56,11 @@ pub(super) fn resources(
         && limit < request
     {
         let given = found.cpu_limit.as_ref().map_or("", |limit| &limit.0);
-        let message = format!("the CPU limit {given} is below the request {}", found.cpu.0);
+        let message = format!("The CPU limit {given} is below the request {}.", found.cpu.0);
         findings.add(
             Problem::error(reasons::INVALID_QUANTITY, message)
                 .at(format!("{path}.cpuLimit"))
-                .hint("raise cpuLimit to the request or above, or take it out"),
+                .hint("Raise cpuLimit to the request or above, or remove it."),
         );
     }
     found
@@ -70,9 +70,12 @@ fn of_size(name: &str, environment: &EnvironmentSpec, findings: &mut Findings) -
     let Some(size) = environment.sizes.get(name) else {
         let sizes = list(environment.sizes.keys().map(String::as_str));
         findings.add(
-            Problem::error(reasons::UNKNOWN_SIZE, format!("this cluster has no size {name}"))
-                .at("spec.resources.size")
-                .hint(format!("write one of: {sizes}")),
+            Problem::error(
+                reasons::UNKNOWN_SIZE,
+                format!("The Environment has no size {name}."),
+            )
+            .at("spec.resources.size")
+            .hint(format!("Use one of: {sizes}.")),
         );
         return empty();
     };
@@ -83,21 +86,21 @@ fn of_size(name: &str, environment: &EnvironmentSpec, findings: &mut Findings) -
     }
 }
 
-/// Adds a problem where the quantity is none, or not above zero.
+/// Adds a problem if the quantity is invalid, or not above zero.
 pub(super) fn positive(quantity: &Quantity, path: &str, findings: &mut Findings) {
     let message = match thousandths(&quantity.0) {
         Some(value) if value > 0 => return,
-        Some(_) => format!("{} is not above zero", quantity.0),
-        None => format!("{:?} is not a quantity", quantity.0),
+        Some(_) => format!("{} is not above zero.", quantity.0),
+        None => format!("{:?} is not a quantity.", quantity.0),
     };
     findings.add(
         Problem::error(reasons::INVALID_QUANTITY, message)
             .at(path)
-            .hint("write a number with a unit, such as 250m for CPU or 256Mi for memory"),
+            .hint("Use a number with a unit, such as 250m for CPU or 256Mi for memory."),
     );
 }
 
-/// Stands in for what could not be found, while validation goes on.
+/// A placeholder for missing resources, so that validation can continue.
 fn empty() -> ValidResources {
     ValidResources {
         cpu: Quantity::default(),

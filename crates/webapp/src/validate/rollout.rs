@@ -7,20 +7,20 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::findings::Findings;
 use crate::reasons;
 
-/// No application has more pods.
-const MOST_PODS: i32 = 1000;
+/// Maximum pods of an application.
+const MAX_PODS: i32 = 1000;
 
-/// The rollout with its defaults: new pods first, so that there are never fewer than wanted.
+/// The rollout with its defaults: new pods start first, so that there are never fewer than wanted.
 pub(super) fn rollout(written: Option<&Rollout>, findings: &mut Findings) -> Rollout {
     let written = written.cloned().unwrap_or_default();
     if written.strategy != RolloutStrategy::Rolling {
         findings.add(
             Problem::error(
                 reasons::NOT_SUPPORTED,
-                format!("{:?} is not built yet", written.strategy),
+                format!("Strategy {:?} is not supported yet.", written.strategy),
             )
             .at("spec.rollout.strategy")
-            .hint("write Rolling, or take rollout.strategy out"),
+            .hint("Use Rolling, or remove rollout.strategy."),
         );
     }
     let max_surge = written
@@ -33,10 +33,9 @@ pub(super) fn rollout(written: Option<&Rollout>, findings: &mut Findings) -> Rol
         findings.add(
             Problem::error(
                 reasons::INVALID_ROLLOUT,
-                "with maxSurge 0 and maxUnavailable 0 no pod can ever be replaced",
+                "With maxSurge 0 and maxUnavailable 0, no pod can be replaced.",
             )
-            .at("spec.rollout.maxSurge")
-            .hint("write at least 1 for one of the two"),
+            .at("spec.rollout.maxSurge"),
         );
     }
     Rollout {
@@ -46,7 +45,7 @@ pub(super) fn rollout(written: Option<&Rollout>, findings: &mut Findings) -> Rol
     }
 }
 
-/// The number or the percentage; `None`, with a problem, where it is neither.
+/// The number or the percentage; `None`, with a problem, if it is neither.
 fn amount(value: &IntOrString, path: &str, findings: &mut Findings) -> Option<i32> {
     let amount = match value {
         IntOrString::Int(number) => Some(*number),
@@ -59,7 +58,7 @@ fn amount(value: &IntOrString, path: &str, findings: &mut Findings) -> Option<i3
                 .filter(|percent| *percent <= 100)
         }
     };
-    let amount = amount.filter(|amount| (0..=MOST_PODS).contains(amount));
+    let amount = amount.filter(|amount| (0..=MAX_PODS).contains(amount));
     if amount.is_none() {
         let written = match value {
             IntOrString::Int(number) => number.to_string(),
@@ -68,10 +67,10 @@ fn amount(value: &IntOrString, path: &str, findings: &mut Findings) -> Option<i3
         findings.add(
             Problem::error(
                 reasons::INVALID_ROLLOUT,
-                format!("{written:?} is neither a number of pods up to {MOST_PODS} nor a percentage"),
+                format!("{written:?} is neither a number of pods up to {MAX_PODS} nor a percentage."),
             )
             .at(path)
-            .hint("write a number such as 1, or a percentage such as \"25%\""),
+            .hint("Use a number such as 1, or a percentage such as \"25%\"."),
         );
     }
     amount

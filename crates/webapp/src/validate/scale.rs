@@ -21,14 +21,14 @@ pub(super) fn scale(
         (written, Some(autoscaling)) => {
             if written.is_some() {
                 findings.add(
-                    Problem::error(reasons::INVALID_SPEC, "both replicas and autoscaling are written")
+                    Problem::error(reasons::INVALID_SPEC, "replicas and autoscaling are both set.")
                         .at("spec.replicas")
-                        .hint("take replicas out: autoscaling.minReplicas is the number to start with"),
+                        .hint("Remove replicas. Autoscaling starts with minReplicas."),
                 );
             }
             automatic(autoscaling, environment, findings)
         }
-        // Nobody is told that an application without a wish gets the floor: that is what it is for.
+        // Without a number, the floor applies without a warning.
         (None, None) => Scale::Fixed(bounds.floor),
         // 0 stops the application, whatever the floor.
         (Some(0), None) => Scale::Fixed(0),
@@ -53,10 +53,10 @@ fn automatic(autoscaling: &Autoscaling, environment: &EnvironmentSpec, findings:
         findings.add(
             Problem::error(
                 reasons::INVALID_SPEC,
-                format!("minReplicas {min} is greater than maxReplicas {max}"),
+                format!("minReplicas {min} is greater than maxReplicas {max}."),
             )
             .at(format!("{path}.minReplicas"))
-            .hint("lower minReplicas or raise maxReplicas"),
+            .hint("Lower minReplicas or raise maxReplicas."),
         );
     }
     let metrics = [
@@ -66,19 +66,19 @@ fn automatic(autoscaling: &Autoscaling, environment: &EnvironmentSpec, findings:
     ];
     if metrics.iter().all(Option::is_none) && autoscaling.custom.is_empty() {
         findings.add(
-            Problem::error(reasons::INVALID_SPEC, "autoscaling has no metric")
+            Problem::error(reasons::INVALID_SPEC, "Autoscaling has no metric.")
                 .at(path)
-                .hint("write at least one of cpuPercent, memoryPercent, requestsPerSecond and custom"),
+                .hint("Set at least one of cpuPercent, memoryPercent, requestsPerSecond and custom."),
         );
     }
     if autoscaling.requests_per_second.is_some() && environment.mesh.mode == MeshMode::None {
         findings.add(
             Problem::error(
                 reasons::NEEDS_MESH,
-                "requests are counted by the mesh, and this cluster has none",
+                "The mesh counts requests, and the Environment has no mesh.",
             )
             .at(format!("{path}.requestsPerSecond"))
-            .hint("scale by cpuPercent, or by a custom metric"),
+            .hint("Scale by cpuPercent or by a custom metric."),
         );
     }
     for (index, metric) in autoscaling.custom.iter().enumerate() {
@@ -100,25 +100,27 @@ fn automatic(autoscaling: &Autoscaling, environment: &EnvironmentSpec, findings:
     }
 }
 
-/// The number within the Environment's bounds, with a warning where it is not what was written.
+/// The number within the Environment's bounds, with a warning if it differs from the spec.
 fn bounded(wanted: i32, bounds: &ReplicaBounds, path: &str, findings: &mut Findings) -> i32 {
     let ReplicaBounds { floor, ceiling } = *bounds;
     let (got, reason, message) = if wanted < floor {
         (
             floor,
             reasons::REPLICAS_RAISED,
-            format!("{wanted} is raised to {floor}, the fewest pods of an application in this cluster"),
+            format!("{wanted} is raised to {floor}, the Environment's minimum."),
         )
     } else if wanted > ceiling {
         (
             ceiling,
             reasons::REPLICAS_BOUNDED,
-            format!("{wanted} is bounded to {ceiling}, the most pods of an application in this cluster"),
+            format!("{wanted} is lowered to {ceiling}, the Environment's maximum."),
         )
     } else {
         return wanted;
     };
-    let hint = format!("write a number from {floor} to {ceiling}, or ask the platform team for other bounds");
+    let hint = format!(
+        "Use a number from {floor} to {ceiling}, or ask the platform team to change replicas in the Environment."
+    );
     findings.add(Problem::warning(reason, message).at(path).hint(hint));
     got
 }

@@ -1,5 +1,5 @@
-//! What a patched pod must not be, whatever the policy lets through: a way around the Environment's registries, a holder of
-//! tokens, a fence around nodes that keeps others off.
+//! Limits of a patched pod, whatever the policy allows: it uses only the Environment's registries, holds no tokens, and does
+//! not keep other pods off its node.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
     validate::{Validated, image_problem, thousandths},
 };
 
-/// Says what the pod must not have, if it has it.
+/// Checks the patched pod. On `Err`, what it must not have.
 pub(super) fn check(app: &Validated, pod: &PodSpec) -> Result<(), Problem> {
     let containers = pod.containers.iter().chain(pod.init_containers.iter().flatten());
     let images = containers.filter_map(|one| one.image.as_deref());
@@ -33,23 +33,23 @@ pub(super) fn check(app: &Validated, pod: &PodSpec) -> Result<(), Problem> {
         return Err(problem);
     }
     if let Some(what) = volumes().find_map(closed_source) {
-        return Err(refused(&what));
+        return Err(rejected(&what));
     }
     if keeps_others_off(pod) {
-        return Err(refused(
-            "pod anti-affinity with namespaces or namespaceSelector, which keeps the pods of others off a node",
+        return Err(rejected(
+            "pod anti-affinity with namespaces or namespaceSelector, which keeps other pods off a node",
         ));
     }
     Ok(())
 }
 
-/// What all containers together ask for, against what one pod may.
+/// Checks the requests of all containers together against the limit per pod.
 fn too_large(app: &Validated, pod: &PodSpec, name: &str) -> Option<Problem> {
     let most = match name {
         "cpu" => &app.most.cpu,
         _ => &app.most.memory,
     };
-    let asked: i128 = pod
+    let requested: i128 = pod
         .containers
         .iter()
         .chain(pod.init_containers.iter().flatten())
@@ -61,29 +61,29 @@ fn too_large(app: &Validated, pod: &PodSpec, name: &str) -> Option<Problem> {
         })
         .fold(0, i128::saturating_add);
     let environment = &app.environment;
-    (asked > thousandths(&most.0)?).then(|| {
+    (requested > thousandths(&most.0)?).then(|| {
         Problem::error(
             reasons::LIMIT_EXCEEDED,
             format!(
-                "with the patch, a pod asks for more {name} than {}, the most of one pod in this cluster",
+                "With the patch, a pod requests more {name} than the Environment's limit of {} per pod.",
                 most.0
             ),
         )
         .hint(format!(
-            "ask for less, or ask the platform team for another limits.pod in Environment {environment}"
+            "Request less, or ask the platform team to raise limits.pod in Environment {environment}."
         ))
     })
 }
 
-fn refused(what: &str) -> Problem {
+fn rejected(what: &str) -> Problem {
     Problem::error(
         reasons::PATCH_NOT_ALLOWED,
-        format!("pods of applications have no {what}"),
+        format!("Pods of applications must not have a {what}."),
     )
-    .hint("take it out of the patch: no policy allows it")
+    .hint("Remove it from the patch. No Environment can allow it.")
 }
 
-/// Sources of volumes that hold tokens, or that make what has a field and bounds of its own.
+/// Volume sources that hold tokens, or that bypass fields with limits.
 fn closed_source(volume: &Volume) -> Option<String> {
     let projected = volume.projected.iter().flat_map(|projected| &projected.sources);
     let token = projected.flatten().any(|source| {
@@ -102,8 +102,8 @@ fn closed_source(volume: &Volume) -> Option<String> {
     Some(format!("{what} (volume {})", volume.name))
 }
 
-/// The scheduler holds to the required anti-affinity of running pods too: a pod that stands off everybody's keeps
-/// everybody's away.
+/// The scheduler also respects the required anti-affinity of running pods: one against all namespaces keeps every other pod
+/// off the node.
 fn keeps_others_off(pod: &PodSpec) -> bool {
     let anti = pod
         .affinity

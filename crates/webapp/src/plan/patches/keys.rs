@@ -1,9 +1,9 @@
-//! Labels and annotations in patches. Many programs act on them, each with its own rights: they take hosts in DNS, order
-//! certificates, give a pod an identity in a cloud, or take it out of the mesh.
+//! Labels and annotations in patches. Many programs act on them, each with its own permissions: they register hosts in DNS,
+//! order certificates, give a pod a cloud identity, or remove it from the mesh.
 
 use crate::validate::Validated;
 
-/// Domains (of keys `domain/name`) that no policy opens: the platform's own, the mesh's, and Kubernetes'.
+/// Domains (of keys `domain/name`) that no policy can allow: the platform's, the mesh's and Kubernetes'.
 const CLOSED_DOMAINS: [&str; 6] = [
     "idp.dev",
     "istio.io",
@@ -12,7 +12,7 @@ const CLOSED_DOMAINS: [&str; 6] = [
     "apparmor.security.beta.kubernetes.io",
     "seccomp.security.alpha.kubernetes.io",
 ];
-/// Keys without domain that make an object something else to the mesh or to Grafana's sidecar.
+/// Keys without a domain that the mesh or Grafana's sidecar acts on.
 const CLOSED_NAMES: [&str; 7] = [
     "istio",
     "istio-injection",
@@ -23,7 +23,7 @@ const CLOSED_NAMES: [&str; 7] = [
     "k8s-sidecar-target-directory",
 ];
 
-/// Whether no policy opens the key: a domain, or one below it, or a name, or what the gateway is found by.
+/// Whether no policy can allow the key: by its domain, by its name, or because the gateway is selected by it.
 pub(super) fn is_closed(app: &Validated, key: &str) -> bool {
     let domain = key.split_once('/').map_or("", |(domain, _)| domain);
     let is_within = |closed: &str| {
@@ -36,8 +36,8 @@ pub(super) fn is_closed(app: &Validated, key: &str) -> bool {
         || app.gateway.selector.contains_key(key)
 }
 
-/// Whether a policy must name the key, or its domain, and not only the map: `metadata.annotations` alone opens keys without
-/// a domain, which are for people; `metadata.annotations.example.com/` opens the domain.
+/// Whether a policy must name the key or its domain, not only the map. `metadata.annotations` alone allows keys without a
+/// domain, which are for people; `metadata.annotations.example.com/` allows the domain.
 pub(super) fn needs_its_name(key: &str) -> bool {
     key.contains('/')
 }

@@ -1,13 +1,13 @@
-//! Kind by kind, what no policy opens to patches, however wide its fields are.
+//! For each kind, the fields that no policy can open to patches.
 //!
-//! What an application may have, it writes in a field of its own, which is checked against the Environment. A patch is for
-//! fields that the API has no word for, and reaches no further than the application itself.
+//! What an application may choose has a field in its spec, which is checked against the Environment. A patch is for fields
+//! that the spec does not have, and affects only the application itself.
 
 use idp_core::Kind;
 
 use crate::kinds;
 
-/// Of pods: what they run as and where, what they come before, and what they live on of the node.
+/// Fields of pods: identity, placement, priority and resources.
 const POD: [&str; 22] = [
     "serviceAccountName",
     "serviceAccount",
@@ -19,7 +19,7 @@ const POD: [&str; 22] = [
     "priority",
     "preemptionPolicy",
     "schedulerName",
-    // A class brings tolerations and a node selector along, and may be less of a sandbox.
+    // A runtime class adds tolerations and a node selector, and may isolate less.
     "runtimeClassName",
     "overhead",
     "hostNetwork",
@@ -34,7 +34,7 @@ const POD: [&str; 22] = [
     "restartPolicy",
 ];
 
-/// Of Jobs: how many pods for how long.
+/// Fields of Jobs: how many pods run for how long.
 const JOB: [&str; 13] = [
     "parallelism",
     "completions",
@@ -51,16 +51,15 @@ const JOB: [&str; 13] = [
     "selector",
 ];
 
-/// What patches of a kind may set at all.
+/// The fields of a kind that patches may set.
 enum Rule {
-    /// Everything but these fields and what is below them.
+    /// Everything except these fields and those below them.
     Except(&'static [&'static str]),
-    /// These fields and what is below them.
+    /// These fields and those below them.
     Only(&'static [&'static str]),
 }
 
-/// The rule of a kind, for fields below `spec`. A kind that is not named has nothing to patch but its metadata: what it
-/// means to others is decided by its own controller, from what this one plans.
+/// The rule of a kind, for fields below `spec`. Other kinds can be patched in their metadata only.
 fn rule(kind: Kind) -> Rule {
     match kind {
         kinds::DEPLOYMENT => Rule::Except(&["replicas", "selector", "paused"]),
@@ -73,20 +72,20 @@ fn rule(kind: Kind) -> Rule {
             "failedJobsHistoryLimit",
         ]),
         kinds::JOB => Rule::Except(&[]),
-        // Its address, its names and its kind reach beyond the namespace, and so do those of its ports on nodes.
+        // Addresses, names, type and node ports affect more than the namespace.
         kinds::SERVICE => Rule::Only(&[
             "sessionAffinity",
             "sessionAffinityConfig",
             "internalTrafficPolicy",
             "trafficDistribution",
         ]),
-        // The bounds are those of the Environment; External metrics are read by name from everybody's.
+        // The Environment sets the bounds; external metrics of other tenants can be read by name.
         kinds::AUTOSCALER => Rule::Only(&["behavior"]),
-        // A budget of none keeps the platform team from draining a node.
+        // A budget that allows no disruption would block draining a node.
         kinds::DISRUPTION_BUDGET => Rule::Only(&["unhealthyPodEvictionPolicy"]),
-        // Hosts, gateways and destinations are what `routes` is for: a destination may be anybody's.
+        // Hosts, gateways and destinations have `spec.routes`: a destination could be another tenant's.
         kinds::VIRTUAL_SERVICE => Rule::Only(&[]),
-        // Not `tls`, which turns the mesh's encryption off, and no host.
+        // Not `tls`, which disables the mesh's encryption, and no host.
         kinds::DESTINATION_RULE => Rule::Only(&[
             "trafficPolicy.connectionPool",
             "trafficPolicy.outlierDetection",
@@ -96,7 +95,7 @@ fn rule(kind: Kind) -> Rule {
     }
 }
 
-/// Where an object of the kind has pods, and where Jobs, below the object itself.
+/// Paths of the pod template and of the Job spec in an object of the kind.
 fn templates(kind: Kind) -> (Option<&'static str>, Option<&'static str>) {
     match kind {
         kinds::DEPLOYMENT => (Some("spec.template"), None),
@@ -109,7 +108,7 @@ fn templates(kind: Kind) -> (Option<&'static str>, Option<&'static str>) {
     }
 }
 
-/// The metadata of an object of the kind and of what it makes: paths that end in `metadata`.
+/// Paths of all metadata in an object of the kind.
 pub(super) fn metadata(kind: Kind) -> &'static [&'static str] {
     match kind {
         kinds::DEPLOYMENT | kinds::JOB => &["metadata", "spec.template.metadata"],
@@ -122,10 +121,9 @@ pub(super) fn metadata(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-/// Whether no policy opens this field of the kind.
+/// Whether no policy can allow this field of the kind.
 pub(super) fn is_closed(kind: Kind, field: &str) -> bool {
-    // Other members than these are of kinds like ConfigMap and ServiceAccount: files that have a name of their own, and
-    // what an identity is given.
+    // Other top-level fields belong to kinds such as ConfigMap and ServiceAccount.
     let Some(below) = below(field, "spec") else {
         return !is_within(field, "metadata");
     };
@@ -142,7 +140,7 @@ pub(super) fn is_closed(kind: Kind, field: &str) -> bool {
     by_rule || of_pods || within(jobs, &JOB)
 }
 
-/// What of the field is below `prefix`; all of it where it is the prefix itself.
+/// The part of the field below `prefix`; empty for the prefix itself.
 fn below<'a>(field: &'a str, prefix: &str) -> Option<&'a str> {
     let rest = field.strip_prefix(prefix)?;
     if rest.is_empty() {

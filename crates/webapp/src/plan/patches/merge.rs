@@ -1,13 +1,13 @@
 //! Merging a patch into an object.
 //!
-//! k8s-openapi's `DeepMerge` would do it for typed objects, but a required field that a patch leaves out is zero or
-//! empty there, and overwrites: a patch of an autoscaler's behaviour would set `maxReplicas: 0`. So objects are
-//! merged as JSON, and checked against their types afterwards.
+//! k8s-openapi's `DeepMerge` merges typed objects, but a required field that is missing from a patch is zero or empty there
+//! and overwrites: a patch of an autoscaler's behaviour would set `maxReplicas: 0`. So objects are merged as JSON, and
+//! checked against their types afterwards.
 
 use serde_json::{Map, Value};
 
-/// The field that tells the items of a list apart, by the name of the list; `None` for lists that are replaced as a
-/// whole. As `kubectl apply` has it, for the lists that pods and Services have.
+/// The merge keys of a list, by its name, as in `kubectl apply`; empty for lists that are replaced as a whole. Covers the
+/// lists of pods and Services.
 fn keys(list: &str) -> &'static [&'static str] {
     match list {
         "containers" | "initContainers" | "volumes" | "env" | "imagePullSecrets" | "resourceClaims" => {
@@ -42,8 +42,8 @@ pub(super) fn removal(patch: &Value) -> Option<String> {
     }
 }
 
-/// The fields that the patch sets, with lists written without index. The key of an item that is there already only
-/// says which item is meant; the key of a new item is set like the rest of it.
+/// The fields that the patch sets, with lists written without index. The key of an existing item only selects it; the key
+/// of a new item counts as set.
 pub(super) fn touched(object: &Value, patch: &Value, lists: bool) -> Vec<String> {
     let mut fields = Vec::new();
     collect(Some(object), patch, lists, "", &mut fields);
@@ -66,7 +66,7 @@ fn collect(object: Option<&Value>, patch: &Value, lists: bool, path: &str, field
                 }
             }
         }
-        // A list without keys is replaced: what is in it does not matter, nor does whether it is empty.
+        // A list without keys is replaced, whatever its items.
         _ => fields.push(path.to_owned()),
     }
 }
@@ -90,7 +90,7 @@ fn collect_item(present: Option<&Value>, item: &Value, keys: &[&str], path: &str
     }
 }
 
-/// Merges the patch into the object. On `Err`, the field that has members and was given a plain value.
+/// Merges the patch into the object. On `Err`, the object field that the patch sets to a plain value.
 pub(super) fn merge(object: &mut Value, patch: &Value, lists: bool) -> Result<(), String> {
     merge_at(object, patch, lists, "")
 }

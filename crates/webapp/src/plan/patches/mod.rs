@@ -1,8 +1,8 @@
-//! Patches: the way out, within the Environment's policy.
+//! Patches of generated objects, within the Environment's policy.
 //!
-//! A patch is checked against the policy, merged, checked against the types of the kind, and then its pods against Pod
-//! Security and against what the Environment says of images and neighbours: whatever the policy lets through, a pod stays
-//! restricted, and its images are those of the registries.
+//! A patch is checked against the policy, merged, and checked against the types of the kind. Then its pods are checked against
+//! Pod Security and the Environment's limits: whatever the policy allows, a pod stays restricted, and its images come from
+//! the allowed registries.
 
 mod fence;
 mod keys;
@@ -23,7 +23,7 @@ use crate::{
     validate::{Validated, list},
 };
 
-/// Changes the children as the application's patches say. Returns all problems at once.
+/// Applies the application's patches to its children. Returns all problems at once.
 pub(super) fn apply(app: &Validated, children: &mut [Child]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, patch) in app.patches.iter().enumerate() {
@@ -37,7 +37,7 @@ pub(super) fn apply(app: &Validated, children: &mut [Child]) -> Vec<Problem> {
         for target in targets {
             match patched(app, patch, &children[target]) {
                 Ok(object) => children[target].object = object,
-                // Several objects of a kind mostly refuse a patch for one and the same reason.
+                // Several objects of a kind mostly reject a patch for the same reason: one problem is enough.
                 Err(problem) => {
                     problems.push(problem.at(format!("{path}.merge")));
                     break;
@@ -61,18 +61,18 @@ fn missing(patch: &Patch, children: &[Child], path: &str) -> Problem {
     if let (Some(name), false) = (&patch.name, of_kind.is_empty()) {
         return Problem::error(
             reasons::PATCH_TARGET_MISSING,
-            format!("the application has no {} named {name}", patch.kind),
+            format!("The application has no {} named {name}.", patch.kind),
         )
         .at(format!("{path}.name"))
-        .hint(format!("write one of: {}", list(of_kind)));
+        .hint(format!("Use one of: {}.", list(of_kind)));
     }
     let kinds: BTreeSet<&str> = children.iter().map(|child| child.kind.kind).collect();
     Problem::error(
         reasons::PATCH_TARGET_MISSING,
-        format!("the application has no {}", patch.kind),
+        format!("The application has no {}.", patch.kind),
     )
     .at(format!("{path}.kind"))
-    .hint(format!("write one of the kinds that it has: {}", list(kinds)))
+    .hint(format!("Use one of the application's kinds: {}.", list(kinds)))
 }
 
 /// The child's object with the patch merged in.
@@ -82,34 +82,40 @@ fn patched(app: &Validated, patch: &Patch, child: &Child) -> Result<serde_json::
     if let Some(field) = merge::removal(&patch.merge) {
         return Err(Problem::error(
             reasons::PATCH_INVALID,
-            format!("the patch of {kind} removes {field}"),
+            format!("The patch of {kind} removes {field}. Patches can only set fields."),
         )
-        .hint("write the value that it shall have: patches set fields, and remove none"));
+        .hint("Set the value that the field should have."));
     }
     policy::check(app, kind, &merge::touched(&child.object, &patch.merge, lists))?;
     let mut object = child.object.clone();
     merge::merge(&mut object, &patch.merge, lists).map_err(|field| {
         Problem::error(
             reasons::PATCH_INVALID,
-            format!("{field} of {kind} has fields of its own, and cannot be one value"),
+            format!("{field} of {kind} is an object, and cannot be replaced by a single value."),
         )
-        .hint("write the fields below it")
+        .hint("Set the fields below it.")
     })?;
     match types::check(kind, &object) {
         Checked::Fits => {}
         Checked::Unknown(field) => {
             return Err(Problem::error(
                 reasons::PATCH_UNKNOWN_FIELD,
-                format!("{kind} has no field {field}"),
+                format!("{kind} has no field {field}."),
             )
-            .hint(format!("see kubectl explain {} --recursive", kind.plural)));
+            .hint(format!(
+                "Run kubectl explain {} --recursive to see its fields.",
+                kind.plural
+            )));
         }
         Checked::Wrong(error) => {
             return Err(Problem::error(
                 reasons::PATCH_INVALID,
-                format!("the patch does not fit {kind}: {error}"),
+                format!("The patch does not fit {kind}: {error}."),
             )
-            .hint(format!("see kubectl explain {} --recursive", kind.plural)));
+            .hint(format!(
+                "Run kubectl explain {} --recursive to see its fields.",
+                kind.plural
+            )));
         }
     }
     if let Some(pod) = types::pod(kind, &object)
@@ -118,16 +124,16 @@ fn patched(app: &Validated, patch: &Patch, child: &Child) -> Result<serde_json::
         return Err(Problem::error(
             reasons::PATCH_BREAKS_POD_SECURITY,
             format!(
-                "with the patch, pods of {kind} {} break the restricted Pod Security Standard: {what}",
+                "With the patch, pods of {kind} {} violate the restricted Pod Security Standard: {what}.",
                 child.name
             ),
         )
-        .hint("take it out of the patch: pods of applications are always restricted"));
+        .hint("Remove it from the patch. Pods of applications are always restricted."));
     }
     if let Some(pod) = types::pod(kind, &object)
-        && let Err(refusal) = fence::check(app, &pod)
+        && let Err(problem) = fence::check(app, &pod)
     {
-        return Err(refusal);
+        return Err(problem);
     }
     Ok(object)
 }

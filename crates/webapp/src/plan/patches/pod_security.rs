@@ -1,5 +1,5 @@
-//! The restricted Pod Security Standard, so that a patch that breaks it is refused here and with the patch's name,
-//! and not by the admission of pods, long after.
+//! The restricted Pod Security Standard. A patch that violates it is rejected here, with the patch's path, not later by the
+//! admission of pods.
 
 use k8s_openapi::api::core::v1::{
     AppArmorProfile, Container, LifecycleHandler, PodSpec, Probe, SELinuxOptions, SeccompProfile,
@@ -16,7 +16,7 @@ const SE_LINUX_TYPES: [&str; 5] = [
     "container_kvm_t",
     "container_engine_t",
 ];
-/// Sysctls that only concern the pod.
+/// Sysctls that affect only the pod.
 const SYSCTLS: [&str; 10] = [
     "kernel.shm_rmid_forced",
     "net.ipv4.ip_local_port_range",
@@ -30,7 +30,7 @@ const SYSCTLS: [&str; 10] = [
     "net.ipv4.tcp_keepalive_probes",
 ];
 
-/// Says what breaks the standard, if something does.
+/// Checks the pod. On `Err`, what violates the standard.
 pub(super) fn check(pod: &PodSpec) -> Check {
     for (name, on) in [
         ("hostNetwork", pod.host_network),
@@ -65,7 +65,7 @@ pub(super) fn check(pod: &PodSpec) -> Check {
     })
 }
 
-/// `non_root` and `has_seccomp` say what the pod says for all its containers.
+/// `non_root` and `has_seccomp`: whether the pod sets them for all its containers.
 fn container(container: &Container, non_root: bool, has_seccomp: bool) -> Check {
     let context = container.security_context.clone().unwrap_or_default();
     let SecurityContext {
@@ -95,7 +95,7 @@ fn container(container: &Container, non_root: bool, has_seccomp: bool) -> Check 
     })?;
     let capabilities = context.capabilities.unwrap_or_default();
     let dropped = capabilities.drop.iter().flatten().any(|name| name == "ALL");
-    require(dropped, || "capabilities.drop is without ALL".to_owned())?;
+    require(dropped, || "capabilities.drop does not include ALL".to_owned())?;
     let added = capabilities
         .add
         .iter()
@@ -114,7 +114,7 @@ fn container(container: &Container, non_root: bool, has_seccomp: bool) -> Check 
     no_other_hosts(container)
 }
 
-/// `inherited`: whether the pod has a profile for containers without one. For the pod itself, none is no problem yet.
+/// `inherited`: whether the pod has a profile for containers without one. The pod itself needs none.
 fn seccomp(profile: Option<&SeccompProfile>, inherited: bool) -> Check {
     let fits = profile.map_or(inherited, |profile| {
         matches!(profile.type_.as_str(), "RuntimeDefault" | "Localhost")
@@ -138,7 +138,9 @@ fn confined(
             && options.role.is_none()
             && SE_LINUX_TYPES.contains(&options.type_.as_deref().unwrap_or_default())
     });
-    require(fits, || "seLinuxOptions are not those of a container".to_owned())?;
+    require(fits, || {
+        "seLinuxOptions are not a container's defaults".to_owned()
+    })?;
     require(
         windows.is_none_or(|options| options.host_process != Some(true)),
         || "hostProcess is true".to_owned(),
@@ -147,7 +149,7 @@ fn confined(
 
 fn sysctl(sysctl: &Sysctl) -> Check {
     require(SYSCTLS.contains(&sysctl.name.as_str()), || {
-        format!("sysctl {} concerns the node", sysctl.name)
+        format!("sysctl {} affects the node", sysctl.name)
     })
 }
 
@@ -161,13 +163,13 @@ fn volume(volume: &Volume) -> Check {
         || volume.projected.is_some()
         || volume.secret.is_some()
         || volume.image.is_some();
-    // Two sources in one volume are refused by the API server; a host path is not left to it.
+    // The API server rejects two sources in one volume, but a host path is rejected here too.
     require(allowed && volume.host_path.is_none(), || {
-        format!("volume {} is of a type that reaches the node", volume.name)
+        format!("volume {} has a type with access to the node", volume.name)
     })
 }
 
-/// Probes and hooks that name a host let the kubelet call wherever it can.
+/// Probes and hooks with a host would let the kubelet call any address.
 fn no_other_hosts(container: &Container) -> Check {
     let probes = [
         &container.liveness_probe,

@@ -1,4 +1,4 @@
-//! What patches may change: what the Environment allows, less what is never theirs.
+//! Which fields patches may change: those that the Environment allows, except fields that are never allowed.
 
 use idp_core::{Kind, Problem};
 
@@ -11,8 +11,7 @@ use crate::{
     validate::{Validated, list},
 };
 
-/// Fields that say what an object is, whose it is and whom it selects. A change would break the application, or reach
-/// beyond it.
+/// Fields that identify an object or select others. A change would break the application, or affect others.
 const NEVER: [&str; 5] = [
     "apiVersion",
     "kind",
@@ -23,14 +22,14 @@ const NEVER: [&str; 5] = [
 /// The only metadata that patches may set.
 const MAPS: [&str; 2] = ["annotations", "labels"];
 
-/// Checks the touched fields of an object of `kind`; the problem names the first one that is not allowed.
+/// Checks the fields that a patch of `kind` sets. The problem names the first one that is not allowed.
 pub(super) fn check(app: &Validated, kind: Kind, fields: &[String]) -> Result<(), Problem> {
     if let Some(field) = fields.iter().find(|field| is_never_allowed(app, kind, field)) {
         return Err(Problem::error(
             reasons::PATCH_NOT_ALLOWED,
-            format!("{field} of {kind} is the platform's own"),
+            format!("{field} of {kind} belongs to the platform."),
         )
-        .hint("take it out of the patch: no policy allows it; most of it has a field in spec, see kubectl explain webapplication.spec"));
+        .hint("Remove it from the patch. No Environment can allow it. Look for a field of the spec instead: kubectl explain webapplication.spec."));
     }
     let allowed: Vec<&str> = app
         .allowed_patches
@@ -39,27 +38,28 @@ pub(super) fn check(app: &Validated, kind: Kind, fields: &[String]) -> Result<()
         .filter(|rule| rule.namespaces.is_empty() || rule.namespaces.contains(&app.namespace))
         .flat_map(|rule| rule.fields.iter().map(String::as_str))
         .collect();
-    let Some(field) = fields
-        .iter()
-        .find(|field| !allowed.iter().any(|opened| opens(kind, opened, field)))
-    else {
+    let Some(field) = fields.iter().find(|field| {
+        !allowed
+            .iter()
+            .any(|allowed_field| allows(kind, allowed_field, field))
+    }) else {
         return Ok(());
     };
     let hint = if allowed.is_empty() {
         format!(
-            "no field of {kind} may be patched in namespace {}: ask the platform team",
+            "Ask the platform team to allow the field. No field of {kind} may be patched in namespace {}.",
             app.namespace
         )
     } else {
         format!(
-            "what may be patched is: {}; for more, ask the platform team",
+            "Remove the field from the patch, or ask the platform team to allow it. Allowed: {}.",
             list(allowed)
         )
     };
     let environment = &app.environment;
     Err(Problem::error(
         reasons::PATCH_NOT_ALLOWED,
-        format!("Environment {environment} does not allow to patch {field} of {kind}"),
+        format!("Environment {environment} does not allow patches of {field} of {kind}."),
     )
     .hint(hint))
 }
@@ -75,7 +75,7 @@ fn is_never_allowed(app: &Validated, kind: Kind, field: &str) -> bool {
     NEVER.iter().any(|never| is_within(field, never)) || of_metadata || kinds::is_closed(kind, field)
 }
 
-/// The key of a label or an annotation below this metadata, which is empty for the map itself; `None` for other fields.
+/// The key of a label or annotation below this metadata; empty for the map itself, `None` for other fields.
 fn entry<'a>(field: &'a str, metadata: &str) -> Option<&'a str> {
     MAPS.iter().find_map(|map| {
         let rest = field
@@ -90,16 +90,16 @@ fn entry<'a>(field: &'a str, metadata: &str) -> Option<&'a str> {
     })
 }
 
-/// Whether a field of a policy opens this one.
-fn opens(kind: Kind, opened: &str, field: &str) -> bool {
+/// Whether a field of the policy allows this one.
+fn allows(kind: Kind, allowed_field: &str, field: &str) -> bool {
     let key = kinds::metadata(kind)
         .iter()
         .find_map(|metadata| entry(field, metadata));
     match key {
         // The key itself, or its domain with the slash.
         Some(key) if keys::needs_its_name(key) => {
-            field == opened || (opened.ends_with('/') && field.starts_with(opened))
+            field == allowed_field || (allowed_field.ends_with('/') && field.starts_with(allowed_field))
         }
-        _ => is_within(field, opened),
+        _ => is_within(field, allowed_field),
     }
 }

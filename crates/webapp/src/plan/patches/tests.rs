@@ -140,7 +140,7 @@ fn some_fields_are_never_patched() {
     ] {
         let (reason, _, message) = refusal(&patched("Deployment", &everything, merge.clone()));
         assert_eq!(reason, reasons::PATCH_NOT_ALLOWED, "{merge}");
-        assert!(message.contains("platform's own"), "{merge}: {message}");
+        assert!(message.contains("belongs to the platform"), "{merge}: {message}");
     }
     let label = json!({"metadata": {"labels": {"team": "a"}}, "spec": {"template": {"metadata": {"labels": {"team": "a"}}}}});
     assert!(plan(&patched("Deployment", &everything, label)).is_ok());

@@ -1,4 +1,4 @@
-//! What is known of the types of patched objects.
+//! The types of patched objects.
 
 use idp_core::Kind;
 use k8s_openapi::api::{
@@ -17,9 +17,9 @@ use crate::kinds;
 /// Whether an object fits the type of its kind.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Checked {
-    /// It does, or the kind is not one that is known here: the API server will say.
+    /// It does, or the kind has no type here: the API server checks it.
     Fits,
-    /// It has a field that the kind has not.
+    /// It has a field that the kind does not have.
     Unknown(String),
     /// A field has a value of the wrong type.
     Wrong(String),
@@ -27,7 +27,7 @@ pub(super) enum Checked {
 
 type Retype = fn(&Value) -> Result<Value, serde_json::Error>;
 
-/// Through the type and back, which loses the fields that the type has not.
+/// Converts to the type and back, which drops unknown fields.
 fn retyped<K: DeserializeOwned + Serialize>(object: &Value) -> Result<Value, serde_json::Error> {
     serde_json::to_value(K::deserialize(object)?)
 }
@@ -50,7 +50,7 @@ fn type_of(kind: Kind) -> Option<Retype> {
         .map(|(_, retype)| retype)
 }
 
-/// Whether the kind is built in, so that its types are known.
+/// Whether the kind is built in, with a known type.
 pub(super) fn is_typed(kind: Kind) -> bool {
     type_of(kind).is_some()
 }
@@ -66,7 +66,7 @@ pub(super) fn check(kind: Kind, object: &Value) -> Checked {
     }
 }
 
-/// The first field of `object` that `known` has not.
+/// The first field of `object` that `known` does not have.
 fn lost(object: &Value, known: &Value) -> Option<String> {
     match (object, known) {
         (Value::Object(fields), Value::Object(known)) => fields.iter().find_map(|(name, value)| {
@@ -83,7 +83,7 @@ fn lost(object: &Value, known: &Value) -> Option<String> {
     }
 }
 
-/// The pods that an object makes, if it makes some.
+/// The pod spec in an object, if it has one.
 pub(super) fn pod(kind: Kind, object: &Value) -> Option<PodSpec> {
     let template = match kind {
         kinds::DEPLOYMENT | kinds::JOB => "/spec/template/spec",

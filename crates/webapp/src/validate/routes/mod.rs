@@ -28,10 +28,10 @@ pub(super) struct Context<'a> {
     pub(super) environment: &'a EnvironmentSpec,
     /// The application's namespace.
     pub(super) tenant: Tenant<'a>,
-    /// Hosts that others hold, with the holder.
+    /// Hosts that others have claimed, with the claimant.
     pub(super) taken: &'a BTreeMap<String, String>,
     pub(super) ports: &'a [ValidPort],
-    /// The Secret of each host's certificate, where somebody orders certificates.
+    /// The Secret of each host's certificate, if certificates are ordered automatically.
     pub(super) certificates: Option<&'a BTreeMap<String, String>>,
 }
 
@@ -44,12 +44,12 @@ pub(super) fn routes(written: &[Route], context: &Context<'_>, findings: &mut Fi
         findings.add(
             Problem::error(
                 reasons::NO_GATEWAY,
-                "this cluster has no gateway: nothing reaches an application from outside",
+                "The Environment has no gateway, so applications cannot be reached from outside.",
             )
             .at("spec.routes")
-            .hint("take the routes out; other applications of the cluster call the Service"),
+            .hint("Remove the routes. Other applications of the cluster can call the Service."),
         );
-        // What else is wrong with them does not matter: they must go.
+        // Other problems of the routes do not matter.
         return Vec::new();
     }
     let routes: Vec<ValidRoute> = written
@@ -57,7 +57,7 @@ pub(super) fn routes(written: &[Route], context: &Context<'_>, findings: &mut Fi
         .enumerate()
         .filter_map(|(index, route)| valid(route, &format!("spec.routes[{index}]"), context, findings))
         .collect();
-    // Only a list without gaps has the indices of the one that was written.
+    // Only a list without gaps has the indices of the spec.
     if routes.len() == written.len() {
         consistent(&routes, findings);
     }
@@ -67,18 +67,18 @@ pub(super) fn routes(written: &[Route], context: &Context<'_>, findings: &mut Fi
 
 fn valid(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findings) -> Option<ValidRoute> {
     let host = complete_host(&route.host, &context.environment.base_domain);
-    if let Some(holder) = context.taken.get(&host) {
-        findings.add(host_taken(&host, path, holder));
+    if let Some(claimant) = context.taken.get(&host) {
+        findings.add(host_taken(&host, path, claimant));
     }
     let base = &context.environment.base_domain;
     if is_everybodys(&host, base) {
         findings.add(
             Problem::error(
                 reasons::HOST_RESERVED,
-                format!("host {host} is for all applications below {base}, and can be no single one's"),
+                format!("Host {host} covers all applications below {base}."),
             )
             .at(format!("{path}.host"))
-            .hint(format!("write a name below it, such as {}", context.application)),
+            .hint(format!("Use a name below it, such as {}.", context.application)),
         );
     } else {
         policy::host(route, &host, path, context, findings);
@@ -92,10 +92,10 @@ fn valid(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findin
         findings.add(
             Problem::error(
                 reasons::INVALID_SPEC,
-                "allowCredentials cannot go with the origin '*': browsers refuse it",
+                "allowCredentials is not allowed with origin '*': browsers reject it.",
             )
             .at(format!("{path}.cors"))
-            .hint("write the origins"),
+            .hint("List the origins."),
         );
     }
     let port = ports::named(
@@ -108,10 +108,10 @@ fn valid(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findin
         findings.add(
             Problem::error(
                 reasons::PORT_NOT_HTTP,
-                format!("port {} speaks Tcp: routes cannot lead to it", port.name),
+                format!("Port {} has protocol Tcp. Routes need an HTTP port.", port.name),
             )
             .at(format!("{path}.port"))
-            .hint("name a port whose protocol is Http, Http2 or Grpc"),
+            .hint("Use a port with protocol Http, Http2 or Grpc."),
         );
     }
     Some(ValidRoute {
@@ -129,11 +129,13 @@ fn valid(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findin
     })
 }
 
-/// Somebody else holds the host of the route at `path`.
-pub(super) fn host_taken(host: &str, path: &str, holder: &str) -> Problem {
-    Problem::error(reasons::HOST_TAKEN, format!("host {host} belongs to {holder}"))
+/// The problem of a route at `path` whose host somebody else has claimed.
+pub(super) fn host_taken(host: &str, path: &str, claimant: &str) -> Problem {
+    Problem::error(reasons::HOST_TAKEN, format!("Host {host} belongs to {claimant}."))
         .at(format!("{path}.host"))
-        .hint(format!("write another host, or take it out of {holder} first"))
+        .hint(format!(
+            "Choose another host, or remove it from {claimant}; it then moves automatically."
+        ))
 }
 
 fn redirect(route: &Route, path: &str, findings: &mut Findings) {
@@ -152,33 +154,36 @@ fn redirect(route: &Route, path: &str, findings: &mut Findings) {
     );
     if useless != list([]) {
         findings.add(
-            Problem::error(reasons::INVALID_SPEC, "a route with redirect reaches no pod")
-                .at(path)
-                .hint(format!("take out {useless}, or the redirect")),
+            Problem::error(
+                reasons::INVALID_SPEC,
+                "A route with a redirect does not reach a pod.",
+            )
+            .at(path)
+            .hint(format!("Remove {useless}, or the redirect.")),
         );
     }
     if redirect.host.is_none() && redirect.path.is_none() {
         findings.add(
-            Problem::error(reasons::INVALID_SPEC, "the redirect leads nowhere")
+            Problem::error(reasons::INVALID_SPEC, "The redirect has no target.")
                 .at(format!("{path}.redirect"))
-                .hint("write host or path, or both"),
+                .hint("Set host, path or both."),
         );
     }
     if ![301, 302, 303, 307, 308].contains(&redirect.code) {
         findings.add(
             Problem::error(
                 reasons::INVALID_SPEC,
-                format!("{} is not the code of a redirect", redirect.code),
+                format!("{} is not an HTTP redirect code.", redirect.code),
             )
             .at(format!("{path}.redirect.code"))
-            .hint("write 301, 302, 303, 307 or 308"),
+            .hint("Use 301, 302, 303, 307 or 308."),
         );
     }
 }
 
-/// Who can let a namespace use a Gateway.
+/// How a namespace gets permission to use a Gateway.
 const LISTED_BY: &str =
-    "the platform team lists others in gateway.allowed and hosts.allowed of the Environment";
+    "or ask the platform team to add this one to gateway.allowed and hosts.allowed of the Environment";
 
 /// The Gateway as `namespace/name`; `None` for the application's own.
 fn gateway(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findings) -> Option<String> {
@@ -198,9 +203,9 @@ fn gateway(route: &Route, path: &str, context: &Context<'_>, findings: &mut Find
     let mut allowed = shared.into_iter().chain(listed).map(String::as_str);
     if !allowed.clone().any(|name| name == wanted) {
         let hint = match allowed.next() {
-            None => format!("take gateway out; {LISTED_BY}"),
+            None => format!("Remove gateway, {LISTED_BY}."),
             Some(first) => format!(
-                "take gateway out, or write one of: {}; {LISTED_BY}",
+                "Remove gateway, use one of {}, {LISTED_BY}.",
                 list([first].into_iter().chain(allowed))
             ),
         };
@@ -208,7 +213,7 @@ fn gateway(route: &Route, path: &str, context: &Context<'_>, findings: &mut Find
             Problem::error(
                 reasons::GATEWAY_NOT_ALLOWED,
                 format!(
-                    "Gateway {wanted} is not for applications of namespace {} to use",
+                    "Applications of namespace {} may not use Gateway {wanted}.",
                     context.tenant.namespace
                 ),
             )
@@ -219,7 +224,7 @@ fn gateway(route: &Route, path: &str, context: &Context<'_>, findings: &mut Find
     Some(wanted.clone())
 }
 
-/// One host is on one Gateway, with one certificate; and one host and path has one answer.
+/// A host has one Gateway and one certificate; a host and path have one route.
 fn consistent(routes: &[ValidRoute], findings: &mut Findings) {
     for (index, route) in routes.iter().enumerate() {
         let same_host = |(_, other): &(usize, &ValidRoute)| other.host == route.host;
@@ -228,15 +233,14 @@ fn consistent(routes: &[ValidRoute], findings: &mut Findings) {
         let named = |other: &ValidRoute| other.gateway.clone().unwrap_or_else(|| "its own".to_owned());
         if let Some((first, other)) = earlier.iter().find(|(_, other)| other.gateway != route.gateway) {
             let message = format!(
-                "host {} is on Gateway {} here and on {} in routes[{first}]",
+                "Host {} uses Gateway {} here, and {} in routes[{first}].",
                 route.host,
                 named(route),
                 named(other)
             );
             findings.add(
                 Problem::error(reasons::CONFLICTING_GATEWAY, message)
-                    .at(format!("spec.routes[{index}].gateway"))
-                    .hint("write the same gateway in all routes of a host"),
+                    .at(format!("spec.routes[{index}].gateway")),
             );
         }
         let answer = (&route.path, route.path_match);
@@ -247,10 +251,13 @@ fn consistent(routes: &[ValidRoute], findings: &mut Findings) {
             findings.add(
                 Problem::error(
                     reasons::DUPLICATE,
-                    format!("{}{} is in routes[{first}] already", route.host, route.path),
+                    format!(
+                        "Duplicate route {}{}: see routes[{first}].",
+                        route.host, route.path
+                    ),
                 )
                 .at(format!("spec.routes[{index}]"))
-                .hint("take one of the two out, or change its path"),
+                .hint("Remove one of the two, or change its path."),
             );
         }
     }

@@ -1,4 +1,4 @@
-//! What the Environment's host policy says of a route: it holds for every gateway and every way to encrypt.
+//! The Environment's host policy. It applies to every gateway and every TLS mode.
 
 use idp_api::{environment::HostDenial, web_application::Route};
 use idp_core::Problem;
@@ -6,13 +6,13 @@ use idp_core::Problem;
 use super::Context;
 use crate::{reasons, validate::findings::Findings};
 
-/// Whether the namespace may have the host.
+/// Checks whether the namespace may use the host.
 pub(super) fn host(route: &Route, host: &str, path: &str, context: &Context<'_>, findings: &mut Findings) {
     let environment = context.environment;
-    // The Gateway that all use may be named, too.
+    // The shared Gateway may be named explicitly, too.
     let gateway = environment.gateway.other(route.gateway.as_deref());
     if gateway.is_some_and(|gateway| !environment.hosts.may_name(gateway, context.tenant)) {
-        // That is said of the Gateway.
+        // The Gateway has its own problem.
         return;
     }
     let base = &environment.base_domain;
@@ -21,27 +21,24 @@ pub(super) fn host(route: &Route, host: &str, path: &str, context: &Context<'_>,
     let namespace = context.tenant.namespace;
     let (message, hint) = match denial {
         HostDenial::Never(why) => (
-            format!("host {host} can be no application's: {why}"),
-            format!(
-                "write a host name, such as {} for {0}.{base}",
-                context.application
-            ),
+            format!("Host {host} cannot belong to an application: {why}."),
+            format!("Use a host name, such as {} for {0}.{base}.", context.application),
         ),
         HostDenial::Reserved => (
-            format!("host {host} is kept for the platform"),
+            format!("Host {host} is reserved for the platform."),
             format!(
-                "write another host, such as {}; the platform team keeps the list in hosts.reserved of the Environment",
+                "Use another host, such as {}. Reserved hosts are in hosts.reserved of the Environment.",
                 context.application
             ),
         ),
         HostDenial::NotListed => (
             format!(
-                "namespace {namespace} may not have host {host}{}",
+                "Namespace {namespace} may not use host {host}{}.",
                 gateway.map_or_else(String::new, |gateway| format!(" at Gateway {gateway}"))
             ),
             format!(
-                "write a name one label below {base}, such as {}, or ask the platform team to list the host for namespace \
-                 {namespace} in hosts.allowed of the Environment",
+                "Use a name one label below {base}, such as {}, or ask the platform team to add the host for namespace \
+                 {namespace} to hosts.allowed of the Environment.",
                 context.application
             ),
         ),
@@ -53,7 +50,7 @@ pub(super) fn host(route: &Route, host: &str, path: &str, context: &Context<'_>,
     );
 }
 
-/// Whether the namespace's routes may show the certificate in a Secret beside the gateway. There are those of everybody.
+/// Checks whether the namespace's routes may use a certificate in the gateway's namespace, which has those of all tenants.
 pub(super) fn secret(name: &str, path: &str, context: &Context<'_>, findings: &mut Findings) {
     if context.environment.hosts.may_show(name, context.tenant) {
         return;
@@ -62,12 +59,12 @@ pub(super) fn secret(name: &str, path: &str, context: &Context<'_>, findings: &m
     findings.add(
         Problem::error(
             reasons::SECRET_NOT_ALLOWED,
-            format!("namespace {namespace} may not use Secret {name} of the gateway"),
+            format!("Namespace {namespace} may not use Secret {name} of the gateway."),
         )
         .at(format!("{path}.tls.secretName"))
         .hint(format!(
-            "ask the platform team to make the Secret as {namespace}.{name} in namespace {}, or to list {name} for \
-             namespace {namespace} in hosts.allowed of the Environment",
+            "Ask the platform team to create the Secret as {namespace}.{name} in namespace {}, or to add {name} for namespace \
+             {namespace} to hosts.allowed of the Environment.",
             context.environment.gateway.namespace
         )),
     );

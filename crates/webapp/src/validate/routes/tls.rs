@@ -11,7 +11,7 @@ use crate::{
     validate::{ValidRoute, findings::Findings},
 };
 
-/// Name of the Secret of the route's certificate; `None` for a route without encryption.
+/// Name of the Secret with the route's certificate; `None` for a route without TLS.
 pub(super) fn secret(
     route: &Route,
     host: &str,
@@ -24,10 +24,10 @@ pub(super) fn secret(
         findings.add(
             Problem::error(
                 reasons::INVALID_SPEC,
-                "secretName goes with mode Secret, and mode Secret needs it",
+                "Mode Secret needs secretName, and no other mode allows it.",
             )
             .at(format!("{path}.tls"))
-            .hint("write mode: Secret and secretName together, or neither"),
+            .hint("Set both mode: Secret and secretName, or neither."),
         );
     }
     match mode {
@@ -42,10 +42,10 @@ pub(super) fn secret(
                 findings.add(
                     Problem::error(
                         reasons::PLAINTEXT_NOT_ALLOWED,
-                        format!("this cluster encrypts all routes, {host} too"),
+                        format!("The Environment requires TLS for all routes, so also for {host}."),
                     )
                     .at(format!("{path}.tls.mode"))
-                    .hint("take tls out, or write mode Auto or Secret"),
+                    .hint("Remove tls, or use mode Auto or Secret."),
                 );
             }
             None
@@ -55,10 +55,10 @@ pub(super) fn secret(
                 findings.add(
                     Problem::error(
                         reasons::INVALID_SPEC,
-                        format!("no certificate is made for the wildcard host {host} by itself"),
+                        format!("No certificate can be ordered for the wildcard host {host}."),
                     )
                     .at(format!("{path}.tls"))
-                    .hint("write mode: Secret and secretName, or write the hosts one by one"),
+                    .hint("Set mode: Secret and secretName, or list the hosts one by one."),
                 );
             }
             let ordered = context.certificates.and_then(|secrets| secrets.get(host));
@@ -71,13 +71,13 @@ pub(super) fn secret(
     }
 }
 
-/// Name of the Secret of an ordered certificate. The namespace of the gateway holds those of all applications, and a
-/// host has one holder: so the name is made from the host.
+/// Name of the Secret of an ordered certificate. The gateway's namespace has those of all applications, and a host belongs to
+/// one application: so the name is derived from the host.
 fn auto_secret(application: &str, host: &str) -> String {
     hash::bounded_name(application, &format!("{}-tls", &hash::text(host)[..8]), 63)
 }
 
-/// What concerns all routes of a host together.
+/// Checks that all routes of a host agree.
 pub(super) fn check(
     written: &[Route],
     routes: &[ValidRoute],
@@ -92,11 +92,14 @@ pub(super) fn check(
         let path = format!("spec.routes[{index}]");
         let first = routes[..index].iter().position(|other| other.host == route.host);
         if let Some(first) = first.filter(|first| routes[*first].tls_secret != route.tls_secret) {
-            let message = format!("host {} has other tls settings in routes[{first}]", route.host);
+            let message = format!(
+                "Host {} has different tls settings in routes[{first}].",
+                route.host
+            );
             findings.add(
                 Problem::error(reasons::CONFLICTING_TLS, message)
                     .at(format!("{path}.tls"))
-                    .hint("write the same tls in all routes of a host: it is encrypted before the path is known"),
+                    .hint("Use the same tls for all routes of a host: TLS starts before the path is known."),
             );
         }
         let mode = written.tls.as_ref().map_or(TlsMode::Auto, |tls| tls.mode);
@@ -104,25 +107,21 @@ pub(super) fn check(
         if let Some(gateway) = &route.gateway {
             if mode == TlsMode::Secret {
                 let message =
-                    format!("Gateway {gateway} brings its own certificates: secret {secret} is not used");
-                findings.add(
-                    Problem::warning(reasons::TLS_BY_GATEWAY, message)
-                        .at(format!("{path}.tls"))
-                        .hint("take tls out"),
-                );
+                    format!("Gateway {gateway} has its own certificates. Secret {secret} is not used.");
+                findings.add(Problem::warning(reasons::TLS_BY_GATEWAY, message).at(format!("{path}.tls")));
             }
         } else if mode == TlsMode::Auto && context.certificates.is_none() && told.insert(route.host.as_str())
         {
             let namespace = &context.environment.gateway.namespace;
             let message = format!(
-                "no certificate is ordered for {}: the gateway answers HTTPS once secret {secret} exists in \
-                 namespace {namespace}",
+                "No certificate is ordered for {}. The gateway serves HTTPS once Secret {secret} exists in namespace \
+                 {namespace}.",
                 route.host
             );
             findings.add(
                 Problem::warning(reasons::NO_ISSUER, message)
                     .at(format!("{path}.tls"))
-                    .hint("the capability certificates is not deployed in this cluster: the platform team makes the secret"),
+                    .hint("Ask the platform team to create the Secret, or to deploy the capability certificates."),
             );
         }
     }

@@ -3,7 +3,7 @@
 use idp_api::WebApplication;
 use idp_runtime::ObjectKey;
 
-use super::{Caches, bindings, capabilities::wanted, environments, hosts::rivals, the_one};
+use super::{Caches, bindings, capabilities::sections_of, environments, hosts::rivals, the_one};
 
 /// Applications that use `capability`, in these namespaces (none: all).
 pub fn users(capability: &str, namespaces: &[String], view: &Caches) -> Vec<ObjectKey> {
@@ -12,9 +12,9 @@ pub fn users(capability: &str, namespaces: &[String], view: &Caches) -> Vec<Obje
         return Vec::new();
     };
     let uses = |app: &WebApplication| {
-        // One too many is looked at rather than one too few.
+        // If the bindings cannot be read, requeue the application to be safe.
         bindings(app, view).map_or(true, |bindings| {
-            let mut sections = wanted(app, environment, &bindings).into_iter();
+            let mut sections = sections_of(app, environment, &bindings).into_iter();
             sections.any(|section| section.capability == capability)
         })
     };
@@ -42,10 +42,10 @@ pub fn with_routes(namespace: &str, view: &Caches) -> Vec<ObjectKey> {
     apps.map(|app| ObjectKey::of(app.as_ref())).collect()
 }
 
-/// Applications that look again when `changed` changes or goes: they name one of its hosts.
+/// Applications with a host that overlaps with one of `changed`, which changed or was deleted.
 pub fn affected(changed: &WebApplication, view: &Caches) -> Vec<ObjectKey> {
     let (environments, _) = environments(view);
-    // Without an Environment nothing is planned, and when it comes everybody is.
+    // Without an Environment nothing is planned. When it appears, all applications are requeued.
     let Some((_, environment)) = the_one(&environments) else {
         return Vec::new();
     };

@@ -22,8 +22,9 @@ use crate::{
     store::{entry::Coverage, stores::Stores},
 };
 
-/// Requests under way at a time for one resource. The API server is the bottleneck beyond this.
-const CONCURRENCY: usize = 6;
+/// Requests under way at a time for one resource: mostly all of a wave. Where each answer takes long, turns cost more than
+/// requests.
+const CONCURRENCY: usize = 16;
 
 /// Turns prepared plans into applied ones.
 pub(crate) struct Applier {

@@ -1,6 +1,6 @@
 //! A change of the Environment that concerns every application: what is sent, and what had to be.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use idp_api::Environment;
@@ -16,6 +16,9 @@ use super::{
     lab::{Lab, counted, cpu_seconds},
     numbers::{Rounds, number},
 };
+
+/// How often the audit log is read: each time all of it since the change, which costs CPU too.
+const POLL: Duration = Duration::from_secs(5);
 
 /// What the changes came to.
 #[derive(Default)]
@@ -55,7 +58,7 @@ impl Change {
                 began.elapsed().as_secs() < 3_600,
                 "{sent:?} of {wanted} children after an hour"
             );
-            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            tokio::time::sleep(POLL).await;
             sent = counted(&audit)?;
         }
         self.seconds.add(began.elapsed().as_secs_f64());

@@ -1,6 +1,6 @@
 //! `cargo xtask bench webapp`: the controller against a bare client, and against itself at another size.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
@@ -40,6 +40,9 @@ pub(crate) struct WebappArgs {
     /// Handed on to the controller; its own default otherwise
     #[arg(long)]
     max_concurrent_reconciles: Option<usize>,
+    /// A controller that is built already, such as one to compare with
+    #[arg(long)]
+    program: Option<PathBuf>,
     /// Leaves the cluster running
     #[arg(long)]
     keep: bool,
@@ -47,8 +50,13 @@ pub(crate) struct WebappArgs {
 
 /// Measures and prints.
 pub(crate) async fn run(root: &Path, args: &WebappArgs) -> Result<()> {
-    println!("… build the controller for measuring");
-    let program = build::programs(root, &[NAME], Profile::Image)?.join(NAME);
+    let program = match &args.program {
+        Some(program) => program.clone(),
+        None => {
+            println!("… build the controller for measuring");
+            build::programs(root, &[NAME], Profile::Image)?.join(NAME)
+        }
+    };
     let nodes = Nodes::Kwok(nodes(args));
     let cluster = TestCluster::named(CLUSTER, nodes, &Lines).await?;
     let handed = args.max_concurrent_reconciles;

@@ -31,11 +31,12 @@ const STEP: usize = 250;
 /// How much is measured.
 #[derive(Args)]
 pub(crate) struct WebappArgs {
-    /// Applications in the cluster at the end; above 500, the figures at 500 are measured too
+    /// Applications before the last rounds; above 500, the figures at 500 are measured too
     #[arg(long, default_value_t = SMALL)]
     applications: usize,
     /// Rounds of each measurement
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     rounds: usize,
     /// Handed on to the controller; its own default otherwise
     #[arg(long)]
@@ -85,10 +86,7 @@ struct Measured {
 /// One cluster that grows: the turns of the comparison leave what they made, and fill it up to the first size.
 async fn measure(lab: &Lab, args: &WebappArgs) -> Result<Measured> {
     let smallest = args.applications.min(SMALL);
-    let turn = smallest
-        .saturating_sub(args.rounds * ADDED)
-        .div_ceil(args.rounds)
-        .max(1);
+    let turn = smallest.div_ceil(args.rounds);
     let mut share = Share::begin(lab, turn).await?;
     for round in 1..=args.rounds {
         println!("… round {round} of {} beside the ceiling", args.rounds);
@@ -103,8 +101,8 @@ async fn measure(lab: &Lab, args: &WebappArgs) -> Result<Measured> {
         vec![smallest]
     };
     for applications in wanted {
-        while there + args.rounds * ADDED < applications {
-            let more = (applications - there - args.rounds * ADDED).min(STEP);
+        while there < applications {
+            let more = (applications - there).min(STEP);
             println!("… {there} applications, {more} more");
             crowd(lab, more).await?;
             there += more;

@@ -177,9 +177,9 @@ pub(crate) async fn secret_store(test: &TestCluster) {
 
 /// What [`Beside::Platform`] installs, besides the store and the issuers: folders of the repository, in the order of need.
 const PLATFORM: [&str; 4] = [
-    "platform/compositions/crossplane-1/definitions",
-    "infrastructure/crossplane/compositions/crossplane-1/local",
-    "platform/claim-classes/crossplane-1/local.yaml",
+    "platform/compositions/definitions",
+    "infrastructure/crossplane/compositions/local",
+    "platform/claim-classes/local.yaml",
     "platform/admission",
 ];
 

@@ -165,10 +165,10 @@ pub struct ClaimResource {
 /// Who acts on an object that holds data.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum ClaimType {
-    /// Crossplane 1: a claim of a composite resource.
+    /// A claim, and its cluster-scoped composite resource: Crossplane 1.20, or 2 with definitions that have claim names.
     #[default]
     Claim,
-    /// Crossplane 2: a composite resource that lives in the namespace itself.
+    /// A composite resource in the namespace: Crossplane 2.
     Composite,
     /// Kubernetes: a volume.
     PersistentVolumeClaim,

@@ -21,8 +21,8 @@ const fn composite(kind: &'static str, plural: &'static str) -> Kind {
     Kind::cluster(PLATFORM, "v1alpha1", kind, plural)
 }
 
-/// The kinds that hold data. Under Crossplane 1 those of the platform's group are claims, under Crossplane 2 composite
-/// resources that live in the namespace.
+/// The kinds that hold data. Those of the platform's group are composite resources in namespaces, or claims: as the
+/// CompositeResourceDefinitions of the cluster say.
 pub const CLAIMS: [Kind; 6] = [
     claim("PostgresInstance", "postgresinstances"),
     claim("MySQLInstance", "mysqlinstances"),
@@ -32,7 +32,7 @@ pub const CLAIMS: [Kind; 6] = [
     VOLUME_CLAIM,
 ];
 
-/// Crossplane 1's composite resources of these claims.
+/// The cluster-scoped composite resources of these kinds where they are claims.
 pub const COMPOSITES: [Kind; 5] = [
     composite("XPostgresInstance", "xpostgresinstances"),
     composite("XMySQLInstance", "xmysqlinstances"),
@@ -46,7 +46,7 @@ pub const COMPOSITES: [Kind; 5] = [
 pub struct Kinds {
     /// The kinds that hold data.
     pub claims: Vec<Kind>,
-    /// Crossplane 1's composite resources of claims. Read only.
+    /// The cluster-scoped composite resources of claims. Read only.
     pub composites: Vec<Kind>,
     /// The composed kinds. Read only.
     pub composed: Vec<Kind>,

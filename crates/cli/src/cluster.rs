@@ -23,7 +23,7 @@ pub(crate) struct UpArgs {
     #[arg(long, value_parser = nodes)]
     nodes: Option<Nodes>,
     /// Peers to run beside the embedded cluster, separated by commas: `localstack`, `external-secrets`,
-    /// `cert-manager`, `crossplane` (1.20), `crossplane=2`. They stay with the cluster until it is purged.
+    /// `cert-manager`, `crossplane`. They stay with the cluster until it is purged.
     #[arg(long = "with", value_delimiter = ',', value_name = "ADD-ON")]
     addons: Vec<Addon>,
     /// Installs missing Debian packages without asking.

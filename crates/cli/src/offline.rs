@@ -23,7 +23,7 @@ use crate::knowledge::Knowledge;
 
 /// What the local Environment offers.
 const LOCAL: [&str; 2] = [
-    include_str!("../../../platform/claim-classes/crossplane-1/local.yaml"),
+    include_str!("../../../platform/claim-classes/local.yaml"),
     include_str!("../../../secrets/cert-manager/local/policies.yaml"),
 ];
 /// The label that every namespace has.

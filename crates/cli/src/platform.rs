@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use idp_cluster::{Addon, Controller, Generation, Manifest};
+use idp_cluster::{Addon, Controller, Manifest};
 
 macro_rules! manifests {
     ($($file:literal),* $(,)?) => {
@@ -50,7 +50,7 @@ const PARTS: &[Part] = &[
     Part {
         name: "idp-claim-broker",
         capability: Some("claims"),
-        needs: Some(|addon| matches!(addon, Addon::Crossplane { .. })),
+        needs: Some(|addon| addon == Addon::Crossplane),
         manifests: manifests!["platform/operators/idp-claim-broker/rbac.yaml"],
     },
 ];
@@ -81,30 +81,17 @@ const LOCAL_CERTIFICATES: &[File] = manifests![
     "platform/admission/hosts.yaml",
 ];
 
-/// What claims are composed of, and what the local Environment offers: for Crossplane 1.
+/// The definitions and Compositions of databases, and the classes that the local Environment offers.
 const LOCAL_CLAIMS: &[File] = manifests![
-    "platform/compositions/crossplane-1/definitions/bucket.yaml",
-    "platform/compositions/crossplane-1/definitions/mysql.yaml",
-    "platform/compositions/crossplane-1/definitions/postgres.yaml",
-    "platform/compositions/crossplane-1/definitions/queue.yaml",
-    "platform/compositions/crossplane-1/definitions/redis.yaml",
-    "infrastructure/crossplane/compositions/crossplane-1/local/mysql.yaml",
-    "infrastructure/crossplane/compositions/crossplane-1/local/postgres.yaml",
-    "infrastructure/crossplane/compositions/crossplane-1/local/redis.yaml",
-    "platform/claim-classes/crossplane-1/local.yaml",
-    "platform/admission/claims.yaml",
-];
-/// The same for Crossplane 2.
-const LOCAL_CLAIMS_2: &[File] = manifests![
-    "platform/compositions/crossplane-2/definitions/bucket.yaml",
-    "platform/compositions/crossplane-2/definitions/mysql.yaml",
-    "platform/compositions/crossplane-2/definitions/postgres.yaml",
-    "platform/compositions/crossplane-2/definitions/queue.yaml",
-    "platform/compositions/crossplane-2/definitions/redis.yaml",
-    "infrastructure/crossplane/compositions/crossplane-2/local/mysql.yaml",
-    "infrastructure/crossplane/compositions/crossplane-2/local/postgres.yaml",
-    "infrastructure/crossplane/compositions/crossplane-2/local/redis.yaml",
-    "platform/claim-classes/crossplane-2/local.yaml",
+    "platform/compositions/definitions/bucket.yaml",
+    "platform/compositions/definitions/mysql.yaml",
+    "platform/compositions/definitions/postgres.yaml",
+    "platform/compositions/definitions/queue.yaml",
+    "platform/compositions/definitions/redis.yaml",
+    "infrastructure/crossplane/compositions/local/mysql.yaml",
+    "infrastructure/crossplane/compositions/local/postgres.yaml",
+    "infrastructure/crossplane/compositions/local/redis.yaml",
+    "platform/claim-classes/local.yaml",
     "platform/admission/claims.yaml",
 ];
 
@@ -120,15 +107,13 @@ pub(crate) fn manifests(addons: &[Addon]) -> Result<Vec<Manifest>> {
         .map(|(source, text)| manifest(source, text))
         .collect();
     let has = |addon: Addon| addons.contains(&addon);
-    let crossplane = |generation| has(Addon::Crossplane { generation });
     let local = [
         (true, ACCESS),
         (true, LOCAL),
         (true, ADMISSION),
         (has(Addon::LocalStack) && has(Addon::ExternalSecrets), LOCAL_STORE),
         (has(Addon::CertManager), LOCAL_CERTIFICATES),
-        (crossplane(Generation::V1), LOCAL_CLAIMS),
-        (crossplane(Generation::V2), LOCAL_CLAIMS_2),
+        (has(Addon::Crossplane), LOCAL_CLAIMS),
     ];
     let local = local
         .into_iter()

@@ -18,7 +18,7 @@ use idp_testkit::{
 /// What is expected of production, by its files.
 const PRODUCTION: [&str; 3] = [
     "platform/environments/production.yaml",
-    "platform/claim-classes/crossplane-1/production.yaml",
+    "platform/claim-classes/production.yaml",
     "secrets/cert-manager/production/policies.yaml",
 ];
 

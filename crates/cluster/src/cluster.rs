@@ -193,11 +193,11 @@ pub fn status(name: &str) -> Result<Vec<ComponentStatus>> {
 /// The add-ons that an embedded cluster will have after starting `more`: it keeps those that it already has.
 ///
 /// # Errors
-/// When the add-ons exclude each other, the name is invalid, or the state cannot be read.
+/// When the name is invalid, or the state cannot be read.
 pub fn addons(name: &str, more: &[Addon]) -> Result<Vec<Addon>> {
     let folder = Folder::new(&Cache::from_env()?, name)?;
     let present = folder.load()?.map(|state| state.addons).unwrap_or_default();
-    addon::merged(&present, more)
+    Ok(addon::merged(&present, more))
 }
 
 /// The names of all embedded clusters, running or not.

@@ -38,7 +38,7 @@ pub use image::load::{load_archive, load_image};
 pub use manifests::apply::{FIELD_MANAGER, apply_manifests};
 pub use manifests::parse::Manifest;
 pub use options::{Nodes, Provider, UpOptions};
-pub use peers::addon::{Addon, Generation};
+pub use peers::addon::Addon;
 pub use peers::peer::{Peer, published};
 pub use progress::{Event, Progress};
 pub use up::up;

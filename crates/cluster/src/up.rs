@@ -29,8 +29,6 @@ pub async fn up(options: &UpOptions, progress: &dyn Progress) -> Result<Cluster>
     if options.provider != Provider::Embedded && !options.addons.is_empty() {
         bail!("Only an embedded cluster has add-ons. Install the peers into this cluster yourself.");
     }
-    // Before anything is created: add-ons that exclude each other.
-    addon::merged(&[], &options.addons)?;
     let cache = Cache::from_env()?;
     let folder = Folder::new(&cache, &options.name)?;
     match &options.provider {
@@ -65,7 +63,7 @@ async fn embedded(
     check_machine(options.nodes)?;
     let _lock = folder.lock().await?;
     let state = folder.load_or_create(cache).await?;
-    let addons = addon::merged(&state.addons, &options.addons)?;
+    let addons = addon::merged(&state.addons, &options.addons);
     let peers = addon::peers(&options.peers, &addons);
     let programs = build(options.nodes, cache, progress).await?;
     let built = addons::build(cache, &addons, progress).await?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use idp_cluster::{Addon, Cluster, Event, Generation, Manifest, Nodes, Progress, UpOptions};
+use idp_cluster::{Addon, Cluster, Event, Manifest, Nodes, Progress, UpOptions};
 use k8s_openapi::api::{admissionregistration::v1::ValidatingAdmissionPolicyBinding, core::v1::Namespace};
 use kube::{
     Api, Client,
@@ -19,10 +19,8 @@ use tokio::sync::OnceCell;
 pub const CLUSTER: &str = "test";
 /// The cluster of tests that need to run the only instance of a controller.
 pub const ALONE: &str = "alone";
-/// Name of the cluster beside which the real peers run: LocalStack, External Secrets, cert-manager, Crossplane 1.20.
+/// Name of the cluster beside which the real peers run: LocalStack, External Secrets, cert-manager, Crossplane.
 pub const PEERS: &str = "peers";
-/// Name of the cluster beside which Crossplane 2 runs: one cluster cannot have both generations.
-pub const PEERS2: &str = "peers2";
 /// The cluster of tests that stop LocalStack or External Secrets, or count requests beside them.
 pub const OUTAGES: &str = "outages";
 /// Namespace of the platform's controllers.
@@ -98,9 +96,7 @@ impl TestCluster {
             Addon::LocalStack,
             Addon::ExternalSecrets,
             Addon::CertManager,
-            Addon::Crossplane {
-                generation: Generation::V1,
-            },
+            Addon::Crossplane,
         ];
         let test = Self::with_addons(PEERS, Nodes::Kwok(PEERS_NODES), &addons, progress).await?;
         test.forget_admission().await?;
@@ -121,25 +117,6 @@ impl TestCluster {
             Ok(())
         };
         FORGOTTEN.get_or_try_init(forget).await.copied()
-    }
-
-    /// The cluster with Crossplane 2 beside it, and fake nodes.
-    ///
-    /// # Errors
-    /// When the cluster cannot be started.
-    pub async fn peers2() -> Result<Self> {
-        Self::start_peers2(&Lines).await
-    }
-
-    /// The same, with progress.
-    ///
-    /// # Errors
-    /// When the cluster cannot be started.
-    pub async fn start_peers2(progress: &dyn Progress) -> Result<Self> {
-        let crossplane = Addon::Crossplane {
-            generation: Generation::V2,
-        };
-        Self::with_addons(PEERS2, Nodes::Kwok(PEERS_NODES), &[crossplane], progress).await
     }
 
     /// The cluster with LocalStack and External Secrets beside it, and fake nodes. One test at a time may stop these peers.

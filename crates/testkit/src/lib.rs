@@ -3,9 +3,8 @@
 //! Tests share the embedded cluster `test`, which has a real node and fake ones; each test has its own namespaces.
 //! `cargo xtask test` starts the cluster before the tests and stops it after them. A test run by hand starts it too, and
 //! leaves it running for the next one. Tests that count requests of a controller, or kill it, use the cluster `alone`,
-//! which has fake nodes only. The real peers of
-//! the platform run beside a third, `peers`, and Crossplane 2 beside a fourth, `peers2`. Tests that take a peer away, or
-//! count what is asked beside peers, have a fifth, `outages`.
+//! which has fake nodes only. The real peers run beside the
+//! cluster `peers`. Tests that stop a peer, or count requests beside peers, use the cluster `outages`.
 
 pub mod audit;
 pub mod chart;
@@ -21,7 +20,7 @@ pub mod rights;
 pub mod stub;
 mod wait;
 
-pub use cluster::{ALONE, CLUSTER, NAMESPACE, OUTAGES, PEERS, PEERS2, TestCluster, platform_manifests, root};
+pub use cluster::{ALONE, CLUSTER, NAMESPACE, OUTAGES, PEERS, TestCluster, platform_manifests, root};
 pub use controller::{Controller, program};
 pub use idp_cluster::SecretsManager;
 pub use image::{SAMPLE_IMAGE, build_sample, load_controller_image, load_sample_image};

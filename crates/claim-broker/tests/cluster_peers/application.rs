@@ -20,7 +20,12 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Broker, Lab, SHORT, shown};
+use crate::support::{Broker, Lab, SHORT, both_ways, shown};
+
+both_ways! {
+    a_database_reaches_the_pods_and_its_errors_the_application,
+    the_capability_answers_and_tells_what_became_stale,
+}
 
 /// The webapp controller, with the broker as its capability.
 pub(crate) async fn webapp(lab: &Lab, broker: &Broker, log: &str) -> Controller {
@@ -87,9 +92,7 @@ async fn env(lab: &Lab, namespace: &str) -> Result<Vec<Value>> {
         .unwrap_or_default())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_reaches_the_pods_and_its_errors_the_application() {
-    let lab = Lab::here().await;
+async fn a_database_reaches_the_pods_and_its_errors_the_application(lab: Lab) {
     let namespace = lab.test.namespace("app").await.unwrap();
     let class = lab
         .class(&namespace, json!({ "quota": { "perNamespace": 1 } }))
@@ -253,9 +256,7 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application() {
     lab.clean(&namespace).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_capability_answers_and_tells_what_became_stale() {
-    let lab = Lab::here().await;
+async fn the_capability_answers_and_tells_what_became_stale(lab: Lab) {
     let namespace = lab.test.namespace("grpc").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("grpc").await;

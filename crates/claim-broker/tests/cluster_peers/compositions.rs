@@ -1,9 +1,9 @@
-//! What the repository offers for this generation, composed by the real thing.
+//! Whatever the repository offers, composed by the real Crossplane: as it is, and in the way of claims.
 
-use crate::support::{Lab, offers};
+use crate::support::{Lab, both_ways, offers};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_class_of_the_repository_is_composed() {
-    let lab = Lab::first().await;
-    offers::every_class_is_composed(&lab, 1).await;
+both_ways! { every_class_of_the_repository_is_composed }
+
+async fn every_class_of_the_repository_is_composed(lab: Lab) {
+    offers::every_class_is_composed(&lab).await;
 }

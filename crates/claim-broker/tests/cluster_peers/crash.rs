@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::ensure;
-use idp_claim_broker::{kinds, reasons};
+use idp_claim_broker::reasons;
 use idp_cluster::{start_component, stop_component};
+use idp_core::Kind;
 use idp_testkit::{audit::Request, eventually, eventually_within};
 use kube::{
     Api, ResourceExt,
@@ -12,20 +13,27 @@ use kube::{
 };
 use serde_json::json;
 
-use crate::support::{Lab, SHORT, binding, cloud, condition, problem, work};
+use crate::support::{Lab, SHORT, binding, both_ways, cloud, condition, problem, work};
+
+both_ways! {
+    a_broker_killed_after_any_request_leaves_one_claim,
+    a_crossplane_that_is_down_is_told_of_and_caught_up_with,
+    the_broker_asks_for_nothing_that_it_may_not,
+}
 
 /// Names of the composite resources and of the machines of a namespace's claims.
 async fn made(lab: &Lab, namespace: &str) -> (Vec<String>, Vec<String>) {
     let names = |list: kube::api::ObjectList<DynamicObject>| list.iter().map(ResourceExt::name_any).collect();
-    if crate::IS_SECOND {
+    let machine = cloud::kind(lab.way).api_resource();
+    let Some(composite) = lab.way.composites().first().map(Kind::api_resource) else {
         // The composite resource is what the broker makes, and all is in the namespace.
-        let machines = Api::<DynamicObject>::namespaced_with(lab.client(), namespace, &cloud::resource());
+        let machines = Api::<DynamicObject>::namespaced_with(lab.client(), namespace, &machine);
         let machines = machines.list(&ListParams::default()).await.unwrap();
         return (lab.claim_names(namespace).await, names(machines));
-    }
+    };
     let params = ListParams::default().labels(&format!("crossplane.io/claim-namespace={namespace}"));
-    let composites = Api::<DynamicObject>::all_with(lab.client(), &kinds::COMPOSITES[0].api_resource());
-    let machines = Api::<DynamicObject>::all_with(lab.client(), &cloud::resource());
+    let composites = Api::<DynamicObject>::all_with(lab.client(), &composite);
+    let machines = Api::<DynamicObject>::all_with(lab.client(), &machine);
     (
         names(composites.list(&params).await.unwrap()),
         names(machines.list(&params).await.unwrap()),
@@ -38,9 +46,7 @@ fn writes<'a>(requests: &'a [Request], name: &str) -> Vec<&'a Request> {
         .collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_killed_after_any_request_leaves_one_claim() {
-    let lab = Lab::here().await;
+async fn a_broker_killed_after_any_request_leaves_one_claim(lab: Lab) {
     let namespace = lab.test.namespace("crash").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let mut shown = BTreeSet::new();
@@ -93,9 +99,7 @@ async fn a_broker_killed_after_any_request_leaves_one_claim() {
     lab.clean(&namespace).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_crossplane_that_is_down_is_told_of_and_caught_up_with() {
-    let lab = Lab::here().await;
+async fn a_crossplane_that_is_down_is_told_of_and_caught_up_with(lab: Lab) {
     let namespace = lab.test.namespace("down").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("down").await;
@@ -138,9 +142,7 @@ async fn a_crossplane_that_is_down_is_told_of_and_caught_up_with() {
     lab.clean(&namespace).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_broker_asks_for_nothing_that_it_may_not() {
-    let lab = Lab::here().await;
+async fn the_broker_asks_for_nothing_that_it_may_not(lab: Lab) {
     let namespace = lab.test.namespace("rights").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "1s" })).await;
     let audit = lab.audit();

@@ -14,7 +14,16 @@ use kube::{
 };
 use serde_json::json;
 
-use crate::support::{Lab, binding, err, is_ready, problem};
+use crate::support::{Lab, binding, both_ways, err, is_ready, problem};
+
+both_ways! {
+    what_is_removed_is_kept_and_comes_back,
+    deleting_takes_a_second_act_and_its_time,
+    an_order_on_a_binding_that_is_taken_back_does_not_come_again,
+    a_class_may_say_that_its_data_go_by_themselves,
+    nobody_deletes_a_claim_by_mistake_not_even_with_its_namespace,
+    a_claim_that_somebody_deleted_is_not_made_anew_empty,
+}
 
 async fn uid(lab: &Lab, namespace: &str, name: &str) -> String {
     lab.claims(namespace).get(name).await.unwrap().uid().unwrap()
@@ -39,9 +48,7 @@ fn marked(claim: &kube::api::DynamicObject) -> bool {
     claim.annotations().contains_key(annotations::RELEASED_AT)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_removed_is_kept_and_comes_back() {
-    let lab = Lab::here().await;
+async fn what_is_removed_is_kept_and_comes_back(lab: Lab) {
     let namespace = lab.test.namespace("kept").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "1s" })).await;
     let broker = lab.broker("kept").await;
@@ -155,9 +162,7 @@ async fn what_is_removed_is_kept_and_comes_back() {
     lab.clean(&namespace).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deleting_takes_a_second_act_and_its_time() {
-    let lab = Lab::here().await;
+async fn deleting_takes_a_second_act_and_its_time(lab: Lab) {
     let namespace = lab.test.namespace("second").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "6s" })).await;
     let broker = lab.broker("second").await;
@@ -261,9 +266,7 @@ async fn deleting_takes_a_second_act_and_its_time() {
     lab.clean(&namespace).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again() {
-    let lab = Lab::here().await;
+async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again(lab: Lab) {
     let namespace = lab.test.namespace("back").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "10m" })).await;
     let broker = lab.broker("back").await;
@@ -321,9 +324,7 @@ async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again() {
     lab.clean(&namespace).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_class_may_say_that_its_data_go_by_themselves() {
-    let lab = Lab::here().await;
+async fn a_class_may_say_that_its_data_go_by_themselves(lab: Lab) {
     let namespace = lab.test.namespace("cache").await.unwrap();
     let class = lab
         .class(
@@ -343,9 +344,7 @@ async fn a_class_may_say_that_its_data_go_by_themselves() {
     lab.clean(&namespace).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_deletes_a_claim_by_mistake_not_even_with_its_namespace() {
-    let lab = Lab::here().await;
+async fn nobody_deletes_a_claim_by_mistake_not_even_with_its_namespace(lab: Lab) {
     let namespace = lab.test.namespace("gone").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "1s" })).await;
     let broker = lab.broker("gone").await;
@@ -396,9 +395,7 @@ async fn nobody_deletes_a_claim_by_mistake_not_even_with_its_namespace() {
     lab.clean(&namespace).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_claim_that_somebody_deleted_is_not_made_anew_empty() {
-    let lab = Lab::here().await;
+async fn a_claim_that_somebody_deleted_is_not_made_anew_empty(lab: Lab) {
     let namespace = lab.test.namespace("lost").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("lost").await;

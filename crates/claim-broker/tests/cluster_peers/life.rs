@@ -10,7 +10,7 @@ use crate::support::{Lab, binding, condition, is_ready, problem};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_binding_becomes_a_claim_with_its_secret() {
-    let lab = Lab::first().await;
+    let lab = Lab::with_claims().await;
     let namespace = lab.test.namespace("claim").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("life").await;
@@ -27,6 +27,9 @@ async fn a_binding_becomes_a_claim_with_its_secret() {
     assert_eq!(published.data.unwrap()["host"].0, b"db.cloud.test");
     let claim = lab.claims(&namespace).get("shop-orders").await.unwrap();
     assert_eq!(claim.data["spec"]["parameters"]["storageGB"], 20);
+    // The version by which pods restart for a new password.
+    let published = &claim.data["status"]["connectionDetails"]["lastPublishedTime"];
+    assert!(published.is_string(), "{}", claim.data["status"]);
     assert_eq!(
         claim.metadata.owner_references, None,
         "the garbage collector must not take it"
@@ -75,7 +78,7 @@ async fn a_binding_becomes_a_claim_with_its_secret() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_errors_of_the_cloud_and_of_crossplane_are_shown_with_their_cause() {
-    let lab = Lab::first().await;
+    let lab = Lab::with_claims().await;
     let namespace = lab.test.namespace("cause").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("cause").await;

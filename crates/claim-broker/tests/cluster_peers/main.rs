@@ -1,13 +1,9 @@
-//! The broker on a real Crossplane 1.20: claims. One test after the other, because they stop Crossplane, kill brokers
-//! and count requests.
+//! The broker on a real Crossplane 2, with claims and with composite resources in namespaces: applications see no difference.
+//! The tests run one after the other, because they stop Crossplane, kill brokers and count requests.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 
-#[path = "../support/mod.rs"]
 mod support;
-
-/// Whether it is Crossplane 2.
-const IS_SECOND: bool = false;
 
 mod application;
 mod compositions;
@@ -15,5 +11,6 @@ mod crash;
 mod data;
 mod life;
 mod many;
+mod namespaced;
 mod rules;
 mod volume;

@@ -68,7 +68,7 @@ async fn settled(lab: &Lab) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_hundred_at_once_are_soon_there_and_then_quiet() {
-    let lab = Lab::first().await;
+    let lab = Lab::with_claims().await;
     let namespace = lab.test.namespace("many").await.unwrap();
     let class = lab
         .class(&namespace, json!({ "quota": { "perNamespace": 1000 } }))

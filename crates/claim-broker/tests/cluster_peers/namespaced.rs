@@ -14,7 +14,7 @@ use crate::support::{Lab, binding, is_ready, problem};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_contract_is_the_same_without_connection_secrets_of_crossplane() {
-    let lab = Lab::second().await;
+    let lab = Lab::with_composites().await;
     let namespace = lab.test.namespace("xr").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("xr").await;
@@ -71,7 +71,7 @@ async fn the_contract_is_the_same_without_connection_secrets_of_crossplane() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_are_shown_with_their_cause() {
-    let lab = Lab::second().await;
+    let lab = Lab::with_composites().await;
     let namespace = lab.test.namespace("xr-cause").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("xr-cause").await;

@@ -10,11 +10,16 @@ use kube::{
 };
 use serde_json::json;
 
-use crate::support::{Lab, binding, err, problem};
+use crate::support::{Lab, binding, both_ways, err, problem};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_quota_lets_the_oldest_in_and_the_next_when_one_goes() {
-    let lab = Lab::here().await;
+both_ways! {
+    a_quota_lets_the_oldest_in_and_the_next_when_one_goes,
+    a_class_is_for_the_namespaces_that_it_selects,
+    a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them,
+    what_cannot_change_is_refused_by_the_api_server_with_the_way_out,
+}
+
+async fn a_quota_lets_the_oldest_in_and_the_next_when_one_goes(lab: Lab) {
     let namespace = lab.test.namespace("quota").await.unwrap();
     let class = lab
         .class(
@@ -56,9 +61,7 @@ async fn a_quota_lets_the_oldest_in_and_the_next_when_one_goes() {
     lab.clean(&namespace).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_class_is_for_the_namespaces_that_it_selects() {
-    let lab = Lab::here().await;
+async fn a_class_is_for_the_namespaces_that_it_selects(lab: Lab) {
     let namespace = lab.test.namespace("allowed").await.unwrap();
     let class = lab
         .class(
@@ -99,9 +102,7 @@ async fn a_class_is_for_the_namespaces_that_it_selects() {
     lab.clean(&namespace).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them() {
-    let lab = Lab::here().await;
+async fn a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them(lab: Lab) {
     let namespace = lab.test.namespace("class").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("class").await;
@@ -182,9 +183,7 @@ async fn a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them()
     lab.clean(&namespace).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_change_is_refused_by_the_api_server_with_the_way_out() {
-    let lab = Lab::here().await;
+async fn what_cannot_change_is_refused_by_the_api_server_with_the_way_out(lab: Lab) {
     let namespace = lab.test.namespace("fixed").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     lab.bind(&binding(&namespace, &class, "shop", "orders")).await;

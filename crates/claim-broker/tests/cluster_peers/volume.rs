@@ -45,7 +45,7 @@ async fn disk(lab: &Lab, namespace: &str) -> (Api<PersistentVolume>, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_volume_is_mounted_and_kept_until_somebody_deletes_it() {
-    let lab = Lab::first().await;
+    let lab = Lab::with_claims().await;
     let namespace = lab.test.namespace("volume").await.unwrap();
     let class = lab
         .class(

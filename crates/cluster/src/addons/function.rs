@@ -1,4 +1,4 @@
-//! The composition function that compositions in pipeline mode call: the only mode that Crossplane 2 has.
+//! The composition function that Compositions call in their pipeline.
 //!
 //! Crossplane finds a function by its active FunctionRevision, whose status names the endpoint. In a real installation
 //! the package manager fetches an image, runs it in pods and writes that status. Here the objects are made by hand, and
@@ -61,7 +61,7 @@ fn object(kind: &str, name: &str, spec: &Value) -> Value {
     })
 }
 
-/// Tells where the function listens, and that it composes. The first generation does not ask for the latter.
+/// Publishes where the function listens, and that it composes.
 async fn publish(client: &kube::Client, address: &str) -> Result<()> {
     let kind = GroupVersionKind::gvk("pkg.crossplane.io", "v1", "FunctionRevision");
     let revisions = Api::<DynamicObject>::all_with(client.clone(), &ApiResource::from_gvk(&kind));

@@ -59,7 +59,7 @@ pub(crate) async fn start(folder: &Folder, state: &mut State, built: &Built) -> 
             Addon::LocalStack => localstack::start(&mut setup).await,
             Addon::ExternalSecrets => external_secrets::start(&mut setup).await,
             Addon::CertManager => cert_manager::start(&mut setup).await,
-            Addon::Crossplane { generation } => crossplane::start(&mut setup, generation).await,
+            Addon::Crossplane => crossplane::start(&mut setup).await,
         }
         .with_context(|| format!("starting the add-on {addon}"))?;
     }

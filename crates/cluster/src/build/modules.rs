@@ -90,27 +90,21 @@ pub(crate) const CERT_MANAGER: GoModule = GoModule {
     upstream: None,
 };
 
-/// Claims of infrastructure.
+/// Claims and composite resources of infrastructure.
 pub(crate) const CROSSPLANE: GoModule = GoModule {
     name: "crossplane",
-    files: &[source!("crossplane", "go.mod"), source!("crossplane", "go.sum")],
-    package: "github.com/crossplane/crossplane/cmd/crossplane",
+    files: &[
+        source!("crossplane", "go.mod"),
+        source!("crossplane", "go.sum"),
+        source!("crossplane", "main.go"),
+    ],
+    package: ".",
     kubernetes_version: false,
     assets: &[],
     upstream: None,
 };
 
-/// Its second generation, with namespaced composite resources.
-pub(crate) const CROSSPLANE2: GoModule = GoModule {
-    name: "crossplane2",
-    files: &[source!("crossplane2", "go.mod"), source!("crossplane2", "go.sum")],
-    package: "github.com/crossplane/crossplane/v2/cmd/crossplane",
-    kubernetes_version: false,
-    assets: &[],
-    upstream: None,
-};
-
-/// The composition function that both generations of Crossplane get.
+/// The composition function that Compositions call.
 pub(crate) const FUNCTION: GoModule = GoModule {
     name: "function-patch-and-transform",
     files: &[

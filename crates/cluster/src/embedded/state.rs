@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::cache::{Cache, Lock, write_atomic};
 use crate::embedded::addresses::{Index, MAX_CLUSTERS, Ports};
@@ -41,7 +41,7 @@ pub(crate) struct State {
     /// The fingerprint of the applied peers' CRDs.
     pub(crate) definitions: Option<String>,
     /// The peers that run beside it. Each start starts them again.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "known_addons")]
     pub(crate) addons: Vec<Addon>,
     /// The LocalStack process that contains the sample's secrets.
     #[serde(default)]
@@ -187,6 +187,13 @@ impl Folder {
     }
 }
 
+/// The add-ons that this release knows. A cluster of another release may have others, and must still be listed and stopped.
+fn known_addons<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Addon>, D::Error> {
+    let recorded = Vec::<serde_json::Value>::deserialize(deserializer)?;
+    let known = |addon| serde_json::from_value(addon).ok();
+    Ok(recorded.into_iter().filter_map(known).collect())
+}
+
 fn taken_indexes(cache: &Cache) -> Result<Vec<Index>> {
     let mut taken = Vec::new();
     for name in names(cache)? {
@@ -234,6 +241,18 @@ mod tests {
         assert_ne!(first, second);
         assert_eq!(one.load_or_create(&cache).await.unwrap().index, first);
         assert_eq!(names(&cache).unwrap(), ["one", "two"]);
+    }
+
+    #[tokio::test]
+    async fn a_cluster_with_addons_of_another_release_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::at(dir.path());
+        let folder = Folder::new(&cache, "old").unwrap();
+        let state = folder.load_or_create(&cache).await.unwrap();
+        let mut recorded = serde_json::to_value(&state).unwrap();
+        recorded["addons"] = serde_json::json!([{ "Crossplane": { "generation": "V1" } }, "CertManager"]);
+        fs::write(folder.path.join("state.json"), recorded.to_string()).unwrap();
+        assert_eq!(folder.load().unwrap().unwrap().addons, [Addon::CertManager]);
     }
 
     #[test]

@@ -3,21 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::build::go::GoModule;
-use crate::build::modules::{CERT_MANAGER, CROSSPLANE, CROSSPLANE2, EXTERNAL_SECRETS, FUNCTION};
+use crate::build::modules::{CERT_MANAGER, CROSSPLANE, EXTERNAL_SECRETS, FUNCTION};
 use crate::peers::peer::Peer;
-
-/// Which Crossplane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Generation {
-    /// 1.20: claims, and cluster-scoped composite resources.
-    V1,
-    /// 2: namespaced composite resources, composed by functions only.
-    V2,
-}
 
 /// A peer of the platform that runs beside an embedded cluster, as processes of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,25 +18,17 @@ pub enum Addon {
     ExternalSecrets,
     /// cert-manager, without the approver: certificate requests wait for whoever approves them.
     CertManager,
-    /// Crossplane.
-    Crossplane {
-        /// 1.20 or 2.
-        generation: Generation,
-    },
+    /// Crossplane 2, with the function that its Compositions call.
+    Crossplane,
 }
 
 impl Addon {
     /// Every one, in the order of start: LocalStack before who is told where it listens.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 4] = [
         Self::LocalStack,
         Self::ExternalSecrets,
         Self::CertManager,
-        Self::Crossplane {
-            generation: Generation::V1,
-        },
-        Self::Crossplane {
-            generation: Generation::V2,
-        },
+        Self::Crossplane,
     ];
 
     /// The name that [`Addon::from_str`] reads.
@@ -56,12 +38,7 @@ impl Addon {
             Self::LocalStack => "localstack",
             Self::ExternalSecrets => "external-secrets",
             Self::CertManager => "cert-manager",
-            Self::Crossplane {
-                generation: Generation::V1,
-            } => "crossplane",
-            Self::Crossplane {
-                generation: Generation::V2,
-            } => "crossplane=2",
+            Self::Crossplane => "crossplane",
         }
     }
 
@@ -71,12 +48,7 @@ impl Addon {
             Self::LocalStack => None,
             Self::ExternalSecrets => Some(Peer::ExternalSecrets),
             Self::CertManager => Some(Peer::CertManager),
-            Self::Crossplane {
-                generation: Generation::V1,
-            } => Some(Peer::Crossplane),
-            Self::Crossplane {
-                generation: Generation::V2,
-            } => Some(Peer::Crossplane2),
+            Self::Crossplane => Some(Peer::Crossplane),
         }
     }
 
@@ -86,12 +58,7 @@ impl Addon {
             Self::LocalStack => &[],
             Self::ExternalSecrets => &[&EXTERNAL_SECRETS],
             Self::CertManager => &[&CERT_MANAGER],
-            Self::Crossplane {
-                generation: Generation::V1,
-            } => &[&CROSSPLANE, &FUNCTION],
-            Self::Crossplane {
-                generation: Generation::V2,
-            } => &[&CROSSPLANE2, &FUNCTION],
+            Self::Crossplane => &[&CROSSPLANE, &FUNCTION],
         }
     }
 }
@@ -118,28 +85,16 @@ impl FromStr for Addon {
 }
 
 /// Those that a cluster has, and those that it is to get: in the order of start, each once.
-pub(crate) fn merged(present: &[Addon], wanted: &[Addon]) -> Result<Vec<Addon>> {
+pub(crate) fn merged(present: &[Addon], wanted: &[Addon]) -> Vec<Addon> {
     let mut merged: Vec<Addon> = Addon::ALL.to_vec();
     merged.retain(|addon| present.contains(addon) || wanted.contains(addon));
-    let crossplanes = merged
-        .iter()
-        .filter(|addon| matches!(addon, Addon::Crossplane { .. }));
-    if crossplanes.count() > 1 {
-        bail!(
-            "a cluster has one generation of Crossplane: they define the same resources. Take another --cluster, or \
-             purge this one first"
-        );
-    }
-    Ok(merged)
+    merged
 }
 
 /// The definitions that a cluster with these add-ons gets: those asked for, and those that the add-ons bring.
 pub(crate) fn peers(asked: &[Peer], addons: &[Addon]) -> Vec<Peer> {
     let mut peers = asked.to_vec();
     for peer in addons.iter().filter_map(|addon| addon.peer()) {
-        if peer == Peer::Crossplane2 {
-            peers.retain(|other| *other != Peer::Crossplane);
-        }
         if !peers.contains(&peer) {
             peers.push(peer);
         }
@@ -151,13 +106,6 @@ pub(crate) fn peers(asked: &[Peer], addons: &[Addon]) -> Vec<Peer> {
 mod tests {
     use super::*;
 
-    const CROSSPLANE_1: Addon = Addon::Crossplane {
-        generation: Generation::V1,
-    };
-    const CROSSPLANE_2: Addon = Addon::Crossplane {
-        generation: Generation::V2,
-    };
-
     #[test]
     fn every_name_is_read_and_others_are_refused_with_the_list() {
         for addon in Addon::ALL {
@@ -165,15 +113,9 @@ mod tests {
         }
         let refused = "vault".parse::<Addon>().unwrap_err();
         assert!(
-            refused.contains("\"vault\"") && refused.contains("crossplane=2"),
+            refused.contains("\"vault\"") && refused.contains("crossplane"),
             "{refused}"
         );
-    }
-
-    #[test]
-    fn two_generations_are_refused_also_one_after_the_other() {
-        assert!(merged(&[], &[CROSSPLANE_1, CROSSPLANE_2]).is_err());
-        assert!(merged(&[CROSSPLANE_1], &[CROSSPLANE_2]).is_err());
     }
 
     #[test]
@@ -181,15 +123,21 @@ mod tests {
         let merged = merged(
             &[Addon::ExternalSecrets],
             &[Addon::LocalStack, Addon::ExternalSecrets],
-        )
-        .unwrap();
+        );
         assert_eq!(merged, [Addon::LocalStack, Addon::ExternalSecrets]);
     }
 
     #[test]
-    fn definitions_follow_the_generation() {
-        let peers = peers(&Peer::ALL, &[CROSSPLANE_2]);
-        assert!(peers.contains(&Peer::Crossplane2) && !peers.contains(&Peer::Crossplane));
+    fn an_addon_that_is_present_and_wanted_starts_once() {
+        assert_eq!(
+            merged(&[Addon::Crossplane], &[Addon::Crossplane]),
+            [Addon::Crossplane]
+        );
+    }
+
+    #[test]
+    fn an_addon_brings_its_definitions_once() {
+        assert_eq!(peers(&Peer::ALL, &[Addon::Crossplane]), Peer::ALL);
         assert_eq!(super::peers(&[], &[Addon::CertManager]), [Peer::CertManager]);
     }
 }

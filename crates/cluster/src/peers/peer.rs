@@ -17,8 +17,6 @@ pub enum Peer {
     CertManager,
     /// Claims of infrastructure.
     Crossplane,
-    /// Crossplane's second generation, in place of the first.
-    Crossplane2,
     /// Delivery from Git.
     ArgoCd,
     /// Monitoring: ServiceMonitor, PodMonitor, Probe and PrometheusRule.
@@ -26,7 +24,7 @@ pub enum Peer {
 }
 
 impl Peer {
-    /// Every peer, in the generation that the platform takes by default.
+    /// Every peer.
     pub const ALL: [Self; 6] = [
         Self::Istio,
         Self::ExternalSecrets,
@@ -51,8 +49,7 @@ impl Peer {
                 "deploy/crds/bundle.yaml",
             ),
             Self::CertManager => ("github.com/cert-manager/cert-manager", "v1.21.2", "deploy/crds"),
-            Self::Crossplane => ("github.com/crossplane/crossplane", "v1.20.1", "cluster/crds"),
-            Self::Crossplane2 => ("github.com/crossplane/crossplane/v2", "v2.2.0", "cluster/crds"),
+            Self::Crossplane => ("github.com/crossplane/crossplane/v2", "v2.2.0", "cluster/crds"),
             Self::ArgoCd => ("github.com/argoproj/argo-cd/v3", "v3.2.11", "manifests/crds"),
             Self::PrometheusOperator => (
                 "github.com/prometheus-operator/prometheus-operator",

@@ -1,7 +1,7 @@
-//! Both generations of Crossplane.
+//! Crossplane, with claims and with composite resources in namespaces.
 
 use idp_cluster::{start_component, status, stop_component};
-use idp_testkit::{PEERS, PEERS2, TestCluster, eventually};
+use idp_testkit::{PEERS, TestCluster, eventually};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api,
@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 
 use crate::objects::{READY, api, has, is, set_condition};
 
-/// Of the kinds that these tests define.
-const GROUP: &str = "peers.test";
+/// Of the kinds that are claimed.
+const CLAIMS: &str = "claims.peers.test";
+/// Of the kinds that live in namespaces. A group each, because a cluster can serve a kind in one way only.
+const NAMESPACED: &str = "peers.test";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_becomes_ready_with_what_it_is_composed_of() {
@@ -29,14 +31,14 @@ async fn a_claim_becomes_ready_with_what_it_is_composed_of() {
         );
     }
     let namespace = cluster.namespace("peers-claim").await.unwrap();
-    cluster.apply(bucket_definition("Cluster")).await.unwrap();
+    cluster.apply(bucket_definition(CLAIMS, "Cluster")).await.unwrap();
     cluster
         .apply(json!({
             "apiVersion": "apiextensions.crossplane.io/v1",
             "kind": "CompositeResourceDefinition",
-            "metadata": { "name": format!("xstores.{GROUP}") },
+            "metadata": { "name": format!("xstores.{CLAIMS}") },
             "spec": {
-                "group": GROUP,
+                "group": CLAIMS,
                 "names": { "kind": "XStore", "plural": "xstores" },
                 "claimNames": { "kind": "Store", "plural": "stores" },
                 "connectionSecretKeys": ["size"],
@@ -45,31 +47,32 @@ async fn a_claim_becomes_ready_with_what_it_is_composed_of() {
         }))
         .await
         .unwrap();
-    let mut resource = bucket_resource();
-    resource["connectionDetails"] = json!([{ "name": "size", "fromFieldPath": "spec.size" }]);
+    let mut resource = bucket_resource(CLAIMS);
+    resource["connectionDetails"] =
+        json!([{ "name": "size", "type": "FromFieldPath", "fromFieldPath": "spec.size" }]);
     cluster
         .apply(json!({
             "apiVersion": "apiextensions.crossplane.io/v1",
             "kind": "Composition",
-            "metadata": { "name": "stores" },
+            "metadata": { "name": "claimed-stores" },
             "spec": {
-                "compositeTypeRef": { "apiVersion": format!("{GROUP}/v1"), "kind": "XStore" },
-                "mode": "Resources",
-                "resources": [resource],
+                "compositeTypeRef": { "apiVersion": format!("{CLAIMS}/v1"), "kind": "XStore" },
+                "mode": "Pipeline",
+                "pipeline": pipeline(&resource),
                 "writeConnectionSecretsToNamespace": "crossplane-system",
             },
         }))
         .await
         .unwrap();
-    let mut claim = store(&namespace);
+    let mut claim = store(CLAIMS, &namespace);
     claim["spec"]["writeConnectionSecretToRef"] = json!({ "name": "connection" });
     eventually("the claim's kind is served", || cluster.apply(claim.clone())).await;
-    let buckets = api(&cluster, &format!("{GROUP}/v1"), "Bucket", None);
+    let buckets = api(&cluster, &format!("{CLAIMS}/v1"), "Bucket", None);
     let selector = format!("crossplane.io/claim-namespace={namespace}");
     let bucket = eventually("a bucket is composed", || only(&buckets, &selector)).await;
     assert_eq!(bucket.data["spec"]["size"], "big");
     get_ready(&buckets, &bucket).await;
-    let stores = api(&cluster, &format!("{GROUP}/v1"), "Store", Some(&namespace));
+    let stores = api(&cluster, &format!("{CLAIMS}/v1"), "Store", Some(&namespace));
     eventually("the claim is ready", || is(&stores, "one", READY)).await;
     let secrets = Api::<Secret>::namespaced(cluster.client.clone(), &namespace);
     eventually("the connection is published", || has(&secrets, "size", "big")).await;
@@ -78,16 +81,19 @@ async fn a_claim_becomes_ready_with_what_it_is_composed_of() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_namespaced_resource_is_composed_by_the_function() {
-    let cluster = TestCluster::peers2().await.unwrap();
+    let cluster = TestCluster::peers().await.unwrap();
     let namespace = cluster.namespace("peers-xr").await.unwrap();
-    cluster.apply(bucket_definition("Namespaced")).await.unwrap();
+    cluster
+        .apply(bucket_definition(NAMESPACED, "Namespaced"))
+        .await
+        .unwrap();
     cluster
         .apply(json!({
             "apiVersion": "apiextensions.crossplane.io/v2",
             "kind": "CompositeResourceDefinition",
-            "metadata": { "name": format!("stores.{GROUP}") },
+            "metadata": { "name": format!("stores.{NAMESPACED}") },
             "spec": {
-                "group": GROUP,
+                "group": NAMESPACED,
                 "scope": "Namespaced",
                 "names": { "kind": "Store", "plural": "stores" },
                 "versions": store_versions(),
@@ -101,27 +107,22 @@ async fn a_namespaced_resource_is_composed_by_the_function() {
             "kind": "Composition",
             "metadata": { "name": "stores" },
             "spec": {
-                "compositeTypeRef": { "apiVersion": format!("{GROUP}/v1"), "kind": "Store" },
+                "compositeTypeRef": { "apiVersion": format!("{NAMESPACED}/v1"), "kind": "Store" },
                 "mode": "Pipeline",
-                "pipeline": [{
-                    "step": "resources",
-                    "functionRef": { "name": "function-patch-and-transform" },
-                    "input": {
-                        "apiVersion": "pt.fn.crossplane.io/v1beta1",
-                        "kind": "Resources",
-                        "resources": [bucket_resource()],
-                    },
-                }],
+                "pipeline": pipeline(&bucket_resource(NAMESPACED)),
             },
         }))
         .await
         .unwrap();
-    eventually("the kind is served", || cluster.apply(store(&namespace))).await;
-    let buckets = api(&cluster, &format!("{GROUP}/v1"), "Bucket", Some(&namespace));
+    eventually("the kind is served", || {
+        cluster.apply(store(NAMESPACED, &namespace))
+    })
+    .await;
+    let buckets = api(&cluster, &format!("{NAMESPACED}/v1"), "Bucket", Some(&namespace));
     let bucket = eventually("a bucket is composed", || only(&buckets, "")).await;
     assert_eq!(bucket.data["spec"]["size"], "big");
     get_ready(&buckets, &bucket).await;
-    let stores = api(&cluster, &format!("{GROUP}/v1"), "Store", Some(&namespace));
+    let stores = api(&cluster, &format!("{NAMESPACED}/v1"), "Store", Some(&namespace));
     eventually("the resource is ready", || is(&stores, "one", READY)).await;
     assert_eq!(stores.get("one").await.unwrap().data["status"]["address"], "here");
 
@@ -134,7 +135,7 @@ async fn a_namespaced_resource_is_composed_by_the_function() {
 }
 
 fn runs(name: &str) -> bool {
-    let components = status(PEERS2).unwrap();
+    let components = status(PEERS).unwrap();
     components
         .iter()
         .find(|component| component.name == name)
@@ -143,13 +144,13 @@ fn runs(name: &str) -> bool {
 }
 
 /// A kind that stands for what a provider of infrastructure brings.
-fn bucket_definition(scope: &str) -> Value {
+fn bucket_definition(group: &str, scope: &str) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": { "name": format!("buckets.{GROUP}") },
+        "metadata": { "name": format!("buckets.{group}") },
         "spec": {
-            "group": GROUP,
+            "group": group,
             "scope": scope,
             "names": { "kind": "Bucket", "plural": "buckets", "singular": "bucket" },
             "versions": [{
@@ -162,15 +163,23 @@ fn bucket_definition(scope: &str) -> Value {
     })
 }
 
-fn bucket_resource() -> Value {
+fn bucket_resource(group: &str) -> Value {
     json!({
         "name": "bucket",
-        "base": { "apiVersion": format!("{GROUP}/v1"), "kind": "Bucket", "spec": {} },
+        "base": { "apiVersion": format!("{group}/v1"), "kind": "Bucket", "spec": {} },
         "patches": [
             { "type": "FromCompositeFieldPath", "fromFieldPath": "spec.size", "toFieldPath": "spec.size" },
             { "type": "ToCompositeFieldPath", "fromFieldPath": "status.address", "toFieldPath": "status.address" },
         ],
     })
+}
+
+fn pipeline(resource: &Value) -> Value {
+    json!([{
+        "step": "resources",
+        "functionRef": { "name": "function-patch-and-transform" },
+        "input": { "apiVersion": "pt.fn.crossplane.io/v1beta1", "kind": "Resources", "resources": [resource] },
+    }])
 }
 
 fn store_versions() -> Value {
@@ -183,9 +192,9 @@ fn store_versions() -> Value {
     }])
 }
 
-fn store(namespace: &str) -> Value {
+fn store(group: &str, namespace: &str) -> Value {
     json!({
-        "apiVersion": format!("{GROUP}/v1"),
+        "apiVersion": format!("{group}/v1"),
         "kind": "Store",
         "metadata": { "name": "one", "namespace": namespace },
         "spec": { "size": "big" },

@@ -45,8 +45,7 @@ async fn what_ships_is_accepted() {
     for environment in ["local", "staging", "production"] {
         for file in [
             format!("platform/environments/{environment}.yaml"),
-            format!("platform/claim-classes/crossplane-1/{environment}.yaml"),
-            format!("platform/claim-classes/crossplane-2/{environment}.yaml"),
+            format!("platform/claim-classes/{environment}.yaml"),
             format!("secrets/external-secrets/{environment}.yaml"),
             format!("secrets/cert-manager/{environment}/policies.yaml"),
         ] {
@@ -62,7 +61,7 @@ async fn what_ships_is_accepted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_work_is_refused_with_what_to_write() {
     let environment = "platform/environments/local.yaml";
-    let class = "platform/claim-classes/crossplane-1/local.yaml";
+    let class = "platform/claim-classes/local.yaml";
     let policy = "secrets/cert-manager/local/policies.yaml";
     let cases = [
         (

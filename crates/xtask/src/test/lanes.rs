@@ -14,8 +14,6 @@ enum Shared {
     Alone,
     /// The cluster `peers`: some tests stop a peer, and whoever enters the cluster starts what is stopped.
     Peers,
-    /// The cluster `peers2`.
-    Peers2,
     /// The cluster `outages`.
     Outages,
 }
@@ -23,7 +21,7 @@ enum Shared {
 /// What the tests that use a cluster share: folder of the package, target, and what. Those of the cluster that is in use
 /// longest come first, then those that take longest, so that none of them is left over at the end. Those that count what a
 /// controller does come before those that leave applications behind.
-const USES: [(&str, &str, &[Shared]); 14] = [
+const USES: [(&str, &str, &[Shared]); 13] = [
     ("claim-broker", "cluster_peers", &[Shared::Peers]),
     ("webapp", "cluster_alone", &[Shared::Alone]),
     ("tests", "cluster_secrets_faults", &[Shared::Outages]),
@@ -31,8 +29,7 @@ const USES: [(&str, &str, &[Shared]); 14] = [
     ("certificate-policy", "cluster_peers", &[Shared::Peers]),
     ("tests", "cluster_attacks", &[Shared::Peers]),
     ("tests", "cluster_certificates", &[Shared::Peers]),
-    ("claim-broker", "cluster_peers2", &[Shared::Peers2]),
-    ("testkit", "cluster_peers", &[Shared::Peers, Shared::Peers2]),
+    ("testkit", "cluster_peers", &[Shared::Peers]),
     ("tests", "cluster_capabilities", &[Shared::Alone]),
     ("tests", "cluster_secrets", &[Shared::Outages]),
     ("tests", "cluster_charts", &[Shared::Test]),

@@ -1,4 +1,4 @@
-//! A cloud that is not there: a kind that Compositions compose, and an actor that does what a provider would.
+//! A fake cloud: a kind that Compositions compose, and an actor that does what a provider would.
 //!
 //! `spec.version` says how it behaves: `99` is refused as AWS would, `slow` is never ready, all else is ready at once.
 
@@ -8,68 +8,51 @@ use std::sync::{
 };
 
 use futures::StreamExt;
+use idp_core::Kind;
 use kube::{
     Api, Client, ResourceExt,
-    api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams},
+    api::{DynamicObject, Patch, PatchParams},
     runtime::{WatchStreamExt, watcher},
 };
 use serde_json::{Value, json};
 
-pub(crate) const GROUP: &str = "cloud.test.idp.dev";
+use super::Way;
 
-/// The broker's argument by which it looks at the kind.
-pub(crate) fn kind_argument(namespaced: bool) -> String {
-    let kind = format!("--composed-kind={GROUP}/v1/Machine/machines");
-    if namespaced {
-        kind
-    } else {
-        format!("{kind}/cluster")
+/// The kind, which belongs to the cluster or to namespaces, as the kinds of a provider do.
+pub(crate) fn kind(way: Way) -> Kind {
+    match way {
+        Way::Claims => Kind::cluster("cloud.test.idp.dev", "v1", "Machine", "machines"),
+        Way::Namespaced => Kind::namespaced("cloud.m.test.idp.dev", "v1", "Machine", "machines"),
     }
 }
 
-/// The kind, and the broker's right to look at it.
-pub(crate) fn definitions(namespaced: bool) -> Vec<Value> {
-    let scope = if namespaced { "Namespaced" } else { "Cluster" };
-    vec![
-        json!({
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": { "name": format!("machines.{GROUP}") },
-            "spec": {
-                "group": GROUP,
-                "scope": scope,
-                "names": { "kind": "Machine", "plural": "machines", "singular": "machine" },
-                "versions": [{
-                    "name": "v1", "served": true, "storage": true, "subresources": { "status": {} },
-                    "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } },
-                }],
-            },
-        }),
-        json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRole",
-            "metadata": { "name": "idp-claim-broker-test" },
-            "rules": [{ "apiGroups": [GROUP], "resources": ["machines"], "verbs": ["list", "watch"] }],
-        }),
-        json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": { "name": "idp-claim-broker-test" },
-            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "idp-claim-broker-test" },
-            "subjects": [{ "kind": "ServiceAccount", "name": "idp-claim-broker", "namespace": "idp-system" }],
-        }),
-    ]
+pub(crate) fn definition(way: Way) -> Value {
+    let kind = kind(way);
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": { "name": format!("{}.{}", kind.plural, kind.group) },
+        "spec": {
+            "group": kind.group,
+            "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
+            "names": { "kind": kind.kind, "plural": kind.plural, "singular": "machine" },
+            "versions": [{
+                "name": kind.version, "served": true, "storage": true, "subresources": { "status": {} },
+                "schema": { "openAPIV3Schema": { "type": "object", "x-kubernetes-preserve-unknown-fields": true } },
+            }],
+        },
+    })
 }
 
-/// What is composed of a `PostgresInstance` of either generation.
-pub(crate) fn machine() -> Value {
+/// What is composed of a `PostgresInstance`.
+pub(crate) fn machine(way: Way) -> Value {
     let from = |field: &str| {
         json!({ "type": "FromCompositeFieldPath", "fromFieldPath": format!("spec.parameters.{field}"),
         "toFieldPath": format!("spec.{field}") })
     };
     json!({
         "name": "machine",
-        "base": { "apiVersion": format!("{GROUP}/v1"), "kind": "Machine", "spec": {} },
+        "base": { "apiVersion": kind(way).api_version(), "kind": "Machine", "spec": {} },
         "patches": [
             from("version"), from("storageGB"), from("deletionPolicy"),
             { "type": "ToCompositeFieldPath", "fromFieldPath": "status.address", "toFieldPath": "status.address" },
@@ -91,14 +74,18 @@ pub(crate) fn start(kubeconfig: std::path::PathBuf) {
                 let config = kube::Config::from_custom_kubeconfig(file, &Default::default())
                     .await
                     .unwrap();
-                act(Client::try_from(config).unwrap()).await;
+                let client = Client::try_from(config).unwrap();
+                tokio::join!(
+                    act(client.clone(), kind(Way::Claims)),
+                    act(client, kind(Way::Namespaced))
+                );
             });
         });
     });
 }
 
-async fn act(client: Client) {
-    let machines = Api::<DynamicObject>::all_with(client.clone(), &resource());
+async fn act(client: Client, kind: Kind) {
+    let machines = Api::<DynamicObject>::all_with(client.clone(), &kind.api_resource());
     let stream = watcher(machines, watcher::Config::default())
         .default_backoff()
         .applied_objects();
@@ -118,8 +105,8 @@ async fn act(client: Client) {
                     return;
                 }
                 let api: Api<DynamicObject> = match machine.namespace() {
-                    Some(namespace) => Api::namespaced_with(client, &namespace, &resource()),
-                    None => Api::all_with(client, &resource()),
+                    Some(namespace) => Api::namespaced_with(client, &namespace, &kind.api_resource()),
+                    None => Api::all_with(client, &kind.api_resource()),
                 };
                 let patch = json!({ "status": wanted });
                 let _ = api
@@ -132,10 +119,6 @@ async fn act(client: Client) {
             }
         })
         .await;
-}
-
-pub(crate) fn resource() -> ApiResource {
-    ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, "v1", "Machine"))
 }
 
 /// The status of a machine of this version.

@@ -1,10 +1,10 @@
-//! What the cluster tests share: a cluster with Crossplane, a cloud that is not there, and brokers.
-
-#![allow(dead_code, reason = "each generation's tests use most of it")]
+//! What the cluster tests share: a cluster with Crossplane, a fake cloud, and brokers.
 
 pub(crate) mod cloud;
+mod fields;
 pub(crate) mod offers;
 pub(crate) mod tls;
+pub(crate) mod way;
 
 use std::{
     fmt::Debug,
@@ -15,12 +15,12 @@ use std::{
 
 use anyhow::{Result, anyhow, ensure};
 use idp_api::{ClaimBinding, ClaimBindingSpec, ClaimBindingStatus, ClaimClass, claim_binding::ClaimPhase};
-use idp_claim_broker::{NAME, class_template, kinds};
-use idp_core::{Kind, Problem, Reason, condition::READY};
+use idp_claim_broker::{NAME, class_template};
+use idp_core::{Problem, Reason, condition::READY};
 use idp_testkit::{
     Controller, TestCluster,
     audit::{Audit, Request},
-    eventually_within, root,
+    eventually_within,
 };
 use kube::{
     Api, Client, ResourceExt,
@@ -29,62 +29,55 @@ use kube::{
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard};
 
+pub(crate) use way::{Way, both_ways};
+
 /// For whatever many claims do together, on two busy cores.
 pub(crate) const LONG: Duration = Duration::from_secs(600);
 /// For one claim.
 pub(crate) const SHORT: Duration = Duration::from_secs(120);
-/// The kind that the tests claim.
-pub(crate) const POSTGRES: Kind = kinds::CLAIMS[0];
 
 /// The cluster, for one test at a time: they stop Crossplane, kill brokers and count requests.
 pub(crate) struct Lab {
     pub(crate) test: TestCluster,
-    /// Whether composed resources live in namespaces: Crossplane 2.
-    second: bool,
+    pub(crate) way: Way,
     _alone: MutexGuard<'static, ()>,
 }
 
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 impl Lab {
-    /// The generation that this target is for.
-    pub(crate) async fn here() -> Self {
-        if crate::IS_SECOND {
-            Self::second().await
-        } else {
-            Self::first().await
-        }
+    /// For tests of claims.
+    pub(crate) async fn with_claims() -> Self {
+        Self::enter(Way::Claims).await
     }
 
-    /// Crossplane 1.20.
-    pub(crate) async fn first() -> Self {
+    /// For tests of composite resources in namespaces.
+    pub(crate) async fn with_composites() -> Self {
+        Self::enter(Way::Namespaced).await
+    }
+
+    async fn enter(way: Way) -> Self {
         let alone = ALONE.lock().await;
         let test = TestCluster::peers().await.expect("the cluster starts");
-        Self::enter(test, false, alone).await
-    }
-
-    /// Crossplane 2.
-    pub(crate) async fn second() -> Self {
-        let alone = ALONE.lock().await;
-        let test = TestCluster::peers2().await.expect("the cluster starts");
-        Self::enter(test, true, alone).await
-    }
-
-    async fn enter(test: TestCluster, second: bool, alone: MutexGuard<'static, ()>) -> Self {
         let lab = Self {
             test,
-            second,
+            way,
             _alone: alone,
         };
-        for object in cloud::definitions(second) {
+        // The cloud plays for both ways.
+        for machine in [Way::Claims, Way::Namespaced].map(cloud::definition) {
+            lab.apply(machine).await;
+        }
+        let objects = [
+            way.rights(),
+            way.definitions(),
+            Way::admission(),
+            vec![way.test_composition()],
+        ];
+        for object in objects.concat() {
             lab.apply(object).await;
         }
-        let generation = if second { "crossplane-2" } else { "crossplane-1" };
-        lab.apply_files(&format!("platform/compositions/{generation}/definitions"))
-            .await;
-        lab.apply_files("platform/admission/claims.yaml").await;
-        lab.apply(composition(second)).await;
-        for kind in kinds::CLAIMS {
+        for kind in way.kinds() {
             let api = Api::<DynamicObject>::all_with(lab.client(), &kind.api_resource());
             eventually_within(SHORT, "the kinds are served", || async {
                 api.list(&ListParams::default().limit(1)).await
@@ -103,33 +96,14 @@ impl Lab {
         eventually_within(SHORT, "applied", || self.test.apply(object.clone())).await;
     }
 
-    /// Applies a file of the repository, or all of a folder.
-    pub(crate) async fn apply_files(&self, path: &str) {
-        let path = root().join(path);
-        let mut files: Vec<PathBuf> = if path.is_dir() {
-            std::fs::read_dir(&path)
-                .unwrap()
-                .map(|entry| entry.unwrap().path())
-                .collect()
-        } else {
-            vec![path]
-        };
-        files.sort();
-        for file in files {
-            for object in documents(&file) {
-                self.apply(object).await;
-            }
-        }
-    }
-
     /// A class of the namespace's own, `pg-NAMESPACE`, with `changes` merged into its spec.
     pub(crate) async fn class(&self, namespace: &str, changes: Value) -> String {
         let name = format!("pg-{namespace}");
         let mut spec = json!({
             "engine": "postgres",
             "resource": {
-                "type": if self.second { "Composite" } else { "Claim" },
-                "apiVersion": POSTGRES.api_version(), "kind": POSTGRES.kind,
+                "type": self.way.resource_type(),
+                "apiVersion": self.way.api_version(), "kind": self.way.postgres().kind,
             },
             "compositionSelector": { "provider": "test" },
             "versions": ["15", "16", "99", "slow"], "defaultVersion": "16",
@@ -155,7 +129,7 @@ impl Lab {
     }
 
     pub(crate) fn claims(&self, namespace: &str) -> Api<DynamicObject> {
-        Api::namespaced_with(self.client(), namespace, &POSTGRES.api_resource())
+        Api::namespaced_with(self.client(), namespace, &self.way.postgres().api_resource())
     }
 
     /// What the webapp controller would create.
@@ -250,13 +224,11 @@ impl Lab {
             .local_addr()
             .unwrap()
             .port();
-        let (grpc, tls, composed) = (
-            format!("--grpc-address=127.0.0.1:{port}"),
-            format!("--tls-dir={}", certificates.join(NAME).display()),
-            cloud::kind_argument(self.second),
-        );
-        let mut all = vec![grpc.as_str(), tls.as_str(), composed.as_str()];
-        all.extend(args);
+        let mut all = self.way.arguments();
+        all.push(format!("--grpc-address=127.0.0.1:{port}"));
+        all.push(format!("--tls-dir={}", certificates.join(NAME).display()));
+        all.extend(args.iter().map(|arg| (*arg).to_owned()));
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
         let controller = Controller::start(
             Path::new(env!("CARGO_BIN_EXE_idp-claim-broker")),
             &kubeconfig,
@@ -378,12 +350,7 @@ pub(crate) fn work(requests: &[Request]) -> Vec<&Request> {
     requests.iter().filter(counts).collect()
 }
 
-pub(crate) fn documents(file: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    idp_testkit_documents(&text)
-}
-
-fn idp_testkit_documents(text: &str) -> Vec<Value> {
+pub(crate) fn documents(text: &str) -> Vec<Value> {
     serde_saphyr::from_multiple::<Value>(text)
         .unwrap_or_else(|error| panic!("{error}"))
         .into_iter()
@@ -404,51 +371,6 @@ fn merge(base: &mut Value, changes: Value) {
         }
         (base, change) => *base = change,
     }
-}
-
-/// Composes a machine, and the connection Secret as each generation does.
-fn composition(second: bool) -> Value {
-    let mut machine = cloud::machine();
-    let metadata = json!({ "name": "test-postgres", "labels": { "provider": "test" } });
-    if !second {
-        machine["connectionDetails"] = json!([
-            { "name": "host", "fromFieldPath": "status.address" },
-            { "name": "port", "type": "FromValue", "value": "5432" },
-        ]);
-        return json!({
-            "apiVersion": "apiextensions.crossplane.io/v1", "kind": "Composition", "metadata": metadata,
-            "spec": {
-                "compositeTypeRef": { "apiVersion": "platform.idp.dev/v1alpha1", "kind": "XPostgresInstance" },
-                "mode": "Resources",
-                "resources": [machine],
-                "writeConnectionSecretsToNamespace": "crossplane-system",
-            },
-        });
-    }
-    let secret = json!({
-        "name": "connection",
-        "base": { "apiVersion": "v1", "kind": "Secret", "stringData": { "port": "5432" } },
-        "readinessChecks": [{ "type": "None" }],
-        "patches": [
-            { "type": "FromCompositeFieldPath", "fromFieldPath": "spec.parameters.connectionSecret", "toFieldPath": "metadata.name",
-              "policy": { "fromFieldPath": "Required" } },
-            { "type": "FromCompositeFieldPath", "fromFieldPath": "status.address", "toFieldPath": "stringData.host",
-              "policy": { "fromFieldPath": "Required" } },
-            { "type": "ToCompositeFieldPath", "fromFieldPath": "metadata.resourceVersion", "toFieldPath": "status.connection.version" },
-        ],
-    });
-    json!({
-        "apiVersion": "apiextensions.crossplane.io/v1", "kind": "Composition", "metadata": metadata,
-        "spec": {
-            "compositeTypeRef": { "apiVersion": "platform.idp.dev/v1alpha1", "kind": "PostgresInstance" },
-            "mode": "Pipeline",
-            "pipeline": [{
-                "step": "resources",
-                "functionRef": { "name": "function-patch-and-transform" },
-                "input": { "apiVersion": "pt.fn.crossplane.io/v1beta1", "kind": "Resources", "resources": [machine, secret] },
-            }],
-        },
-    })
 }
 
 /// For messages of failed tests.

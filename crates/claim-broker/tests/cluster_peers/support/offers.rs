@@ -3,175 +3,20 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     time::Duration,
 };
 
 use anyhow::{Result, ensure};
 use idp_api::{ClaimBindingSpec, ClaimClass, claim_class::ClaimType};
 use idp_claim_broker::class_template;
-use idp_testkit::{eventually_within, root};
+use idp_testkit::eventually_within;
 use kube::{
     Api, ResourceExt,
     api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams},
 };
 use serde_json::{Value, json};
 
-use super::{Lab, documents};
-
-/// `spec.forProvider` of the kinds that we compose, as the providers publish it: those fields that we use or might.
-const FIELDS: [(&str, &[&str]); 13] = [
-    (
-        "rds Instance",
-        &[
-            "allocatedStorage",
-            "applyImmediately",
-            "autoGeneratePassword",
-            "autoMinorVersionUpgrade",
-            "backupRetentionPeriod",
-            "backupWindow",
-            "copyTagsToSnapshot",
-            "dbName",
-            "dbSubnetGroupName",
-            "deletionProtection",
-            "engine",
-            "engineVersion",
-            "finalSnapshotIdentifier",
-            "instanceClass",
-            "kmsKeyId",
-            "maintenanceWindow",
-            "maxAllocatedStorage",
-            "multiAz",
-            "parameterGroupName",
-            "passwordSecretRef",
-            "publiclyAccessible",
-            "region",
-            "skipFinalSnapshot",
-            "storageEncrypted",
-            "storageType",
-            "tags",
-            "username",
-            "vpcSecurityGroupIds",
-        ],
-    ),
-    (
-        "elasticache ReplicationGroup",
-        &[
-            "applyImmediately",
-            "atRestEncryptionEnabled",
-            "authTokenSecretRef",
-            "autoGenerateAuthToken",
-            "automaticFailoverEnabled",
-            "description",
-            "engine",
-            "engineVersion",
-            "kmsKeyId",
-            "maintenanceWindow",
-            "multiAzEnabled",
-            "nodeType",
-            "numCacheClusters",
-            "parameterGroupName",
-            "port",
-            "region",
-            "securityGroupIds",
-            "snapshotRetentionLimit",
-            "subnetGroupName",
-            "tags",
-            "transitEncryptionEnabled",
-        ],
-    ),
-    (
-        "sqs Queue",
-        &[
-            "contentBasedDeduplication",
-            "delaySeconds",
-            "fifoQueue",
-            "kmsMasterKeyId",
-            "maxMessageSize",
-            "messageRetentionSeconds",
-            "name",
-            "policy",
-            "receiveWaitTimeSeconds",
-            "redriveAllowPolicy",
-            "redrivePolicy",
-            "region",
-            "sqsManagedSseEnabled",
-            "tags",
-            "visibilityTimeoutSeconds",
-        ],
-    ),
-    (
-        "s3 Bucket",
-        &["forceDestroy", "objectLockEnabled", "region", "tags"],
-    ),
-    (
-        "s3 BucketVersioning",
-        &[
-            "bucket",
-            "bucketRef",
-            "bucketSelector",
-            "expectedBucketOwner",
-            "region",
-            "versioningConfiguration",
-        ],
-    ),
-    (
-        "s3 BucketLifecycleConfiguration",
-        &[
-            "bucket",
-            "bucketRef",
-            "bucketSelector",
-            "expectedBucketOwner",
-            "region",
-            "rule",
-        ],
-    ),
-    (
-        "s3 BucketServerSideEncryptionConfiguration",
-        &[
-            "bucket",
-            "bucketRef",
-            "bucketSelector",
-            "expectedBucketOwner",
-            "region",
-            "rule",
-        ],
-    ),
-    (
-        "s3 BucketPublicAccessBlock",
-        &[
-            "blockPublicAcls",
-            "blockPublicPolicy",
-            "bucket",
-            "bucketRef",
-            "bucketSelector",
-            "ignorePublicAcls",
-            "region",
-            "restrictPublicBuckets",
-        ],
-    ),
-    (
-        "iam User",
-        &["forceDestroy", "path", "permissionsBoundary", "tags"],
-    ),
-    ("iam Policy", &["description", "path", "policy", "tags"]),
-    (
-        "iam UserPolicyAttachment",
-        &[
-            "policyArn",
-            "policyArnRef",
-            "policyArnSelector",
-            "user",
-            "userRef",
-            "userSelector",
-        ],
-    ),
-    (
-        "iam AccessKey",
-        &["pgpKey", "status", "user", "userRef", "userSelector"],
-    ),
-    ("kubernetes Object", &["manifest"]),
-];
+use super::{Lab, Way, fields::FIELDS};
 
 /// A Composition of the repository.
 struct Composing {
@@ -180,9 +25,9 @@ struct Composing {
 }
 
 /// Composes every class of the repository.
-pub(crate) async fn every_class_is_composed(lab: &Lab, generation: u8) {
+pub(crate) async fn every_class_is_composed(lab: &Lab) {
     let namespace = lab.test.namespace("offers").await.unwrap();
-    let compositions = compositions(generation);
+    let compositions = compositions(lab.way);
     let kinds: BTreeSet<(String, String)> = compositions
         .iter()
         .flat_map(|composing| &composing.resources)
@@ -195,11 +40,12 @@ pub(crate) async fn every_class_is_composed(lab: &Lab, generation: u8) {
         .filter(|(version, _)| version.contains(".io/"))
         .collect();
     for (version, kind) in &kinds {
-        lab.apply(definition(version, kind, generation == 2)).await;
+        lab.apply(definition(version, kind, lab.way.is_namespaced()))
+            .await;
     }
     for composing in &compositions {
         let mut object = composing.object.clone();
-        // The embedded stand-in of the function does not compose connection Secrets, which have nothing to do with the rest.
+        // The embedded function does not compose connection Secrets. Nothing else depends on them.
         if let Some(input) = object
             .pointer_mut("/spec/pipeline/0/input")
             .and_then(Value::as_object_mut)
@@ -208,7 +54,7 @@ pub(crate) async fn every_class_is_composed(lab: &Lab, generation: u8) {
         }
         lab.apply(object).await;
     }
-    let claims = claims(generation, &namespace);
+    let claims = claims(lab.way, &namespace);
     assert!(claims.len() > 12, "only {} classes", claims.len());
     for (claim, _) in &claims {
         lab.apply(claim.clone()).await;
@@ -257,7 +103,7 @@ pub(crate) async fn every_class_is_composed(lab: &Lab, generation: u8) {
     for (claim, _) in &claims {
         let claims = api(
             lab,
-            "platform.idp.dev/v1alpha1",
+            &lab.way.api_version(),
             &text(&claim["kind"]),
             Some(&namespace),
         );
@@ -268,20 +114,11 @@ pub(crate) async fn every_class_is_composed(lab: &Lab, generation: u8) {
     let _ = lab.test.delete_namespace(&namespace).await;
 }
 
-fn compositions(generation: u8) -> Vec<Composing> {
-    let folder = format!("infrastructure/crossplane/compositions/crossplane-{generation}");
-    let files = ["aws", "local"]
-        .iter()
-        .flat_map(|cloud| files(&format!("{folder}/{cloud}")));
-    files
-        .flat_map(|file| documents(&file))
+fn compositions(way: Way) -> Vec<Composing> {
+    let compositions = way.compositions().into_iter();
+    compositions
         .map(|object| {
-            let spec = &object["spec"];
-            let resources = if generation == 1 {
-                &spec["resources"]
-            } else {
-                &spec["pipeline"][0]["input"]["resources"]
-            };
+            let resources = &object["spec"]["pipeline"][0]["input"]["resources"];
             Composing {
                 resources: resources.as_array().unwrap().clone(),
                 object,
@@ -291,16 +128,9 @@ fn compositions(generation: u8) -> Vec<Composing> {
 }
 
 /// A claim of each class, as the broker would make it, and the label that selects its Composition.
-fn claims(generation: u8, namespace: &str) -> Vec<(Value, String)> {
-    let classes = files(&format!("platform/claim-classes/crossplane-{generation}"));
-    let classes = classes.into_iter().flat_map(|file| {
-        let environment = file.file_stem().unwrap().to_string_lossy().into_owned();
-        documents(&file)
-            .into_iter()
-            .map(move |class| (environment.clone(), class))
-    });
+fn claims(way: Way, namespace: &str) -> Vec<(Value, String)> {
     let mut claims = Vec::new();
-    for (environment, class) in classes {
+    for (environment, class) in way.classes() {
         let class: ClaimClass = serde_json::from_value(class).expect("a ClaimClass");
         assert_eq!(class_template::check(&class.spec), [], "{}", class.name_any());
         if class.spec.resource.type_ == ClaimType::PersistentVolumeClaim {
@@ -422,13 +252,6 @@ fn api(lab: &Lab, version: &str, kind: &str, namespace: Option<&str>) -> Api<Dyn
         Some(namespace) => Api::namespaced_with(lab.client(), namespace, &resource),
         None => Api::all_with(lab.client(), &resource),
     }
-}
-
-fn files(folder: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(root().join(folder)).unwrap_or_else(|error| panic!("{folder}: {error}"));
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
 }
 
 fn drop_nulls(value: &mut Value) {

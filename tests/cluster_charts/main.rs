@@ -90,7 +90,7 @@ async fn the_policy_starts_again_with_grpc(test: &TestCluster) {
             ensure!(restarts(&pod) == (1, Some(0)), "{:?}", restarts(&pod));
             let name = pod.metadata.name.context("no name")?;
             let logs = all_pods(client).logs(&name, &LogParams::default()).await?;
-            ensure!(logs.contains("serves gRPC"), "{logs}");
+            ensure!(logs.contains("Serving gRPC."), "{logs}");
         }
         Ok(())
     })

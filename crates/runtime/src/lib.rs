@@ -1,7 +1,7 @@
 //! The controller driver: reconcile loop, applier, leader election, health, telemetry, shutdown.
 //!
-//! A controller says what it watches and turns (resource, observed facts) into a plan and a status; see
-//! [`Reconcile`]. Everything else is here, once. No domain word of the platform appears in this crate.
+//! A controller declares what it watches, and computes a plan and a status from (resource, observed facts); see
+//! [`Reconcile`]. Everything else is here, once. This crate knows no domain term of the platform.
 //!
 //! Rooms import only from those to their left:
 //! `object` ← `observability` ← `client`, `store` ← `reconcile` ← `apply` ← `driver` ← `endpoint` ← `process`.

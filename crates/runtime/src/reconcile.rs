@@ -1,4 +1,4 @@
-//! What a controller is: the trait that the driver calls.
+//! The trait that a controller implements.
 
 use std::{fmt::Debug, future::Future, sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{
     store::{facts::FactsError, view::View, watch::Watch},
 };
 
-/// One controller: a resource, what it watches, and the pure functions between them.
+/// One controller: a resource, the kinds that it watches, and the pure functions between them.
 ///
 /// The driver calls `observe`, `validate` and `plan`, applies the plan, and writes what `status` returns if it
 /// differs from what is there. Only `observe` may wait or do IO.
@@ -36,39 +36,39 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
 
     /// Name of the controller: also its field manager, its Lease and the `controller` label of metrics.
     const NAME: &'static str;
-    /// Finalizer, for controllers that must act before the resource goes. `None`: owner references do
-    /// all the cleaning, and deletion never waits for the controller.
+    /// Finalizer, for controllers that must act before the resource is deleted. `None`: Kubernetes garbage-collects
+    /// everything by owner references, and deletion never waits for the controller.
     const FINALIZER: Option<&'static str> = None;
 
-    /// How much memory, in bytes, one resource may take to be read. Larger only where the type itself keeps less of a
-    /// large object than it was given.
+    /// How much memory, in bytes, one resource may take. Larger only for a type that drops parts of a large object when it
+    /// is parsed.
     const MAX_BYTES: usize = reading::MAX_BYTES;
 
-    /// Whether the status of the resource is ours to say in that it cannot be read, or that the controller panics at it.
-    /// Not that of somebody else's kind.
+    /// Whether this controller owns the status of the resource, and may report there that the resource cannot be read, or
+    /// that the controller panicked on it.
     const OWNS_STATUS: bool = true;
 
-    /// The kinds that the controller owns or looks at.
+    /// The kinds that the controller owns or reads.
     fn watches(&self) -> Vec<Watch>;
 
-    /// The status that the resource holds now.
+    /// The current status of the resource.
     fn current_status(resource: &Self::Resource) -> Option<&Self::Status>;
 
-    /// Texts that `resource` is looked up by ([`View::resources_by`]), such as the hosts that it names. A reconcile
-    /// that looked at every resource would cost the more the more others there are.
+    /// Terms by which `resource` is found ([`View::resources_by`]), such as its hosts. A reconcile that read every resource
+    /// would cost more with every other resource.
     fn terms(resource: &Self::Resource) -> Vec<String> {
         let _ = resource;
         Vec::new()
     }
 
-    /// Namespaces besides its own in which children of `resource` are planned. What is in any other namespace is not
-    /// its child, whatever its labels say.
+    /// Namespaces besides its own in which children of `resource` are planned. An object in any other namespace is not its
+    /// child, whatever its labels are.
     fn child_namespaces(resource: &Self::Resource) -> Vec<String> {
         let _ = resource;
         Vec::new()
     }
 
-    /// Collects what the plan depends on, from the caches in `view` (and, later, from other controllers).
+    /// Collects the inputs of the plan from the caches in `view`, and from other controllers.
     fn observe(
         &self,
         resource: &Arc<Self::Resource>,
@@ -86,11 +86,11 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     /// The desired children, or why there are none; `Err` is as in [`Self::validate`].
     fn plan(&self, validated: &Self::Validated) -> Result<Plan<Prepared>, Vec<Problem>>;
 
-    /// Takes what only one resource may have, between plan and apply: of two resources that are planned at the same moment,
-    /// both would find it free. All other phases only read.
+    /// Reserves names that only one resource may have, between plan and apply: two resources that are planned at the same
+    /// moment would both find the name free. All other phases only read.
     ///
     /// # Errors
-    /// Who has it: nothing is applied then, as in [`Self::validate`].
+    /// When another resource has the name: nothing is applied then, as in [`Self::validate`].
     fn reserve(
         &self,
         resource: &Self::Resource,
@@ -101,12 +101,12 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
         Ok(())
     }
 
-    /// Gives back what [`Self::reserve`] took: there is no plan for this resource, or it is gone.
+    /// Releases the names that [`Self::reserve`] reserved: the resource has no plan, or is gone.
     fn release(&self, key: &ObjectKey) {
         let _ = key;
     }
 
-    /// The next status. `validated` is there unless validation failed.
+    /// The next status. `validated` is `None` if validation failed.
     fn status(
         &self,
         resource: &Self::Resource,
@@ -127,29 +127,29 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     /// for rules between resources, such as "the first to hold a name keeps it". Called with every
     /// change of a resource's spec and with every deletion.
     ///
-    /// Whom it names may depend on specs and on the objects of others, never on a status that this controller writes:
-    /// a reconcile that has seen the world before the change may write it after.
+    /// The result may depend on specs and on objects of others, never on a status that this controller writes: a reconcile
+    /// that read the caches before the change may write the status after it.
     fn affected_by(&self, changed: &Self::Resource, view: &View<Self::Resource>) -> Vec<ObjectKey> {
         let _ = (changed, view);
         Vec::new()
     }
 
-    /// Resources that must be reconciled for reasons outside of the cluster, or by a rule that no [`Targets`] express, for
-    /// as long as the process runs. What is said of [`Self::affected_by`] holds for them too.
+    /// Resources to requeue for reasons outside the cluster, or by a rule that [`Targets`](crate::Targets) cannot express, for as long as the
+    /// process runs. The restriction of [`Self::affected_by`] applies here too.
     fn triggers(&self, view: &View<Self::Resource>) -> BoxStream<'static, Vec<ObjectKey>> {
         let _ = view;
         futures::stream::pending().boxed()
     }
 
-    /// When a resource with this status must be looked at again though nothing happens: for states that time ends.
+    /// When to reconcile a resource with this status again without an event: for states that end with time.
     fn requeue_after(&self, status: &Self::Status, now: Timestamp) -> Option<Duration> {
         let _ = (status, now);
         None
     }
 
-    /// What is to be done before the resource goes, after its children that no owner reference holds are gone; called
-    /// only where [`Self::FINALIZER`] is set, and again on the next event or after a back-off until the resource is gone.
-    /// Like [`Self::observe`] it reads only.
+    /// The actions before the resource is deleted, once its children without owner references are gone. Called only if
+    /// [`Self::FINALIZER`] is set, and again on the next event or after a back-off until the resource is gone.
+    /// Like [`Self::observe`] it only reads.
     fn finalize(
         &self,
         resource: &Arc<Self::Resource>,
@@ -160,22 +160,22 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
     }
 }
 
-/// How a resource goes.
+/// How the deletion of a resource proceeds.
 #[derive(Debug)]
 pub enum Finalize<S> {
-    /// It goes once these actions are settled.
+    /// The finalizer is released once these actions are settled.
     Release(Vec<Action>),
-    /// It stays for now, and shows this status.
+    /// The finalizer stays for now, and the resource gets this status.
     Wait(S),
 }
 
-/// Why observing failed. Always worth another try; the driver backs off.
+/// Why observing failed. It is always retried, with back-off.
 #[derive(Debug, thiserror::Error)]
 #[error("{source_name}: {message}")]
 pub struct ObserveError {
-    /// What could not be read, one of few values: it becomes a metric label.
+    /// The source that could not be read. One of few values, because it becomes a metric label.
     pub source_name: &'static str,
-    /// What happened.
+    /// The error.
     pub message: String,
 }
 
@@ -188,17 +188,17 @@ impl From<FactsError> for ObserveError {
     }
 }
 
-/// What became of a plan.
+/// The result of a plan.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The plan was applied; its `problems` hold what the API server refused, if anything.
+    /// The plan was applied; its `problems` contain what the API server rejected.
     Applied(Plan<Applied>),
-    /// There was no plan: nothing was written or pruned. The children that exist are still ours, and
-    /// are listed so that the status keeps its inventory.
+    /// There was no plan: nothing was written or pruned. The existing children are still ours, and are listed so that the
+    /// status keeps its inventory.
     Refused {
         /// Why there is no plan.
         problems: Vec<Problem>,
-        /// What existed before and was left alone.
+        /// The existing children, unchanged.
         existing: Plan<Applied>,
     },
 }
@@ -209,8 +209,7 @@ pub(crate) fn view<R: Reconcile>(controller: &R) -> View<R::Resource> {
     View::new(identity, controller.watches(), R::terms, R::child_namespaces)
 }
 
-/// A view of what is given and of nothing else, without a cluster: `objects` are of the kinds that the controller
-/// watches.
+/// A view of these resources and objects only, without a cluster. `objects` are of kinds that the controller watches.
 pub fn offline_view<R: Reconcile>(
     controller: &R,
     resources: impl IntoIterator<Item = R::Resource>,

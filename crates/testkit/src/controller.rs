@@ -101,7 +101,7 @@ impl Controller {
     /// Whether it is the leader with complete caches.
     pub async fn leads(&self) -> bool {
         let ready = matches!(self.get("/readyz").await, Ok((200, _)));
-        ready && self.log().contains("caches are complete")
+        ready && self.log().contains("Caches complete.")
     }
 
     /// Kills it, as in a crash.

@@ -50,7 +50,7 @@ async fn it_comes_up_without_its_certificate_and_again_with_it() {
     let folder = tempfile::tempdir().unwrap();
 
     let first = lab::start(&lab.test, folder.path()).await;
-    assert!(!first.log().contains("serves gRPC"), "{}", first.log());
+    assert!(!first.log().contains("Serving gRPC."), "{}", first.log());
     mount(&secrets, &secret(NAME), folder.path()).await;
     let ended = tokio::time::timeout(Duration::from_secs(30), first.ends()).await;
     assert!(

@@ -63,7 +63,7 @@ fn peer(lab: &Lab, name: &str) -> Peer {
 /// A controller as the peer with the certificates in `folder` reaches it.
 pub(crate) fn peer_of(controller: &Controller, folder: &Path) -> Peer {
     let log = controller.log();
-    let line = log.lines().find(|line| line.contains("serves gRPC")).unwrap();
+    let line = log.lines().find(|line| line.contains("Serving gRPC.")).unwrap();
     let port: String = line
         .rsplit("127.0.0.1:")
         .next()

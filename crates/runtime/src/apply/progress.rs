@@ -78,7 +78,7 @@ impl Progress {
     }
 }
 
-/// A child as the status shows it; `held` says what it waits for.
+/// A child as the status shows it; `held` is what it waits for.
 pub(crate) fn applied_child(kind: Kind, key: &ObjectKey, entry: &Entry, held: Option<&str>) -> AppliedChild {
     AppliedChild {
         kind,

@@ -61,7 +61,7 @@ pub(crate) struct Write {
 pub(crate) struct Written {
     /// The object as it is now.
     pub(crate) entry: Arc<Entry>,
-    /// Whether somebody else has changed it since.
+    /// Whether another writer has changed it since.
     pub(crate) overtaken: bool,
     /// Whether its facts changed after the plan was made.
     pub(crate) facts_changed: bool,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     apply::retry::Retry,
     client::request::ApiError,
-    driver::reconciler::{Driver, Failure},
+    driver::reconciler::{Driver, ReconcileError},
     observability::metrics,
     reasons,
     reconcile::Reconcile,
@@ -22,7 +22,11 @@ const MAX_MESSAGE_CHARS: usize = 300;
 impl<R: Reconcile> Driver<R> {
     /// A resource that cannot be read: nothing is changed, and its status says why. If it could be read before and is
     /// being deleted, its last readable version is finalized.
-    pub(crate) async fn haunt(&self, key: &ObjectKey, ghost: &UnreadableResource) -> Result<Retry, Failure> {
+    pub(crate) async fn haunt(
+        &self,
+        key: &ObjectKey,
+        ghost: &UnreadableResource,
+    ) -> Result<Retry, ReconcileError> {
         let kind = self.identity.kind.kind;
         let is_deleted = ghost.metadata.deletion_timestamp.is_some();
         if is_deleted
@@ -63,7 +67,7 @@ impl<R: Reconcile> Driver<R> {
     }
 
     /// Reports in the status that the controller panicked, and returns the failure.
-    pub(crate) async fn panicked(&self, key: &ObjectKey, message: String) -> Failure {
+    pub(crate) async fn panicked(&self, key: &ObjectKey, message: String) -> ReconcileError {
         metrics::panicked(R::NAME);
         if let Some(resource) = self.view.resources.get(key) {
             let shown: String = message.chars().take(MAX_MESSAGE_CHARS).collect();
@@ -79,7 +83,7 @@ impl<R: Reconcile> Driver<R> {
                 }
             }
         }
-        Failure::Panic(message)
+        ReconcileError::Panic(message)
     }
 
     /// Reports in the status that the finalizer cannot be released yet.
@@ -88,7 +92,7 @@ impl<R: Reconcile> Driver<R> {
         key: &ObjectKey,
         resource: &R::Resource,
         kind: Kind,
-    ) -> Result<Retry, Failure> {
+    ) -> Result<Retry, ReconcileError> {
         let message = format!(
             "{} may not list {}, so it cannot tell which of them this {} owns. The finalizer stays.",
             R::NAME,
@@ -114,7 +118,7 @@ impl<R: Reconcile> Driver<R> {
         metadata: &ObjectMeta,
         before: &[Condition],
         problem: Problem,
-    ) -> Result<Retry, Failure> {
+    ) -> Result<Retry, ReconcileError> {
         if !R::OWNS_STATUS {
             return Ok(Retry::No);
         }

@@ -1,4 +1,4 @@
-//! The work queue: which resources are to be reconciled, and when.
+//! The work queue: the resources to reconcile, and when.
 //!
 //! A resource is never handed out twice at a time. One that is added while it is being worked on is
 //! handed out again afterwards; however often it is added, it waits only once.

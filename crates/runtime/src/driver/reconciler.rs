@@ -32,38 +32,36 @@ use crate::{
     panics,
     reconcile::{Finalize, ObserveError, Outcome, Reconcile},
     store::{
-        kind_store::Wake,
+        kind_store::Requeue,
         primary::{Change, Gone},
         reflector::Sight,
         view::View,
     },
 };
 
-/// Longest that a reconcile may take: every request has a deadline of its own, so this only catches an
-/// `observe` that hangs.
+/// Longest that a reconcile may take. Every request has its own timeout, so this only ends an `observe` that hangs.
 const DEADLINE: Duration = Duration::from_secs(300);
 
-/// Why a reconcile failed as a whole. What is wrong with a child is not such a failure: it is a problem
-/// in the status.
+/// Why a reconcile failed as a whole. An error of a child is a problem in the status instead.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum ReconcileError {
     /// Something could not be observed.
     #[error("observing failed: {0}")]
     Observe(#[from] ObserveError),
     /// The status or the finalizer could not be written.
     #[error("writing failed: {0}")]
     Write(#[from] ApiError),
-    /// A status does not serialise.
-    #[error("status does not serialise: {0}")]
+    /// A status cannot be serialized.
+    #[error("cannot serialize the status: {0}")]
     Serialise(#[from] serde_json::Error),
     /// A function of the controller panicked.
     #[error("panicked: {0}")]
     Panic(String),
-    /// Children of a kind may exist that cannot be seen.
-    #[error("{0} may not be listed, so what it owns of them is not known")]
+    /// A kind of children cannot be listed.
+    #[error("cannot list {0}, so its children of this kind are unknown")]
     Unlisted(&'static str),
     /// It took too long.
-    #[error("no end after {} s", DEADLINE.as_secs())]
+    #[error("not done after {} s", DEADLINE.as_secs())]
     Deadline,
 }
 
@@ -103,16 +101,16 @@ impl<R: Reconcile> Driver<R> {
         }
     }
 
-    /// Reconciles once, and sees to the next attempt if one is needed.
+    /// Reconciles once, and schedules the next attempt if one is needed.
     async fn attempt(&self, key: &ObjectKey) {
         let started = Instant::now();
         metrics::workers(R::NAME, 1.0);
-        // One resource at which a function panics costs itself its turn, and nobody else anything.
+        // A panic fails the reconcile of this resource only.
         let work = AssertUnwindSafe(self.reconcile(key)).catch_unwind();
         let ended = match tokio::time::timeout(DEADLINE, work).await {
             Ok(Ok(ended)) => ended,
             Ok(Err(panic)) => Err(self.panicked(key, panics::message(&*panic).to_owned()).await),
-            Err(_) => Err(Failure::Deadline),
+            Err(_) => Err(ReconcileError::Deadline),
         };
         metrics::workers(R::NAME, -1.0);
         let result = match ended {
@@ -137,7 +135,7 @@ impl<R: Reconcile> Driver<R> {
             }
             Err(error) => {
                 let delay = self.backoff.failed(key);
-                tracing::warn!(%error, retry_in = ?delay, "reconcile failed");
+                tracing::warn!(%error, retry_in = ?delay, "Reconcile failed.");
                 self.queue.add_after(key.clone(), delay, Priority::Change);
                 "error"
             }
@@ -145,7 +143,7 @@ impl<R: Reconcile> Driver<R> {
         metrics::reconciled(R::NAME, result, started.elapsed().as_secs_f64());
     }
 
-    async fn reconcile(&self, key: &ObjectKey) -> Result<Retry, Failure> {
+    async fn reconcile(&self, key: &ObjectKey) -> Result<Retry, ReconcileError> {
         if let Some(ghost) = self.view.resources.ghost(key) {
             return self.haunt(key, &ghost).await;
         }
@@ -187,7 +185,7 @@ impl<R: Reconcile> Driver<R> {
         Ok(retry.max(written))
     }
 
-    /// Applies the plan, if there is one. `None` when the namespace is going: there is nothing to say.
+    /// Applies the plan, if there is one. `None` if the namespace is being deleted: no status is written.
     async fn carry_out(
         &self,
         key: &ObjectKey,
@@ -219,15 +217,15 @@ impl<R: Reconcile> Driver<R> {
         &self,
         key: &ObjectKey,
         resource: &Arc<R::Resource>,
-    ) -> Result<Retry, Failure> {
+    ) -> Result<Retry, ReconcileError> {
         if !Self::is_held(resource) {
-            // Owner references do the rest.
+            // Kubernetes garbage-collects the rest.
             return Ok(Retry::No);
         }
         let parent = self.view.parent(resource);
         if let Some(kind) = self.view.caches.unlisted() {
             self.explain_unlisted(key, resource, kind).await?;
-            return Err(Failure::Unlisted(kind.plural));
+            return Err(ReconcileError::Unlisted(kind.plural));
         }
         if !self.applier.pruner.release(&parent).await {
             // Each deletion is an event.
@@ -255,7 +253,7 @@ impl<R: Reconcile> Driver<R> {
         key: &ObjectKey,
         resource: &R::Resource,
         next: &R::Status,
-    ) -> Result<Retry, Failure> {
+    ) -> Result<Retry, ReconcileError> {
         let previous = R::current_status(resource);
         if previous == Some(next) {
             self.held.release(key);
@@ -298,7 +296,7 @@ impl<R: Reconcile> Driver<R> {
         }
     }
 
-    /// What is seen of the reconciled kind.
+    /// An event of the reconciled kind.
     pub(crate) fn on_resource(&self, sight: Sight<R::Resource>) {
         let resources = &self.view.resources;
         match sight {
@@ -335,24 +333,24 @@ impl<R: Reconcile> Driver<R> {
     }
 
     /// An event of a watched kind.
-    pub(crate) fn wake(&self, wakes: Vec<Wake>) {
+    pub(crate) fn wake(&self, wakes: Vec<Requeue>) {
         for wake in wakes {
             match wake {
-                Wake::One(key) => {
+                Requeue::One(key) => {
                     if self.view.resources.contains(&key) {
                         self.queue.add(key, self.priority(true));
                     }
                 }
-                Wake::Owner(key, uid) => {
+                Requeue::Owner(key, uid) => {
                     let known = self.view.resources.get(&key).and_then(|known| known.uid());
                     if known == Some(uid) {
                         self.queue.add(key, self.priority(true));
                     }
                 }
-                Wake::Namespace(namespace) => {
+                Requeue::Namespace(namespace) => {
                     self.resync(self.view.resources.keys_in(&namespace));
                 }
-                Wake::All => self.resync(self.view.resources.keys()),
+                Requeue::All => self.resync(self.view.resources.keys()),
             }
         }
     }

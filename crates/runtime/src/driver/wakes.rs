@@ -1,4 +1,4 @@
-//! Whom a controller wakes by itself, for reasons that no watch tells.
+//! Requeues resources by a controller's own triggers.
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -6,14 +6,14 @@ use futures::{FutureExt, StreamExt};
 
 use crate::{
     driver::reconciler::Driver, jitter::jittered, observability::metrics, panics, reconcile::Reconcile,
-    store::kind_store::Wake,
+    store::kind_store::Requeue,
 };
 
 /// Before a stream that panicked is begun again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Wakes whom the controller's own stream names, until that ends. A panic in it must not end the process: whom it would
-/// have named is not known, so all look again, and the stream is begun anew.
+/// have named is not known, so every resource is requeued, and the stream is started again.
 pub(crate) async fn listen<R: Reconcile>(driver: Arc<Driver<R>>) {
     while AssertUnwindSafe(follow(&driver))
         .catch_unwind()
@@ -23,13 +23,13 @@ pub(crate) async fn listen<R: Reconcile>(driver: Arc<Driver<R>>) {
             tracing::error!(
                 controller = R::NAME,
                 panic = panics::message(&*panic),
-                "what wakes resources panicked; all are looked at again"
+                "The controller's triggers panicked; requeueing every resource."
             );
             true
         })
     {
         tokio::time::sleep(jittered(PAUSE)).await;
-        driver.wake(vec![Wake::All]);
+        driver.wake(vec![Requeue::All]);
     }
 }
 
@@ -37,7 +37,7 @@ async fn follow<R: Reconcile>(driver: &Driver<R>) {
     let mut wakes = driver.controller.triggers(&driver.view);
     while let Some(keys) = wakes.next().await {
         match keys.as_slice() {
-            [key] => driver.wake(vec![Wake::One(key.clone())]),
+            [key] => driver.wake(vec![Requeue::One(key.clone())]),
             _ => driver.resync(keys),
         }
     }

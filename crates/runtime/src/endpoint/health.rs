@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz` and `/metrics`, on a thread of their own: however busy the controllers are, the kubelet is answered.
+//! `/livez`, `/readyz` and `/metrics`, on a thread of their own: the kubelet gets a response however busy the controllers are.
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -14,7 +14,7 @@ use tokio::{runtime, sync::oneshot};
 pub(crate) trait Probe: Send + Sync + 'static {
     /// Whether the process works; the kubelet restarts it otherwise.
     fn is_alive(&self) -> bool;
-    /// Whether it does its work, or stands by to take over.
+    /// Whether it works, or is ready to take over.
     fn is_ready(&self) -> bool;
     /// All metrics in Prometheus' text format.
     fn metrics(&self) -> String;

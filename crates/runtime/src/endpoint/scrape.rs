@@ -1,4 +1,4 @@
-//! What `/metrics` and the probes answer.
+//! The content of `/metrics` and the results of the probes.
 
 use std::{
     collections::HashMap,
@@ -46,13 +46,13 @@ pub(crate) struct Insight<R: Reconcile> {
     pub(crate) queue: Arc<Queue>,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) leading: Arc<AtomicBool>,
-    /// What cannot be read, of each watch.
+    /// The unreadable objects of each watch.
     pub(crate) unreadables: Vec<Arc<Unreadables>>,
     /// Reasons that were ever reported, so that those that are gone go back to 0.
     pub(crate) reasons: Mutex<HashMap<String, usize>>,
 }
 
-/// What the endpoints ask of each controller.
+/// The state of a controller, for the endpoints.
 pub(crate) trait Inspect: Send + Sync + 'static {
     /// Whether it works.
     fn is_alive(&self) -> bool;
@@ -67,15 +67,15 @@ pub(crate) struct Overview(pub(crate) Vec<Arc<dyn Inspect>>);
 
 impl Probe for Overview {
     fn is_alive(&self) -> bool {
-        self.0.iter().all(|part| part.is_alive())
+        self.0.iter().all(|controller| controller.is_alive())
     }
 
     fn is_ready(&self) -> bool {
-        self.0.iter().all(|part| part.is_ready())
+        self.0.iter().all(|controller| controller.is_ready())
     }
 
     fn metrics(&self) -> String {
-        self.0.iter().for_each(|part| part.measure());
+        self.0.iter().for_each(|controller| controller.measure());
         if let Some(bytes) = resident_memory() {
             gauge!("process_resident_memory_bytes").set(bytes);
         }

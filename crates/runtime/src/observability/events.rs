@@ -10,12 +10,12 @@ use tokio::sync::mpsc;
 
 use idp_core::StatusView;
 
-/// Events waiting to be sent; more than this at once says nothing to anybody.
+/// Events waiting to be sent; more than this at once would help nobody.
 const BACKLOG: usize = 256;
 /// How many events the recorder remembers, to count repetitions: at each event it looks through all of them.
 const REMEMBERED: usize = 256;
-/// Longest note that the API server takes.
-const NOTE: usize = 1000;
+/// Longest note, in bytes: the API server accepts 1 KiB.
+const MAX_NOTE_BYTES: usize = 1000;
 
 /// Hands events to a task of their own: an API server that takes none holds up no reconcile.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ impl Events {
                 }
                 sent += 1;
                 if let Err(error) = recorder_now.publish(&event, &about).await {
-                    tracing::debug!(%error, reason = event.reason, "event was not taken");
+                    tracing::debug!(%error, reason = event.reason, "Cannot send an event.");
                 }
             }
         };
@@ -50,7 +50,7 @@ impl Events {
     pub(crate) fn warn(&self, about: &ObjectReference, reason: &str, note: String) {
         let event = event(EventType::Warning, reason, note);
         if self.sender.try_send((event, about.clone())).is_err() {
-            tracing::debug!("too many events at once; one is dropped");
+            tracing::debug!("Too many events at once; one is dropped.");
         }
     }
 
@@ -58,7 +58,7 @@ impl Events {
     pub(crate) fn transition<S: StatusView>(&self, about: &ObjectReference, previous: Option<&S>, next: &S) {
         for event in changes(previous, next) {
             if self.sender.try_send((event, about.clone())).is_err() {
-                tracing::debug!("too many events at once; one is dropped");
+                tracing::debug!("Too many events at once; one is dropped.");
             }
         }
     }
@@ -104,8 +104,8 @@ fn warning(problem: &Problem) -> Event {
 }
 
 fn event(type_: EventType, reason: &str, mut note: String) -> Event {
-    if note.len() > NOTE {
-        let cut = (0..=NOTE)
+    if note.len() > MAX_NOTE_BYTES {
+        let cut = (0..=MAX_NOTE_BYTES)
             .rev()
             .find(|index| note.is_char_boundary(*index))
             .unwrap_or_default();

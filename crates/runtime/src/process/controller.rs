@@ -1,4 +1,4 @@
-//! One controller of a process: what is made of it before there is a client, and what runs once there is one.
+//! One controller of a process: its parts before it has a client, and its tasks once it runs.
 
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// A controller that does not run yet.
-pub(crate) trait Part: Send {
-    /// Starts its watches, and hands over what is needed to work.
+pub(crate) trait AnyController: Send {
+    /// Starts its watches, and returns the rest, for when this process leads.
     fn start(
         self: Box<Self>,
         client: &Client,
@@ -40,21 +40,21 @@ pub(crate) struct Running {
     pub(crate) insight: Arc<dyn Inspect>,
     /// Resolves when its caches are complete.
     pub(crate) settled: BoxFuture<'static, ()>,
-    /// Sends events until nobody can make one any more.
+    /// Sends events until every sender is dropped.
     pub(crate) send_events: BoxFuture<'static, ()>,
     /// Adds this many workers.
     pub(crate) work: Work,
-    /// Hands out no more work.
+    /// Its work queue, to be closed at the end.
     pub(crate) queue: Arc<Queue>,
 }
 
-/// The only implementation: the trait is there to forget the type.
-pub(crate) struct Assembly<R: Reconcile> {
+/// The only implementation; the trait erases its type.
+pub(crate) struct Controller<R: Reconcile> {
     controller: R,
     view: View<R::Resource>,
 }
 
-impl<R: Reconcile> Assembly<R> {
+impl<R: Reconcile> Controller<R> {
     pub(crate) fn new(controller: R) -> Self {
         let view = reconcile::view(&controller);
         Self { controller, view }
@@ -65,7 +65,7 @@ impl<R: Reconcile> Assembly<R> {
     }
 }
 
-impl<R: Reconcile> Part for Assembly<R> {
+impl<R: Reconcile> AnyController for Controller<R> {
     fn start(
         self: Box<Self>,
         client: &Client,
@@ -123,7 +123,7 @@ impl<R: Reconcile> Part for Assembly<R> {
                 tracing::info!(
                     controller = R::NAME,
                     resources = driver.view.resources.keys().len(),
-                    "caches are complete"
+                    "Caches complete."
                 );
                 for _ in 0..count {
                     workers.spawn(driver.clone().work());
@@ -134,7 +134,7 @@ impl<R: Reconcile> Part for Assembly<R> {
     }
 }
 
-/// What cannot be read, of each watch.
+/// The unreadable objects of each watch.
 struct Watched {
     /// In the order of the caches.
     caches: Vec<Arc<Unreadables>>,

@@ -161,7 +161,7 @@ impl Elector {
         match tokio::time::timeout(patience, self.exchange()).await {
             Ok(Ok(ours)) => Ok(ours),
             Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", patience.as_secs_f32())),
+            Err(_) => Err(format!("no response within {} s", patience.as_secs_f32())),
         }
     }
 

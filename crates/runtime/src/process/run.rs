@@ -30,7 +30,7 @@ use crate::{
         telemetry::{Telemetry, TelemetryArgs},
     },
     process::{
-        controller::{Assembly, Part, Running},
+        controller::{AnyController, Controller, Running},
         leader::{self, Elector},
         shutdown::{self, GRACE, Tasks},
     },
@@ -38,8 +38,8 @@ use crate::{
     store::view::View,
 };
 
-/// How long what is under way elsewhere (gRPC calls, events) may take to end.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long gRPC calls and events under way may take to end.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The arguments of every controller; each is also an environment variable.
 #[derive(Clone, Debug, clap::Args)]
@@ -47,7 +47,7 @@ pub struct Args {
     /// Kubeconfig file; by default as kubectl finds it, or the pod's service account
     #[arg(long, env = "IDP_KUBECONFIG")]
     pub kubeconfig: Option<PathBuf>,
-    /// What the controller does, whatever client it uses
+    /// Options that do not depend on the client
     #[command(flatten)]
     pub options: Options,
     /// Logging and tracing
@@ -55,10 +55,10 @@ pub struct Args {
     pub telemetry: TelemetryArgs,
 }
 
-/// How a controller works.
+/// Options of a controller.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Whether to take part in leader election; without it exactly one process may run
+    /// Whether to use leader election; without it, run exactly one process
     #[arg(long, env = "IDP_LEADER_ELECT", default_value_t = true, action = clap::ArgAction::Set,
           num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub leader_elect: bool,
@@ -72,12 +72,12 @@ pub struct Options {
     #[arg(long, env = "IDP_MAX_CONCURRENT_RECONCILES", default_value_t = 8,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=256))]
     pub max_concurrent_reconciles: usize,
-    /// Where gRPC is served, and the certificates that it is spoken with
+    /// The address of the gRPC server, and the certificates of server and clients
     #[command(flatten)]
     pub grpc: grpc::GrpcArgs,
 }
 
-/// Runs one controller until the process is told to end.
+/// Runs one controller until the process gets a signal.
 ///
 /// # Errors
 /// As [`Process::run`].
@@ -87,7 +87,7 @@ pub async fn run<R: Reconcile>(controller: R, args: Args) -> anyhow::Result<()> 
     process.run(args).await
 }
 
-/// Runs one controller with a client of one's own until `stop` resolves: for tests.
+/// Runs one controller with this client until `stop` resolves: for tests.
 ///
 /// # Errors
 /// As [`Process::run`].
@@ -102,11 +102,11 @@ pub async fn run_until<R: Reconcile>(
     process.run_until(client, options, stop).await
 }
 
-/// A process of one or more controllers, and of the gRPC services that answer from their caches. They share a Lease:
-/// either all of them work, or none. Watches and gRPC run without the Lease too, so that a successor is ready at once.
+/// A process of one or more controllers, and of the gRPC services that read their caches. They share a Lease: either all of
+/// them work, or none. Watches and gRPC run without the Lease too, so that a successor is ready at once.
 pub struct Process {
     name: &'static str,
-    parts: Vec<Box<dyn Part>>,
+    controllers: Vec<Box<dyn AnyController>>,
     services: Vec<Service>,
 }
 
@@ -115,21 +115,21 @@ impl Process {
     pub fn new(name: &'static str) -> Self {
         Self {
             name,
-            parts: Vec::new(),
+            controllers: Vec::new(),
             services: Vec::new(),
         }
     }
 
-    /// Adds a controller. What it returns reads the controller's caches, which fill once the process runs.
+    /// Adds a controller, and returns a view of its caches, which fill once the process runs.
     pub fn controller<R: Reconcile>(&mut self, controller: R) -> View<R::Resource> {
-        let assembly = Assembly::new(controller);
+        let assembly = Controller::new(controller);
         let view = assembly.view();
-        self.parts.push(Box::new(assembly));
+        self.controllers.push(Box::new(assembly));
         view
     }
 
-    /// Adds a gRPC service, with who may call which of its methods, and the encoded `FileDescriptorSet` that the
-    /// reflection service tells of it. It answers once the caches of all controllers are complete.
+    /// Adds a gRPC service, with the callers of its methods, and the encoded `FileDescriptorSet` for the reflection service.
+    /// It is served once the caches of all controllers are complete.
     pub fn serve<S: Servable>(&mut self, service: S, callers: Callers, descriptors: &'static [u8])
     where
         S::Future: Send,
@@ -137,15 +137,15 @@ impl Process {
         self.services.push(Service::new(service, callers, descriptors));
     }
 
-    /// Runs until the process is told to end.
+    /// Runs until the process gets a signal.
     ///
     /// # Errors
-    /// When it cannot start, when a part of it died, or when it lost its Lease ([`crate::LeaseLost`]).
+    /// When it cannot start, when a task of it failed, or when it lost its Lease ([`crate::LeaseLost`]).
     pub async fn run(self, args: Args) -> anyhow::Result<()> {
         self.run_while(args, std::future::pending()).await
     }
 
-    /// Runs until the process is told to end, or `over` resolves: in both cases it ends in order, and gives its Lease back.
+    /// Runs until the process gets a signal, or `over` resolves. Both are an orderly shutdown that releases the Lease.
     ///
     /// # Errors
     /// As [`Self::run`].
@@ -166,7 +166,7 @@ impl Process {
         ended
     }
 
-    /// Runs with a client of one's own until `stop` resolves.
+    /// Runs with this client until `stop` resolves.
     ///
     /// # Errors
     /// As [`Self::run`].
@@ -181,22 +181,32 @@ impl Process {
         let name = self.name;
         let identity = leader::identity();
         let (mut tasks, leading) = (Tasks::default(), Arc::new(AtomicBool::new(false)));
-        let start = |part: Box<dyn Part>| part.start(&client, &identity, &leading, &mut tasks);
-        let mut parts: Vec<Running> = self.parts.into_iter().map(start).collect();
-        let overview = Overview(parts.iter().map(|part| part.insight.clone()).collect());
+        let start =
+            |controller: Box<dyn AnyController>| controller.start(&client, &identity, &leading, &mut tasks);
+        let mut controllers: Vec<Running> = self.controllers.into_iter().map(start).collect();
+        let overview = Overview(
+            controllers
+                .iter()
+                .map(|controller| controller.insight.clone())
+                .collect(),
+        );
         let (address, server) = health::serve(options.health_address, Arc::new(overview))?;
-        tracing::info!(controller = name, version = env!("CARGO_PKG_VERSION"), health = %address, "started");
+        tracing::info!(controller = name, version = env!("CARGO_PKG_VERSION"), health = %address, "Started.");
         tasks.spawn_fallible("health server", server);
 
-        // Without complete caches every child would look missing, and every answer might be wrong.
-        let complete = join_all(parts.iter_mut().map(|part| take(&mut part.settled)));
+        // Without complete caches every child would look missing, and every response might be wrong.
+        let complete = join_all(
+            controllers
+                .iter_mut()
+                .map(|controller| take(&mut controller.settled)),
+        );
         let complete: Complete = complete.map(|_| ()).boxed().shared();
         let (drain, drained) = watch::channel(false);
         if !self.services.is_empty() {
             let server = grpc::Server::bind(&options.grpc, &options.lease_namespace, self.services)
                 .await
-                .context("gRPC cannot be served")?;
-            tracing::info!(controller = name, grpc = %server.address(), "serves gRPC");
+                .context("cannot serve gRPC")?;
+            tracing::info!(controller = name, grpc = %server.address(), "Serving gRPC.");
             let complete = complete.clone();
             tasks.spawn_fallible("gRPC server", async move {
                 complete.await;
@@ -215,9 +225,9 @@ impl Process {
             metrics::leader(name, true);
         }
         leading.store(true, Ordering::Relaxed);
-        let events = parts
+        let events = controllers
             .iter_mut()
-            .map(|part| tokio::spawn(take(&mut part.send_events)));
+            .map(|controller| tokio::spawn(take(&mut controller.send_events)));
         let events: Vec<_> = events.collect();
         let ended = {
             let held = async {
@@ -227,11 +237,20 @@ impl Process {
                 }
             };
             let workers = options.max_concurrent_reconciles;
-            Box::pin(lead(parts, complete, workers, tasks, drain, held, &mut stop)).await
+            Box::pin(lead(
+                controllers,
+                complete,
+                workers,
+                tasks,
+                drain,
+                held,
+                &mut stop,
+            ))
+            .await
         };
         if ended.is_ok() {
-            // The drivers are gone, and with them the last senders: this ends when the backlog is sent.
-            let _ = tokio::time::timeout(FAREWELL, join_all(events)).await;
+            // The reconcilers are gone, and with them the last senders: this ends when the backlog is sent.
+            let _ = tokio::time::timeout(DRAIN_TIMEOUT, join_all(events)).await;
             if let Some(elector) = &mut elector {
                 elector.release().await;
             }
@@ -241,7 +260,7 @@ impl Process {
     }
 }
 
-/// Waits for the Lease; `false` when told to stop instead. gRPC is served meanwhile, and calls under way are answered.
+/// Waits for the Lease; `false` when `stop` resolves first. gRPC is served meanwhile, and calls under way are completed.
 async fn stand_by(
     elector: &mut Elector,
     tasks: &mut Tasks,
@@ -255,17 +274,17 @@ async fn stand_by(
         () = &mut *stop => {}
     }
     let _ = drain.send(true);
-    // Before the caches are complete nothing is served.
+    // gRPC is not served before the caches are complete.
     if complete.peek().is_some() {
         calls_end(drain, tasks).await;
     }
     Ok(false)
 }
 
-/// Waits for the last gRPC call, after `drain` was told so: the server is the only task that may end then.
+/// Waits for the last gRPC call after `drain`: the server is the only task that may end then.
 async fn calls_end(drain: &watch::Sender<bool>, tasks: &mut Tasks) {
     if drain.receiver_count() > 0 {
-        let _ = tokio::time::timeout(FAREWELL, tasks.failure()).await;
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, tasks.failure()).await;
     }
 }
 
@@ -276,9 +295,9 @@ fn take(future: &mut BoxFuture<'static, ()>) -> BoxFuture<'static, ()> {
     std::mem::replace(future, futures::future::ready(()).boxed())
 }
 
-/// Works as the leader until told to stop, or until something goes wrong.
+/// Works as the leader until `stop` resolves, or until a task fails.
 async fn lead(
-    parts: Vec<Running>,
+    controllers: Vec<Running>,
     complete: Complete,
     count: usize,
     mut tasks: Tasks,
@@ -295,15 +314,15 @@ async fn lead(
     }
     let mut workers = JoinSet::new();
     let mut queues = Vec::new();
-    for part in parts {
-        (part.work)(&mut workers, count);
-        queues.push(part.queue);
+    for controller in controllers {
+        (controller.work)(&mut workers, count);
+        queues.push(controller.queue);
     }
     tokio::select! {
         error = tasks.failure() => return Err(error),
         error = &mut lost => return Err(error),
         Some(ended) = workers.join_next() => {
-            return Err(ended.err().map_or_else(|| anyhow!("a worker ended"), |error| anyhow!("a worker died: {error}")));
+            return Err(ended.err().map_or_else(|| anyhow!("a worker ended"), |error| anyhow!("a worker failed: {error}")));
         }
         () = &mut *stop => {}
     }
@@ -313,7 +332,7 @@ async fn lead(
     tokio::select! {
         () = async { while workers.join_next().await.is_some() {} } => {}
         error = &mut lost => return Err(error),
-        () = tokio::time::sleep(GRACE) => tracing::warn!("some reconciles did not end in time"),
+        () = tokio::time::sleep(GRACE) => tracing::warn!("Some reconciles did not end in time."),
     }
     calls_end(&drain, &mut tasks).await;
     Ok(())

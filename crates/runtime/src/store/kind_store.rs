@@ -34,7 +34,7 @@ pub(crate) enum Serving {
 
 /// Which resources an event concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Wake {
+pub(crate) enum Requeue {
     /// One resource.
     One(ObjectKey),
     /// One resource, if it has this UID: an object of another namespace names it.
@@ -199,7 +199,7 @@ impl KindStore {
     }
 
     /// An object was added or changed.
-    pub(crate) fn observe(&self, object: DynamicObject) -> Vec<Wake> {
+    pub(crate) fn observe(&self, object: DynamicObject) -> Vec<Requeue> {
         let key = ObjectKey::of(&object);
         let entry = self.extract(object);
         let mut state = self.write();
@@ -236,7 +236,7 @@ impl KindStore {
     }
 
     /// An object was deleted.
-    pub(crate) fn vanish(&self, object: &DynamicObject) -> Vec<Wake> {
+    pub(crate) fn vanish(&self, object: &DynamicObject) -> Vec<Requeue> {
         let key = ObjectKey::of(object);
         let mut state = self.write();
         if let (Some(expected), Some(uid)) = (state.expected.get_mut(&key), &object.metadata.uid) {
@@ -266,7 +266,7 @@ impl KindStore {
     }
 
     /// The list is complete.
-    pub(crate) fn relist_done(&self) -> Vec<Wake> {
+    pub(crate) fn relist_done(&self) -> Vec<Requeue> {
         let mut state = self.write();
         let seen = state.seen.take().unwrap_or_default();
         let gone: Vec<ObjectKey> = state
@@ -275,7 +275,7 @@ impl KindStore {
             .filter(|key| !seen.contains(*key))
             .cloned()
             .collect();
-        let mut wakes: Vec<Wake> = gone
+        let mut wakes: Vec<Requeue> = gone
             .into_iter()
             .flat_map(|key| {
                 let old = state.remove(&key);
@@ -288,21 +288,21 @@ impl KindStore {
             Serving::Missing | Serving::Forbidden
         ) {
             // The kind has just been installed: rejected children can be applied now.
-            wakes.push(Wake::All);
+            wakes.push(Requeue::All);
         }
         wakes
     }
 
     /// The kind is not served (any more). If the kind does not exist, neither do its objects; if we may not list it for a
     /// while (kubernetes#121635), they still exist.
-    pub(crate) fn not_served(&self, why: Serving) -> Vec<Wake> {
+    pub(crate) fn not_served(&self, why: Serving) -> Vec<Requeue> {
         if why == Serving::Missing {
             *self.write() = State::default();
         } else {
             self.write().seen = None;
         }
         match self.serving.send_replace(why) {
-            Serving::Served => vec![Wake::All],
+            Serving::Served => vec![Requeue::All],
             _ => Vec::new(),
         }
     }
@@ -314,7 +314,7 @@ impl KindStore {
 
     /// Resources to requeue after this change. Only changes that a reconcile would see count, so that the many status
     /// updates of a Deployment that rolls out cost nothing unless a fact changed.
-    fn wakes(&self, key: &ObjectKey, old: Option<&Entry>, new: Option<&Entry>) -> Vec<Wake> {
+    fn wakes(&self, key: &ObjectKey, old: Option<&Entry>, new: Option<&Entry>) -> Vec<Requeue> {
         let relevant = match (old, new) {
             (Some(old), Some(new)) => {
                 old.uid != new.uid
@@ -333,19 +333,19 @@ impl KindStore {
         }
         self.changes.announce(key);
         match self.watch.targets {
-            Targets::All => return vec![Wake::All],
-            Targets::Namespace => return vec![Wake::Namespace(key.namespace.clone())],
+            Targets::All => return vec![Requeue::All],
+            Targets::Namespace => return vec![Requeue::Namespace(key.namespace.clone())],
             Targets::Owner | Targets::Named(_) => {}
         }
-        let mut wakes: Vec<Wake> = [old, new]
+        let mut wakes: Vec<Requeue> = [old, new]
             .into_iter()
             .flatten()
             .filter_map(|entry| {
                 let target = entry.target.clone()?;
                 let owner = entry.owner.as_ref().filter(|_| self.is_owned());
                 match owner.filter(|_| target.namespace != key.namespace) {
-                    Some(owner) => Some(Wake::Owner(target, owner.uid.clone())),
-                    None => Some(Wake::One(target)),
+                    Some(owner) => Some(Requeue::Owner(target, owner.uid.clone())),
+                    None => Some(Requeue::One(target)),
                 }
             })
             .collect();

@@ -59,7 +59,7 @@ enum State {
 type Step = (Option<watcher::Result<Event<RawObject>>>, State);
 
 impl ListWatch {
-    /// Everything from now on. After an error with which it [falls back](Self::falls_back) it ends, and is to be begun anew.
+    /// Everything from now on. After an error with which it [falls back](Self::falls_back) it ends, and must be started again.
     pub(crate) fn events(&self) -> BoxStream<'static, watcher::Result<Event<RawObject>>> {
         if self.paged {
             let config = watcher::Config::default()
@@ -82,12 +82,12 @@ impl ListWatch {
         .boxed()
     }
 
-    /// Whether the API server does not stream lists: it says so, or never tells the end of one. From then on it is asked for
+    /// Whether the API server does not stream lists: it rejects the request, or never sends the end of one. From then on we request
     /// pages.
     pub(crate) fn falls_back(&mut self, error: &watcher::Error) -> bool {
         let falls_back = !self.paged && is_refused(error);
         if falls_back {
-            tracing::info!(%error, "the API server does not stream this list; listing by pages");
+            tracing::info!(%error, "The API server does not stream this list; listing by pages.");
             self.paged = true;
         }
         falls_back

@@ -27,8 +27,8 @@ pub(crate) enum Change<K> {
     Changed { respecified: Vec<Arc<K>> },
 }
 
-/// A resource that exists but cannot be read. Its last readable version still counts: it keeps its children, and nobody
-/// else gets its hosts or names.
+/// A resource that exists but cannot be read. Its last readable version still counts: it keeps its children, and no
+/// other resource gets its hosts or names.
 #[derive(Debug)]
 pub(crate) struct UnreadableResource {
     pub(crate) metadata: ObjectMeta,

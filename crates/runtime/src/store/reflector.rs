@@ -1,7 +1,7 @@
-//! The watches that feed the caches. They never end; what goes wrong is retried.
+//! The watches that feed the caches. They never end; failures are retried.
 //!
-//! An object that cannot be read, or that a function of the controller panics at, is skipped by name. It delays no other:
-//! the watches wait only after failures of the requests themselves.
+//! An object that cannot be read, or on which a function of the controller panics, is skipped and reported. It delays no
+//! other: the watches wait only after failures of the requests themselves.
 
 use std::{
     fmt::Debug,
@@ -25,21 +25,21 @@ use crate::{
     observability::{metrics, unreadable::Unreadables},
     panics,
     store::{
-        kind_store::{KindStore, Serving, Wake},
+        kind_store::{KindStore, Requeue, Serving},
         list_watch::ListWatch,
     },
 };
 
-/// How often a kind that is not there is looked for again.
-const ABSENT: Duration = Duration::from_secs(30);
-const LONGEST: Duration = Duration::from_secs(30);
+/// How often a kind that is not served is checked again.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(30);
+const MAX_DELAY: Duration = Duration::from_secs(30);
 
 /// Keeps one cache up to date.
 pub(crate) async fn watch_kind(
     client: Client,
     cache: Arc<KindStore>,
     unreadables: Arc<Unreadables>,
-    wake: impl Fn(Vec<Wake>),
+    wake: impl Fn(Vec<Requeue>),
 ) {
     let kind = cache.watch.kind;
     let mut list = ListWatch {
@@ -64,10 +64,10 @@ pub(crate) async fn watch_kind(
                 Err(error) => match absence(&error) {
                     Some(why) if cache.watch.optional || why == Serving::Missing => {
                         if cache.serving() != why {
-                            tracing::info!(%kind, ?why, "kind is not served to us; looking again every 30 s");
+                            tracing::info!(%kind, ?why, "The API server does not serve this kind to us; checking again every 30 s.");
                         }
                         wake(cache.not_served(why));
-                        tokio::time::sleep(jittered(ABSENT)).await;
+                        tokio::time::sleep(jittered(RECHECK_INTERVAL)).await;
                         // A new watcher lists again, rather than going on with a watch of what was.
                         break;
                     }
@@ -87,11 +87,11 @@ fn selector(cache: &KindStore, manager: &str) -> String {
     }
 }
 
-fn handle(cache: &KindStore, unreadables: &Unreadables, event: Event<RawObject>) -> Vec<Wake> {
+fn handle(cache: &KindStore, unreadables: &Unreadables, event: Event<RawObject>) -> Vec<Requeue> {
     match event {
         Event::Apply(object) | Event::InitApply(object) => {
             let key = object.key();
-            // Of what is only looked at, all that anybody looks at is there.
+            // Nobody reads fields of related objects that are nested this deep.
             match object.error() {
                 Some(error) => unreadables.found(&key, &object.metadata, &error),
                 None => unreadables.forget(&key),
@@ -114,7 +114,7 @@ fn handle(cache: &KindStore, unreadables: &Unreadables, event: Event<RawObject>)
     }
 }
 
-/// Handles an event. One object at which a function panics is skipped by name, instead of ending the process.
+/// Handles an event. An object on which a function panics is skipped and reported, instead of ending the process.
 fn guarded(
     unreadables: &Unreadables,
     event: Event<RawObject>,
@@ -144,7 +144,7 @@ fn guarded(
         return;
     };
     metrics::panicked(unreadables.controller);
-    let message = format!("the controller panics: {}", panics::message(&*panic));
+    let message = format!("the controller panicked: {}", panics::message(&*panic));
     match about {
         Some(metadata) => {
             let key = ObjectKey::new(
@@ -155,11 +155,11 @@ fn guarded(
             unreadables.found(&key, &metadata, &DecodeError { path, message });
             skip(&key);
         }
-        None => tracing::error!(kind = %unreadables.kind, message, "an event was not handled"),
+        None => tracing::error!(kind = %unreadables.kind, message, "Cannot handle an event."),
     }
 }
 
-/// Whether an error says that the kind is not there for us.
+/// Whether an error means that the kind is not served to us.
 fn absence(error: &watcher::Error) -> Option<Serving> {
     let code = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
@@ -175,11 +175,11 @@ fn absence(error: &watcher::Error) -> Option<Serving> {
     }
 }
 
-/// What happened to the resources that are reconciled.
+/// An event of the resources that are reconciled.
 pub(crate) enum Sight<K> {
-    /// One is there, in this state.
+    /// One was added or changed.
     Readable(Box<K>),
-    /// One is there, and cannot be read.
+    /// One was added or changed, and cannot be read.
     Unreadable(Box<Unreadable<K>>),
     /// One is gone.
     Gone(Box<ObjectMeta>),
@@ -279,7 +279,7 @@ impl Failures {
             return;
         }
         if self.count > 1 {
-            tracing::info!(kind = self.what, "watch works again");
+            tracing::info!(kind = self.what, "Watch works again.");
         }
         self.count = 0;
     }
@@ -288,9 +288,9 @@ impl Failures {
         self.count = self.count.saturating_add(1);
         // A watch that ends after a while is ordinary, and resumed; failing again is worth a line.
         if self.count == 2 || self.count.is_multiple_of(20) {
-            tracing::warn!(kind = self.what, attempts = self.count, %error, "watch fails");
+            tracing::warn!(kind = self.what, attempts = self.count, %error, "Watch failed; retrying.");
         }
-        jittered((Duration::from_millis(250) * (1_u32 << self.count.min(8))).min(LONGEST))
+        jittered((Duration::from_millis(250) * (1_u32 << self.count.min(8))).min(MAX_DELAY))
     }
 }
 

@@ -296,7 +296,7 @@ async fn after_a_start_what_is_not_settled_comes_first() {
     see("settled", 2);
     see("changed", 1);
     lab.driver
-        .wake(vec![Wake::One(ObjectKey::new("shop", "settled"))]);
+        .wake(vec![Requeue::One(ObjectKey::new("shop", "settled"))]);
     assert_eq!(
         lab.driver.queue.next().await,
         Some(ObjectKey::new("shop", "changed"))

@@ -43,8 +43,8 @@ fn key() -> ObjectKey {
     ObjectKey::new("shop", "web")
 }
 
-fn owner() -> Vec<Wake> {
-    vec![Wake::One(ObjectKey::new("shop", "owner"))]
+fn owner() -> Vec<Requeue> {
+    vec![Requeue::One(ObjectKey::new("shop", "owner"))]
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn a_kind_that_appears_wakes_everybody() {
     let cache = cache();
     assert!(cache.not_served(Serving::Missing).is_empty());
     cache.relist_began();
-    assert_eq!(cache.relist_done(), [Wake::All]);
-    assert_eq!(cache.not_served(Serving::Missing), [Wake::All]);
+    assert_eq!(cache.relist_done(), [Requeue::All]);
+    assert_eq!(cache.not_served(Serving::Missing), [Requeue::All]);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn parent(uid: &str) -> Parent {
 }
 
 /// Whether it counts as a child of `shop/owner`, and whom its arrival wakes.
-fn counts(watch: Watch, object: DynamicObject, uid: &str) -> (bool, Vec<Wake>) {
+fn counts(watch: Watch, object: DynamicObject, uid: &str) -> (bool, Vec<Requeue>) {
     let (cache, key) = (cache_of(watch), ObjectKey::of(&object));
     let wakes = cache.observe(object);
     let entry = cache.get(&key).unwrap();
@@ -212,7 +212,7 @@ fn labels_of_another_namespace_make_a_child_only_where_such_children_are_planned
         counts(children.outlive(), labelled("evil", true), "o"),
         (false, vec![])
     );
-    let by_uid = vec![Wake::Owner(ObjectKey::new("shop", "owner"), "o".into())];
+    let by_uid = vec![Requeue::Owner(ObjectKey::new("shop", "owner"), "o".into())];
     let elsewhere = children.elsewhere();
     assert_eq!(
         counts(elsewhere, labelled("gateways", false), "o"),
@@ -248,7 +248,7 @@ fn only_kinds_that_outlive_their_owner_are_found_by_name() {
 fn an_owner_reference_reaches_no_other_namespace() {
     let mut object = object("u", 5, "a");
     object.metadata.namespace = Some("evil".into());
-    let evil = vec![Wake::One(ObjectKey::new("evil", "owner"))];
+    let evil = vec![Requeue::One(ObjectKey::new("evil", "owner"))];
     assert_eq!(counts(Watch::children(MAPS), object, "o"), (false, evil));
 }
 
@@ -351,6 +351,6 @@ fn nobody_in_a_namespace_of_his_own_wakes_all() {
     );
     assert_eq!(
         cache.observe(object("u", 5, "a")),
-        [Wake::Namespace("shop".into())]
+        [Requeue::Namespace("shop".into())]
     );
 }

@@ -1,7 +1,8 @@
 //! Reasons of the claim broker's problems.
 
-pub use idp_core::reason::shared::{DUPLICATE, NAME_TAKEN};
-pub use idp_runtime::reasons::KIND_NOT_SERVED;
+pub use idp_core::reason::shared::{
+    DUPLICATE, INVALID, KIND_NOT_SERVED, KIND_NOT_WATCHED, NAME_TAKEN, QUOTA_EXCEEDED, UNKNOWN_SIZE,
+};
 
 idp_core::reasons! {
     NO_CLASS = "NoClass",
@@ -25,9 +26,6 @@ idp_core::reasons! {
     CLASS_DIFFERS = "ClassDiffers",
         "The binding names another engine or ClaimClass than its claim has. The claim is unchanged.",
         "Delete the binding: the application creates its own. To move data to another class, add a database with another name and copy them.";
-    QUOTA_EXCEEDED = "QuotaExceeded",
-        "The namespace has all the claims of the ClaimClass that it may have. Retained data count too.",
-        "Remove a claim, delete retained data with `idp-cli data delete`, or ask the platform team to raise quota.perNamespace.";
     QUOTA_UNDECIDED = "QuotaUndecided",
         "Several bindings were created in the same second, and the quota does not have room for all of them.",
         "Wait two seconds. The first binding gets the claim.";
@@ -40,15 +38,9 @@ idp_core::reasons! {
     UNKNOWN_VERSION = "UnknownVersion",
         "The ClaimClass does not offer this version.",
         "Choose a version that the ClaimClass lists.";
-    UNKNOWN_SIZE = "UnknownSize",
-        "The ClaimClass does not offer this size.",
-        "Choose a size that the ClaimClass lists.";
     IMMUTABLE_FIELD = "ImmutableField",
         "The field cannot change after the claim was created.",
         "Add a database with another name, copy the data, then remove this one.";
-    INVALID = "Invalid",
-        "A field of the section or of the binding has a value that the API does not accept.",
-        "Correct the field that path names.";
     DATA_KEPT = "DataKept",
         "The application no longer uses the claim. Its data are retained.",
         "To use the data again, name the claim in the application again. To delete them, run `idp-cli data delete`.";
@@ -61,9 +53,6 @@ idp_core::reasons! {
     CLAIM_LOST = "ClaimLost",
         "The claim was deleted by someone else. A new one would be empty, so it is not created automatically.",
         "Restore the claim, or annotate the ClaimBinding with idp.dev/recreate to get an empty one.";
-    KIND_NOT_WATCHED = "KindNotWatched",
-        "The ClaimClass creates a kind that the claim broker does not watch.",
-        "Ask the platform team to add the kind to the broker's --claim-kind and to its ClusterRole.";
     KIND_CHANGED = "KindChanged",
         "A claim with this name exists with another kind than the ClaimClass creates. It is unchanged, and no second one is created.",
         "Delete the binding. The existing claim stays, in its own ClaimClass.";

@@ -16,39 +16,40 @@ use crate::{
 /// How to start a cluster.
 #[derive(Args)]
 pub(crate) struct UpArgs {
-    /// Where the cluster comes from.
+    /// Kind of cluster.
     #[arg(long, value_enum, default_value_t = ProviderName::Embedded)]
     provider: ProviderName,
-    /// Nodes: `real`, `kwok` or `kwok=N` for N fake ones, `both` or `both=N`. Default: real where this machine can.
+    /// Nodes: `real`, `kwok` or `kwok=N` for N fake nodes, `both` or `both=N`. Default: `real` if this machine supports
+    /// it.
     #[arg(long, value_parser = nodes)]
     nodes: Option<Nodes>,
     /// Peers to run beside the embedded cluster, separated by commas: `localstack`, `external-secrets`,
     /// `cert-manager`, `crossplane`. They stay with the cluster until it is purged.
     #[arg(long = "with", value_delimiter = ',', value_name = "ADD-ON")]
     addons: Vec<Addon>,
-    /// Installs missing Debian packages without asking.
+    /// Install missing Debian packages without asking.
     #[arg(long, short)]
     yes: bool,
-    /// Starts no controllers. Otherwise those that lie beside idp-cli run beside the cluster.
+    /// Do not start controllers. By default, the controllers in the folder of idp-cli run with the cluster.
     #[arg(long)]
     no_controllers: bool,
 }
 
-/// Where a cluster comes from.
+/// Kind of cluster.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ProviderName {
-    /// Processes of this machine.
+    /// Processes on this machine.
     Embedded,
     /// kind, in a container engine.
     Kind,
-    /// The kubeconfig's current context, or the one of --context.
+    /// The current context of the kubeconfig, or the one that --context names.
     Existing,
 }
 
 /// How to stop a cluster.
 #[derive(Args)]
 pub(crate) struct DownArgs {
-    /// Deletes its data too.
+    /// Also delete its data.
     #[arg(long)]
     purge: bool,
 }
@@ -56,7 +57,7 @@ pub(crate) struct DownArgs {
 /// Arguments of kubectl.
 #[derive(Args)]
 pub(crate) struct KubectlArgs {
-    /// What kubectl gets.
+    /// Arguments for kubectl.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }
@@ -85,7 +86,7 @@ pub(crate) async fn up(connect: &ConnectArgs, args: &UpArgs) -> Result<()> {
         ProviderName::Kind => Provider::Kind,
         ProviderName::Existing if connect.kubeconfig.is_some() => {
             bail!(
-                "an existing cluster is found as kubectl finds it: set KUBECONFIG instead of --kubeconfig, and name a context with --context"
+                "--kubeconfig cannot be used with --provider existing: set KUBECONFIG instead, and choose a context with --context"
             );
         }
         ProviderName::Existing => Provider::Existing {
@@ -93,7 +94,7 @@ pub(crate) async fn up(connect: &ConnectArgs, args: &UpArgs) -> Result<()> {
         },
     };
     if connect.context.is_some() && args.provider != ProviderName::Existing {
-        bail!("--context is for --provider existing; a cluster that is started here has one context");
+        bail!("--context can only be used with --provider existing: other clusters have a single context");
     }
     let nodes = args.nodes.unwrap_or_else(Nodes::default_here);
     if provider == Provider::Embedded && !matches!(nodes, Nodes::Kwok(_)) {
@@ -127,31 +128,31 @@ pub(crate) async fn up(connect: &ConnectArgs, args: &UpArgs) -> Result<()> {
             "  kubectl     idp-cli{selection} kubectl get webapplications -A"
         ))?;
     }
-    say(&format!("  stop it     idp-cli{selection} down"))?;
+    say(&format!("  to stop     idp-cli{selection} down"))?;
     Ok(())
 }
 
-/// Starts the controllers that are of use, and whose programs lie beside this one.
+/// Starts the controllers that work with these add-ons and whose programs are in the folder of this one.
 async fn start_controllers(cluster: &Cluster, addons: &[Addon]) -> Result<()> {
     let program = std::env::current_exe()?;
-    let folder = program.parent().context("this program lies nowhere")?;
+    let folder = program.parent().context("cannot locate the folder of idp-cli")?;
     let (there, missing): (Vec<_>, Vec<_>) = platform::controllers(addons, folder)
         .into_iter()
         .partition(|controller| controller.program.is_file());
     idp_cluster::start_controllers(cluster, &there).await?;
     for controller in &there {
-        say(&format!("The controller {} runs beside it.", controller.name))?;
+        say(&format!("Controller {} is running.", controller.name))?;
     }
     for controller in &missing {
         say(&format!(
-            "There is no program {} to run as a controller.",
+            "Controller not started: {} does not exist. Build it with `cargo build`, then run `idp-cli up` again.",
             controller.program.display()
         ))?;
     }
     Ok(())
 }
 
-/// Offers to install what a real node needs.
+/// Offers to install the packages that a real node requires.
 async fn packages(yes: bool) -> Result<()> {
     let missing = idp_cluster::missing_packages();
     if missing.is_empty() {
@@ -159,19 +160,19 @@ async fn packages(yes: bool) -> Result<()> {
     }
     if !yes
         && !agreed(&format!(
-            "A real node needs {}. Install with apt-get?",
+            "A real node requires {}. Install with apt-get?",
             missing.join(", ")
         ))?
     {
         bail!(
-            "a real node needs {}: install them, say --yes, or take fake nodes with --nodes kwok",
+            "a real node requires {}: install them, add --yes, or use fake nodes with --nodes kwok",
             missing.join(", ")
         );
     }
     idp_cluster::install_packages(&Terminal).await
 }
 
-/// Asks on the terminal; without one, the answer is no.
+/// Asks for confirmation on the terminal; without a terminal, the answer is no.
 fn agreed(question: &str) -> Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Ok(false);
@@ -194,20 +195,20 @@ pub(crate) async fn down(name: &str, args: &DownArgs) -> Result<()> {
     )
     .await?;
     let data = if args.purge {
-        "nothing is left of it"
+        "Its data is deleted."
     } else {
-        "its data is kept for the next `idp-cli up`"
+        "Its data is kept for the next `idp-cli up`."
     };
-    say(&format!("The cluster {name} is stopped; {data}."))?;
+    say(&format!("The cluster {name} is stopped. {data}"))?;
     Ok(())
 }
 
-/// Shows the parts of the cluster.
+/// Shows the components of the cluster.
 pub(crate) fn status(name: &str) -> Result<()> {
     let components = idp_cluster::status(name)?;
     if components.is_empty() {
         say(&format!(
-            "The cluster {name} is not running; `idp-cli up` starts it."
+            "The cluster {name} is not running. Start it with `idp-cli up`."
         ))?;
         return Ok(());
     }
@@ -216,7 +217,7 @@ pub(crate) fn status(name: &str) -> Result<()> {
         "COMPONENT", "STATE", "PID", "ENDPOINT"
     ))?;
     for component in &components {
-        let state = if component.running { "running" } else { "ended" };
+        let state = if component.running { "running" } else { "stopped" };
         let log = component.log.display();
         say(&format!(
             "{:<29} {state:<8} {:>8}  {:<32} {log}",
@@ -225,7 +226,9 @@ pub(crate) fn status(name: &str) -> Result<()> {
     }
     let ended = components.iter().filter(|component| !component.running).count();
     if ended > 0 {
-        bail!("{ended} components have ended; their logs say why, and `idp-cli up` starts them again");
+        bail!(
+            "{ended} components have stopped. See their logs for the cause; start them again with `idp-cli up`"
+        );
     }
     Ok(())
 }
@@ -234,18 +237,18 @@ pub(crate) fn status(name: &str) -> Result<()> {
 pub(crate) fn kubeconfig(name: &str) -> Result<()> {
     let file = Cluster::open(name)?
         .kubeconfig_file()
-        .context("this cluster has no kubeconfig of its own")?;
+        .context("this cluster has no separate kubeconfig")?;
     say(&format!("{}", file.display()))?;
     Ok(())
 }
 
-/// Runs kubectl and ends as it ends.
+/// Runs kubectl and exits with its status.
 pub(crate) fn kubectl(name: &str, args: &KubectlArgs) -> Result<()> {
     let status = Cluster::open(name)?
         .kubectl()?
         .args(&args.args)
         .status()
-        .context("kubectl cannot be run")?;
+        .context("cannot run kubectl")?;
     std::process::exit(status.code().unwrap_or(1));
 }
 

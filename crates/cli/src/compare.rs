@@ -1,11 +1,11 @@
-//! What differs between two states of an object.
+//! Differences between two states of an object.
 
 use std::collections::BTreeSet;
 
 use idp_core::labels::PLAN_HASH;
 use serde_json::{Map, Value};
 
-/// What the API server and the controllers keep in an object's metadata for themselves.
+/// Metadata that the API server and controllers maintain.
 const BOOKKEEPING: [&str; 6] = [
     "creationTimestamp",
     "generation",
@@ -22,7 +22,7 @@ pub(crate) fn differences(before: &Value, after: &Value) -> Vec<String> {
     found
 }
 
-/// What somebody wants of the object.
+/// The object without status and maintained metadata.
 fn wanted(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(fields) = object.as_object_mut() {

@@ -1,4 +1,4 @@
-//! Which cluster a command speaks to.
+//! Which cluster a command uses.
 
 use std::path::PathBuf;
 
@@ -10,23 +10,23 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 
-/// Which cluster is meant.
+/// Selects the cluster.
 #[derive(Args)]
 pub(crate) struct ConnectArgs {
     /// Name of the local cluster.
     #[arg(long, global = true, default_value = idp_cluster::DEFAULT_NAME, env = "IDP_CLUSTER", value_name = "NAME")]
     pub(crate) cluster: String,
-    /// Kubeconfig to use. Default: the local cluster's where it runs, else the usual places.
+    /// Kubeconfig to use. Default: the local cluster's if it runs, else as kubectl does.
     #[arg(long, global = true, env = "IDP_KUBECONFIG", value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// Context of the kubeconfig.
+    /// Context of the kubeconfig to use.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) context: Option<String>,
 }
 
 impl ConnectArgs {
-    /// A client for the cluster that is meant: the one named by `--kubeconfig` or `--context`, else the local one
-    /// where it runs, else the one that kubectl would use.
+    /// A client for the selected cluster: the one named by `--kubeconfig` or `--context`, else the local cluster if it
+    /// runs, else the one that kubectl would use.
     pub(crate) async fn client(&self) -> Result<Client> {
         let explicit = self.kubeconfig.is_some() || self.context.is_some();
         let local = idp_cluster::status(&self.cluster).unwrap_or_default();
@@ -40,13 +40,13 @@ impl ConnectArgs {
         let config = match &self.kubeconfig {
             Some(file) => {
                 let kubeconfig = Kubeconfig::read_from(file)
-                    .with_context(|| format!("{} is not a kubeconfig", file.display()))?;
+                    .with_context(|| format!("{} is not a valid kubeconfig", file.display()))?;
                 Config::from_custom_kubeconfig(kubeconfig, &options).await?
             }
             None if self.context.is_some() => Config::from_kubeconfig(&options).await?,
             None => Config::infer()
                 .await
-                .context("no cluster: `idp-cli up` starts one, --kubeconfig names another")?,
+                .context("no cluster found: start one with `idp-cli up`, or select one with --kubeconfig")?,
         };
         Ok(Client::try_from(config)?)
     }

@@ -1,4 +1,4 @@
-//! `idp-cli image`: images without a container engine.
+//! `idp-cli image`: build and load images without a container engine.
 
 use std::path::PathBuf;
 
@@ -8,21 +8,21 @@ use idp_cluster::{Cluster, Image};
 
 use crate::terminal::say;
 
-/// What to do with images.
+/// Build and load container images without a container engine.
 #[derive(Subcommand)]
 pub(crate) enum ImageCommand {
-    /// Makes an image archive of one static program.
+    /// Build an image archive from one static program.
     Build {
         /// The program: a statically linked Linux executable.
         program: PathBuf,
         /// Name and tag of the image, such as `shop:1.0`.
         #[arg(long, short)]
         tag: String,
-        /// The archive to write, in the form of `docker save`.
+        /// The archive to write, in the format of `docker save`.
         #[arg(long, short)]
         output: PathBuf,
     },
-    /// Loads an image archive (of `image build`, or `docker save`) into the local cluster's node.
+    /// Load an image archive (from `image build` or `docker save`) into the local cluster's node.
     Load {
         /// The archive.
         archive: PathBuf,
@@ -34,10 +34,10 @@ pub(crate) async fn run(cluster: &str, command: &ImageCommand) -> Result<()> {
     match command {
         ImageCommand::Build { program, tag, output } => {
             let content =
-                std::fs::read(program).with_context(|| format!("{} cannot be read", program.display()))?;
+                std::fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
             let name = program
                 .file_name()
-                .context("the program has no name")?
+                .context("the program's path has no file name")?
                 .to_string_lossy();
             Image::of_program(tag, &format!("/{name}"), content).write_archive(output)?;
             say(&output.display().to_string())?;

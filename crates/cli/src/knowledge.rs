@@ -1,4 +1,4 @@
-//! What the platform's capabilities answer, from what is known of them: files, or a cluster.
+//! Plans of the platform's capabilities, from the contents of files or a cluster.
 
 use std::collections::BTreeSet;
 
@@ -7,20 +7,20 @@ use idp_claim_broker::section as claims;
 use idp_core::capability::{SectionPlan, SectionRequest};
 use idp_webapp::capabilities::{CERTIFICATES, CLAIMS, SECRETS};
 
-/// What the capabilities know of one namespace.
+/// State that the capabilities use, for one namespace.
 #[derive(Default)]
 pub(crate) struct Knowledge {
-    /// Of claims; absent where nobody serves them.
+    /// For claims; `None` if the capability is not deployed.
     pub(crate) claims: Option<claims::Known>,
-    /// Of certificates; absent where nobody serves them.
+    /// For certificates; `None` if the capability is not deployed.
     pub(crate) certificates: Option<certificates::Known>,
-    /// Hosts whose certificates the namespace's applications have.
+    /// Hosts for which the namespace's applications have certificates.
     pub(crate) issued: BTreeSet<String>,
 }
 
 impl Knowledge {
-    /// What the capability of this name answers, by the same function that its controller calls. Hosts that another
-    /// application holds are the WebApplication controller's concern too, so nothing is said of them here.
+    /// The plan of a capability, from the same function that its controller calls. Conflicts of hosts between
+    /// applications are left to the WebApplication controller, which reports them too.
     pub(crate) fn ask(&self, name: &str, request: &SectionRequest) -> Option<SectionPlan> {
         match name {
             SECRETS => Some(idp_secrets_bridge::section::plan(request)),

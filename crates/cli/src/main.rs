@@ -34,34 +34,34 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Starts a local cluster with the platform's resources in it, or completes one that is there.
+    /// Start a local cluster with the platform's resources, or complete a running one.
     Up(cluster::UpArgs),
-    /// Stops the local cluster; nothing is left behind but its data.
+    /// Stop the local cluster. Its data is kept unless you add --purge.
     Down(cluster::DownArgs),
-    /// Shows how an application is or, without a name, how the local cluster is.
+    /// Show the status of an application or, without a name, of the local cluster.
     Status(StatusArgs),
-    /// Prints the path of the local cluster's kubeconfig.
+    /// Print the path of the local cluster's kubeconfig.
     Kubeconfig,
-    /// Runs kubectl, of the local cluster's own version, against it.
+    /// Run kubectl, in the local cluster's version, against it.
     #[command(disable_help_flag = true)]
     Kubectl(cluster::KubectlArgs),
-    /// Container images without a container engine.
+    /// Build and load container images without a container engine.
     #[command(subcommand)]
     Image(image::ImageCommand),
     Render(render::RenderArgs),
     Plan(plan::PlanArgs),
-    /// What is kept of databases, buckets and volumes, and the act that lets it go.
+    /// List, delete or restore retained data of databases, buckets and volumes.
     #[command(subcommand)]
     Data(data::DataCommand),
-    /// Shows everything that belongs to an application.
+    /// Show all objects of an application as a tree.
     Tree(show::ApplicationArgs),
 }
 
 #[derive(clap::Args)]
 struct StatusArgs {
-    /// Name of the application. Default: the local cluster is shown.
+    /// Name of the application. Default: show the local cluster.
     name: Option<String>,
-    /// Namespace of the application. Default: that of the kubeconfig's context.
+    /// Namespace of the application. Default: the namespace of the kubeconfig's context.
     #[arg(long, short)]
     namespace: Option<String>,
 }

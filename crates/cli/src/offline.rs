@@ -1,4 +1,5 @@
-//! What capabilities answer without a cluster: the same functions that their controllers call, over what files say.
+//! Plans of capabilities without a cluster, from the contents of files. The functions are those that the controllers
+//! call.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ use serde_json::Value;
 
 use crate::knowledge::Knowledge;
 
-/// What the local Environment offers.
+/// ClaimClasses and CertificatePolicies of the local Environment.
 const LOCAL: [&str; 2] = [
     include_str!("../../../platform/claim-classes/local.yaml"),
     include_str!("../../../secrets/cert-manager/local/policies.yaml"),
@@ -31,7 +32,7 @@ const NAME: &str = "kubernetes.io/metadata.name";
 
 type Labels = BTreeMap<String, String>;
 
-/// The capabilities that can answer without a cluster, and what they know.
+/// The state that capabilities use without a cluster.
 pub(crate) struct Offline {
     classes: BTreeMap<String, ClaimClassSpec>,
     policies: Vec<Policy>,
@@ -39,11 +40,10 @@ pub(crate) struct Offline {
 }
 
 impl Offline {
-    /// With the ClaimClasses and CertificatePolicies among these documents, and the labels of the Namespaces, by which
-    /// these say who may have what.
+    /// Reads the ClaimClasses, CertificatePolicies and labels of Namespaces from these documents.
     ///
     /// # Errors
-    /// The first document of these kinds that does not fit.
+    /// The first document of these kinds that is not valid.
     pub(crate) fn of(documents: &[Value]) -> Result<Self> {
         let classes: Vec<ClaimClass> = manifests::typed(documents, "ClaimClass")?;
         let classes = classes.into_iter();
@@ -55,10 +55,10 @@ impl Offline {
         })
     }
 
-    /// With what the local Environment offers, where nothing of its kind was given.
+    /// Uses ClaimClasses or CertificatePolicies of the local Environment if none were given.
     ///
     /// # Errors
-    /// None, but for files of the platform that are broken.
+    /// Only if the platform's own files are not valid.
     pub(crate) fn or_local(self) -> Result<Self> {
         let mut documents = Vec::new();
         for text in LOCAL {
@@ -75,9 +75,9 @@ impl Offline {
         Ok(offline)
     }
 
-    /// What the capability of this name answers; nothing exists yet, and no other application holds a host. Without
-    /// ClaimClasses or CertificatePolicies theirs counts as not deployed, and so do a platform team's own capabilities,
-    /// which are not known here.
+    /// The plan of a capability. It assumes that no objects exist and that no other application uses the hosts. Without
+    /// ClaimClasses or CertificatePolicies their capability counts as not deployed, and so do capabilities that the
+    /// platform team has added.
     pub(crate) fn ask(&self, name: &str, request: &SectionRequest) -> Option<SectionPlan> {
         let labels = self.labels(&request.namespace);
         let knowledge = Knowledge {
@@ -102,7 +102,7 @@ impl Offline {
         Some(plan)
     }
 
-    /// Labels of a Namespace that a file has.
+    /// Labels of a Namespace, if a file contains it.
     pub(crate) fn labels_in_files(&self, namespace: &str) -> Option<Labels> {
         self.namespaces.get(namespace).cloned()
     }
@@ -127,7 +127,7 @@ fn namespaces(documents: &[Value]) -> Result<BTreeMap<String, Labels>> {
         .collect()
 }
 
-/// A namespace that no file has may have labels all the same: whoever is refused for want of one learns what to add.
+/// A Namespace that is in no file may have labels: the hint says how to provide it.
 fn doubt(problem: &mut Problem, namespace: &str) {
     if problem.reason == NAMESPACE_NOT_SELECTED || problem.reason == CLASS_NOT_ALLOWED {
         let known = problem.hint.take().map_or_else(String::new, |hint| hint + " ");

@@ -1,4 +1,4 @@
-//! What a plan depends on, read from a cluster with the user's own rights.
+//! State that a plan depends on, read from a cluster with the user's permissions.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ use serde_json::Value;
 
 use crate::{knowledge::Knowledge, terminal::note};
 
-/// What the cluster says, whoever asks.
+/// State of the cluster that concerns all applications.
 pub(crate) struct Online {
     client: Client,
     /// The cluster's Environment.
@@ -41,22 +41,22 @@ pub(crate) struct Online {
     classes: BTreeMap<String, ClaimClassSpec>,
     policies: Vec<Policy>,
     apps: Vec<WebApplication>,
-    /// What each VirtualService answers for at a gateway.
+    /// Hosts that each VirtualService serves at a gateway.
     routed: BTreeMap<ObjectKey, VirtualServiceFacts>,
     /// Labels of each namespace.
     namespaces: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Online {
-    /// Reads what concerns all applications.
+    /// Reads the state of the cluster.
     ///
     /// # Errors
-    /// When something cannot be read, or there is not one Environment.
+    /// When a request fails, or the cluster does not have exactly one Environment.
     pub(crate) async fn of(client: &Client) -> Result<Self> {
         let mut environments: Vec<Environment> = all(client, "Environments").await?;
         let (Some(environment), true) = (environments.pop(), environments.is_empty()) else {
             bail!(
-                "the cluster must have one Environment; `kubectl get environments` shows those that it has"
+                "the cluster must have exactly one Environment: run `kubectl get environments` to list them"
             );
         };
         let classes: Vec<ClaimClass> = all(client, "ClaimClasses").await?;
@@ -85,10 +85,10 @@ impl Online {
         })
     }
 
-    /// What the capabilities know of a namespace.
+    /// State that the capabilities use, for one namespace.
     ///
     /// # Errors
-    /// When something cannot be read, or there is no such namespace.
+    /// When a request fails, or the namespace does not exist.
     pub(crate) async fn knowledge(&self, namespace: &str) -> Result<Knowledge> {
         let found = Api::<Namespace>::all(self.client.clone()).get(namespace).await;
         let labels = found
@@ -126,10 +126,10 @@ impl Online {
         })
     }
 
-    /// What there is of an application, and which of its hosts others hold.
+    /// Existing objects of an application, and which of its hosts others use.
     ///
     /// # Errors
-    /// When something cannot be read.
+    /// When a request fails.
     pub(crate) async fn observed(&self, app: &WebApplication) -> Result<Observed> {
         let namespace = app.namespace().unwrap_or_default();
         let own = format!("{}={}", labels::APPLICATION, app.name_any());
@@ -207,8 +207,8 @@ where
     )
 }
 
-/// What can be read of a list. What cannot is named; the part of it that can be read still counts, so that nobody gets
-/// what it holds.
+/// The items of a list. Items that cannot be parsed are named in a warning; their readable part still counts, so that
+/// nothing that they use is given away.
 fn readable<K>(found: kube::Result<Listed<K>>, what: &'static str) -> Result<Vec<K>>
 where
     K: kube::Resource<DynamicType = ()>,
@@ -224,16 +224,16 @@ where
     Ok(items)
 }
 
-/// Says on standard error which object cannot be read.
+/// Warns about an object that cannot be parsed.
 pub(crate) fn left_out<K>(kind: &str, object: &Unreadable<K>) {
     note(&format!(
-        "warning: {kind} {} cannot be read and is left out: {}",
+        "warning: {kind} {} cannot be parsed and is ignored: {}",
         object.key(),
         object.error
     ));
 }
 
-/// Objects of a kind, of whatever depth.
+/// API for objects of a kind, of any nesting depth.
 pub(crate) fn seen(client: &Client, kind: Kind, namespace: Option<&str>) -> Api<RawObject> {
     let resource = kind.api_resource();
     match namespace {
@@ -242,7 +242,7 @@ pub(crate) fn seen(client: &Client, kind: Kind, namespace: Option<&str>) -> Api<
     }
 }
 
-/// Objects of a kind with these labels; none where the cluster does not serve the kind.
+/// Objects of a kind with these labels; none if the cluster does not serve the kind.
 async fn list(
     client: &Client,
     kind: Kind,

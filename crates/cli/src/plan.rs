@@ -1,4 +1,4 @@
-//! `idp-cli plan`: what would happen to an application in a cluster, before it does.
+//! `idp-cli plan`: what would change in a cluster.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -21,28 +21,29 @@ use crate::{
     terminal::{emit, note},
 };
 
-/// Most fields of an object that are named.
+/// Maximum number of fields of an object that are listed.
 const MOST_FIELDS: usize = 5;
-/// How often an application is looked at that changes all the time.
+/// Attempts for an application that changes concurrently.
 const TRIES: usize = 5;
 
-/// Shows what the cluster would make of WebApplications, and changes nothing.
+/// Show what applying WebApplications would change, without changing anything.
 ///
-/// The API server checks each as it would check `kubectl apply`; then it is planned by the function that the controller
-/// calls, with all that the cluster knows: classes, policies, quotas, what exists, and the hosts that others hold. Shown
-/// is where it ends: once migrations, secrets and databases are there. A platform team's own capabilities are not asked.
+/// The API server validates each application as with `kubectl apply`. The function that the controller calls then plans
+/// it, with the cluster's classes, policies, quotas, existing objects and hosts. The result is the final state, after
+/// migrations have run and secrets and databases are ready. Capabilities that the platform team has added are not
+/// called.
 ///
-/// It needs your right to read what plans depend on, and to patch what an application consists of (as dry run).
+/// Requires permission to read everything that plans depend on, and to patch the application's objects (dry run).
 #[derive(Args)]
 pub(crate) struct PlanArgs {
     /// File with WebApplications; `-` for standard input.
     file: PathBuf,
-    /// Namespace of those that name none. Default: that of the kubeconfig's context.
+    /// Namespace of applications that name none. Default: the namespace of the kubeconfig's context.
     #[arg(long, short)]
     namespace: Option<String>,
 }
 
-/// What would happen to an object.
+/// What would change in an object.
 enum Outcome {
     Create,
     /// Paths of the fields that change.
@@ -65,14 +66,14 @@ pub(crate) async fn run(client: Client, args: &PlanArgs) -> Result<()> {
     }
     if failed > 0 {
         bail!(
-            "{failed} of {} applications cannot work as they are written in {source}",
+            "{failed} of {} applications in {source} are rejected. Fix the errors above",
             apps.len()
         );
     }
     Ok(())
 }
 
-/// Shows one application; whether it can work.
+/// Shows one application. Returns whether its spec is accepted.
 async fn one(client: &Client, online: &Online, written: &WebApplication) -> Result<bool> {
     let namespace = written.namespace().unwrap_or_default();
     emit(&format!("WebApplication {namespace}/{}\n", written.name_any()))?;
@@ -100,13 +101,13 @@ async fn one(client: &Client, online: &Online, written: &WebApplication) -> Resu
     }
 }
 
-/// The application as the API server would keep it: checked, with defaults, and with what it says of it already.
+/// The application as the API server would store it: validated, with defaults and the current status.
 async fn accepted(client: &Client, written: &WebApplication) -> kube::Result<WebApplication> {
     let apps = Api::<WebApplication>::namespaced(client.clone(), &written.namespace().unwrap_or_default());
     let mut answer = checked(client, &apps, written).await;
     for _ in 1..TRIES {
         match answer {
-            // Its controller has written a status in between.
+            // Its controller has written a status in the meantime.
             Err(kube::Error::Api(status)) if status.code == 409 => {
                 answer = checked(client, &apps, written).await;
             }
@@ -126,14 +127,14 @@ async fn checked(
         dry_run: true,
         ..PostParams::default()
     };
-    // What is there may be unreadable: this may be the file that mends it.
+    // The live object may be unreadable: this file may be the fix.
     let namespace = written.namespace().unwrap_or_default();
     match seen(client, WEB_APPLICATION, Some(&namespace))
         .get_opt(&name)
         .await?
     {
         None => apps.create(&dry_run, written).await,
-        // As a whole: a field that the file has no more is to be seen as removed.
+        // A replace, so that fields missing from the file show up as removed.
         Some(live) => {
             let mut next = written.clone();
             next.metadata = live.metadata.clone();
@@ -169,7 +170,7 @@ async fn show(client: &Client, app: &WebApplication, plan: &Plan<Prepared>) -> R
     emit(&describe(&lines))
 }
 
-/// What would become of a child, by the API server's own answer.
+/// What would change in a child, by a dry run on the API server.
 async fn outcome(client: &Client, child: &Child) -> Result<Outcome> {
     let api = seen(client, child.kind, child.namespace.as_deref());
     let what = || format!("{} {}", child.kind, child.name);
@@ -194,7 +195,7 @@ async fn outcome(client: &Client, child: &Child) -> Result<Outcome> {
     })
 }
 
-/// The object with the values that somebody else has set where the plan gives way to them.
+/// The object, with the live values of fields that are handed over to another writer.
 fn yielding(child: &Child, live: &Value) -> Value {
     let mut object = child.object.clone();
     for (pointer, value) in &child.yields {
@@ -220,7 +221,7 @@ fn describe(lines: &[(String, Outcome)]) -> String {
         counts[place] += 1;
         if place != 3 {
             let restarts = match outcome {
-                Outcome::Update(fields) if rolls(name, fields) => "  (its pods start anew)",
+                Outcome::Update(fields) if rolls(name, fields) => "  (restarts its pods)",
                 _ => "",
             };
             let line = format!("  {sign} {name:<width$}  {fields}{restarts}");
@@ -228,10 +229,13 @@ fn describe(lines: &[(String, Outcome)]) -> String {
         }
     }
     let [create, change, delete, keep] = counts;
-    text + &format!("  {create} to create, {change} to change, {delete} to delete, {keep} as they are\n")
+    text + &format!(
+        "  {create} to create, {change} to change, {delete} to delete, {keep} unchanged
+"
+    )
 }
 
-/// Whether a change starts pods anew: that of a Deployment's template does, such as of variables that a database gave.
+/// Whether a change restarts pods, as every change of a Deployment's template does.
 fn rolls(name: &str, fields: &[String]) -> bool {
     name.starts_with("Deployment/") && fields.iter().any(|field| field.starts_with("spec.template"))
 }
@@ -263,8 +267,9 @@ mod tests {
         ];
         let expected = "  ~ Deployment/shop  spec.f0, spec.f1, spec.f2, spec.f3, spec.f4 and 2 more\n  \
                         + Job/a\n  - CronJob/b\n  \
-                        ~ Deployment/api   spec.template.spec.containers[0].env  (its pods start anew)\n  \
-                        1 to create, 2 to change, 1 to delete, 1 as they are\n";
+                        ~ Deployment/api   spec.template.spec.containers[0].env  (restarts its pods)\n  \
+                        1 to create, 2 to change, 1 to delete, 1 unchanged
+";
         assert_eq!(describe(&lines), expected);
     }
 }

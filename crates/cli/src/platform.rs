@@ -1,4 +1,4 @@
-//! What of the platform goes into a cluster that `up` starts: manifests, and controllers beside it.
+//! The platform's manifests and controllers for a cluster that `up` starts.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ macro_rules! manifests {
     };
 }
 
-/// A file of the repository: its path, and what it holds.
+/// A file of the repository: its path and content.
 type File = (&'static str, &'static str);
 
 /// One of the platform's controllers.
@@ -19,9 +19,9 @@ struct Part {
     name: &'static str,
     /// Name of the capability that it serves, if any.
     capability: Option<&'static str>,
-    /// What it is useless without: it does not run beside a cluster that lacks that.
+    /// The add-on that it requires. It does not run with a cluster without it.
     needs: Option<fn(Addon) -> bool>,
-    /// What it needs of the cluster.
+    /// Manifests that it requires in the cluster.
     manifests: &'static [File],
 }
 
@@ -55,7 +55,7 @@ const PARTS: &[Part] = &[
     },
 ];
 
-/// What people may do, and what nobody may.
+/// Roles of people, and policies for all pods.
 const ACCESS: &[File] = manifests![
     "platform/admission/pods.yaml",
     "platform/access/operators.yaml",
@@ -63,14 +63,14 @@ const ACCESS: &[File] = manifests![
     "platform/access/tenants.yaml",
 ];
 
-/// What belongs to the local Environment.
+/// The local Environment.
 const LOCAL: &[File] = manifests!["platform/environments/local.yaml"];
-/// What the programs of others may do for application teams.
+/// Policies for operators of other projects.
 const ADMISSION: &[File] = manifests![
     "platform/admission/external-secrets.yaml",
     "platform/admission/secrets.yaml",
 ];
-/// The store that the local Environment names.
+/// The secret store of the local Environment.
 const LOCAL_STORE: &[File] = manifests!["secrets/external-secrets/local.yaml"];
 
 /// The issuers and policies of the local Environment.
@@ -95,7 +95,7 @@ const LOCAL_CLAIMS: &[File] = manifests![
     "platform/admission/claims.yaml",
 ];
 
-/// Everything of ours that a cluster needs before controllers start.
+/// All manifests that a cluster requires before controllers start.
 pub(crate) fn manifests(addons: &[Addon]) -> Result<Vec<Manifest>> {
     let definitions = idp_api::generated::files().map_err(|error| anyhow::anyhow!("{error}"))?;
     let manifest = |source: &str, text: &str| Manifest {
@@ -124,8 +124,7 @@ pub(crate) fn manifests(addons: &[Addon]) -> Result<Vec<Manifest>> {
     Ok(manifests)
 }
 
-/// The controllers that are of use beside a cluster with these add-ons, those that serve capabilities first; their
-/// programs lie in `folder`.
+/// The controllers that work with these add-ons, those that serve capabilities first. Their programs are in `folder`.
 pub(crate) fn controllers(addons: &[Addon], folder: &Path) -> Vec<Controller> {
     PARTS
         .iter()

@@ -5,16 +5,16 @@ use std::io::{IsTerminal, Write};
 use idp_cluster::{Event, Progress};
 use idp_core::visible;
 
-/// Writes one line a step to standard error; on a terminal also what a long step is doing.
+/// Writes a line for each step to standard error; on a terminal, also the progress of a long step.
 pub(crate) struct Terminal;
 
-/// Erases the line that the cursor is on.
+/// Erases the current line.
 const CLEAR: &str = "\r\x1b[2K";
 
 impl Progress for Terminal {
     fn report(&self, event: Event<'_>) {
         let mut out = std::io::stderr().lock();
-        // Nothing can be done about a terminal that is gone.
+        // Errors of a closed terminal are ignored.
         let _ = match event {
             Event::Started { step } if out.is_terminal() => write!(out, "{CLEAR}… {step}"),
             Event::Line { step, line } if out.is_terminal() => {

@@ -1,4 +1,4 @@
-//! `idp-cli render`: what an application becomes, without a cluster.
+//! `idp-cli render`: the objects of an application, without a cluster.
 
 use std::path::PathBuf;
 
@@ -15,29 +15,29 @@ use crate::{
     terminal::data,
 };
 
-/// The Environment that is used where none is named.
+/// The Environment that is used by default.
 const LOCAL_ENVIRONMENT: &str = include_str!("../../../platform/environments/local.yaml");
 
-/// Shows the objects that WebApplications become. Needs no cluster; the controller calls the same function.
+/// Print the objects that the controller would create for WebApplications. No cluster is required.
 ///
-/// Secrets, claims and certificates are answered for as well: claims by the ClaimClasses, certificates by the
-/// CertificatePolicies in the files; where there are none, the capability counts as not deployed. What only a cluster
-/// knows is left out: what exists already, quotas that others use up, hosts that another application holds, and the
-/// labels of namespaces that no file has.
+/// Sections for secrets, claims and certificates are planned too: claims with the ClaimClasses, certificates with the
+/// CertificatePolicies in the files. Without these, the capability counts as not deployed. State that only a cluster
+/// has is not considered: existing objects, used quotas, hosts of other applications, and labels of namespaces that are
+/// not in the files.
 #[derive(Args)]
 pub(crate) struct RenderArgs {
-    /// File with WebApplications (and perhaps an Environment); `-` for standard input.
+    /// File with WebApplications, and optionally an Environment; `-` for standard input.
     file: PathBuf,
-    /// File with the Environment to render for, or with its ClaimClasses, CertificatePolicies or Namespaces. May be given
-    /// several times. Default: those in FILE, else the local ones.
+    /// File with the Environment, ClaimClasses, CertificatePolicies or Namespaces to use. May be repeated. Default:
+    /// those in FILE, else those of the local Environment.
     #[arg(long, short)]
     environment: Vec<PathBuf>,
-    /// Form of the output.
+    /// Output format.
     #[arg(long, short, value_enum, default_value_t = Format::Yaml)]
     output: Format,
 }
 
-/// Form of the output.
+/// Output format.
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
     /// YAML documents.
@@ -75,7 +75,7 @@ pub(crate) fn run(args: &RenderArgs) -> Result<()> {
     match args.output {
         Format::Yaml => {
             for object in &objects {
-                let text = serde_saphyr::to_string(object).context("an object cannot be written as YAML")?;
+                let text = serde_saphyr::to_string(object).context("cannot convert an object to YAML")?;
                 data(&format!("---\n{text}"))?;
             }
         }
@@ -83,20 +83,20 @@ pub(crate) fn run(args: &RenderArgs) -> Result<()> {
     }
     if failed > 0 {
         bail!(
-            "{failed} of {} applications cannot work as they are written in {source}",
+            "{failed} of {} applications in {source} are rejected. Fix the errors above",
             apps.len()
         );
     }
     Ok(())
 }
 
-/// What is rendered for, by the documents of the application's file and of the files beside it: the Environment, and the
-/// capabilities with what it offers.
+/// The Environment and the capabilities' state, from the application's file and the files of `--environment`.
 fn target(files: &[PathBuf], documents: Vec<Value>, source: String) -> Result<(Environment, Offline)> {
     let beside = beside(files)?;
     let environment = match &beside {
-        Some((source, beside)) => environment(beside, source)?
-            .with_context(|| format!("{source} has no Environment: name the file that has it with -e too"))?,
+        Some((source, beside)) => environment(beside, source)?.with_context(|| {
+            format!("{source} contains no Environment: add its file with another --environment")
+        })?,
         None => match environment(&documents, &source)? {
             Some(environment) => environment,
             None => local_environment()?,
@@ -108,14 +108,14 @@ fn target(files: &[PathBuf], documents: Vec<Value>, source: String) -> Result<(E
         known.extend(beside);
     }
     let offline = Offline::of(&known).context(sources)?;
-    // The local Environment is used where none is named, and with it what it offers.
+    // The local Environment is the default, with its classes and policies.
     if environment.name_any() == "local" {
         return Ok((environment, offline.or_local()?));
     }
     Ok((environment, offline))
 }
 
-/// The documents of the files beside that of the application, and where they are from; absent without such files.
+/// The names and documents of the files of `--environment`; `None` without such files.
 fn beside(files: &[PathBuf]) -> Result<Option<(String, Vec<Value>)>> {
     let (mut names, mut documents) = (Vec::new(), Vec::new());
     for file in files {
@@ -130,7 +130,10 @@ fn environment(documents: &[Value], source: &str) -> Result<Option<Environment>>
     let mut found: Vec<Environment> =
         manifests::typed(documents, "Environment").with_context(|| source.to_owned())?;
     if found.len() > 1 {
-        bail!("{source} has {} Environments; a cluster has one", found.len());
+        bail!(
+            "{source} contains {} Environments: a cluster has exactly one",
+            found.len()
+        );
     }
     Ok(found.pop())
 }

@@ -1,4 +1,4 @@
-//! `idp-cli status`: how an application is.
+//! `idp-cli status`: conditions and problems of an application.
 
 use std::fmt::Write as _;
 
@@ -16,12 +16,12 @@ use crate::{online::left_out, terminal::emit};
 pub(crate) struct ApplicationArgs {
     /// Name of the application.
     pub name: String,
-    /// Its namespace. Default: that of the kubeconfig's context.
+    /// Its namespace. Default: the namespace of the kubeconfig's context.
     #[arg(long, short)]
     pub namespace: Option<String>,
 }
 
-/// Prints the conditions and the problems of the application. An error unless it is ready, so that scripts can wait.
+/// Prints the conditions and problems of an application. Fails unless it is ready, so that scripts can wait.
 pub(crate) async fn status(client: Client, args: &ApplicationArgs) -> Result<()> {
     let app = get(&client, args).await?;
     let status = app.status.clone().unwrap_or_default();
@@ -39,7 +39,8 @@ pub(crate) async fn status(client: Client, args: &ApplicationArgs) -> Result<()>
 fn describe_status(app: &WebApplication, status: &WebApplicationStatus) -> String {
     let mut text = heading(app, status);
     if app.metadata.generation != status.observed_generation {
-        text += "  the controller has not seen the latest change yet\n";
+        text += "  The controller has not processed the latest change yet.
+";
     }
     // Writing to a string cannot fail.
     for Condition {
@@ -70,7 +71,7 @@ fn describe_status(app: &WebApplication, status: &WebApplicationStatus) -> Strin
     text
 }
 
-/// The application that the arguments name.
+/// Reads the application.
 pub(crate) async fn get(client: &Client, args: &ApplicationArgs) -> Result<WebApplication> {
     let namespace = args
         .namespace
@@ -82,26 +83,26 @@ pub(crate) async fn get(client: &Client, args: &ApplicationArgs) -> Result<WebAp
             .await?;
     let found = found.with_context(|| {
         format!(
-            "there is no WebApplication {} in namespace {namespace}; --namespace names another",
+            "WebApplication {} not found in namespace {namespace}: choose another namespace with --namespace",
             args.name
         )
     })?;
     match found.typed() {
         Ok(app) => Ok(app),
-        // What can be read of it is shown: its status says what cannot.
+        // The readable part is shown; the status has the error.
         Err(unreadable) => {
             left_out("WebApplication", &unreadable);
             unreadable
                 .rest
-                .with_context(|| format!("WebApplication {namespace}/{} cannot be read", args.name))
+                .with_context(|| format!("cannot parse WebApplication {namespace}/{}", args.name))
         }
     }
 }
 
-/// Its name, whether it is ready, and its address.
+/// Name, readiness and URL of an application.
 pub(crate) fn heading(app: &WebApplication, status: &WebApplicationStatus) -> String {
     let ready = status.conditions.iter().find(|c| c.type_ == condition::READY);
-    let state = ready.map_or("not seen by the controller yet".to_owned(), |ready| {
+    let state = ready.map_or("not processed yet".to_owned(), |ready| {
         if ready.is_true() {
             "Ready".to_owned()
         } else {
@@ -124,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_tenant_wrote_reaches_the_terminal_as_it_is() {
+    fn text_of_tenants_is_escaped_for_the_terminal() {
         let evil = "x\u{1b}[31mRED\u{9b}2J\u{202e}\nWebApplication shop/forged   Ready";
         let app: WebApplication = serde_json::from_value(json!({
             "apiVersion": "idp.dev/v1alpha1", "kind": "WebApplication",
@@ -132,7 +133,7 @@ mod tests {
         }))
         .unwrap();
         let status = WebApplicationStatus {
-            problems: vec![Problem::error("Any", evil).at(evil).hint(evil)],
+            problems: vec![Problem::reported("Any", evil).at(evil).hint(evil)],
             url: Some(evil.to_owned()),
             conditions: serde_json::from_value(json!([{
                 "type": "Ready", "status": "False", "reason": "Any", "message": evil, "lastTransitionTime": "",
@@ -144,7 +145,7 @@ mod tests {
         let shown = visible::lines(&text);
         assert_eq!(
             shown, text,
-            "escaped where it is put together, so that it cannot begin a line"
+            "escaped before the lines are joined, so that it cannot begin a line"
         );
         assert!(
             !text

@@ -1,13 +1,13 @@
-//! The one place where text goes to standard output and standard error.
+//! The only place that writes to standard output and standard error.
 //!
-//! What the cluster says was written by anybody: a tenant's text must not move the cursor of whoever looks at it.
+//! Text from the cluster is untrusted: a tenant's text must not control the user's terminal.
 
 use std::io::{IsTerminal, Write};
 
 use anyhow::Result;
 use idp_core::visible;
 
-/// Writes lines to standard output. A reader that has seen enough, such as `head`, is no error.
+/// Writes lines to standard output. A closed pipe, such as with `head`, is not an error.
 pub(crate) fn emit(text: &str) -> Result<()> {
     write(&visible::lines(text))
 }
@@ -17,13 +17,13 @@ pub(crate) fn say(text: &str) -> Result<()> {
     write(&format!("{}\n", visible::line(text)))
 }
 
-/// Asks on standard output: the answer comes on the same line.
+/// Writes a prompt to standard output, without a line break.
 pub(crate) fn ask(text: &str) -> Result<()> {
     write(&visible::line(text))?;
     Ok(std::io::stdout().flush()?)
 }
 
-/// Writes manifests to standard output: to a file or a program as they are.
+/// Writes manifests to standard output; escaped on a terminal, unchanged to a file or pipe.
 pub(crate) fn data(text: &str) -> Result<()> {
     if std::io::stdout().is_terminal() {
         emit(text)
@@ -32,9 +32,9 @@ pub(crate) fn data(text: &str) -> Result<()> {
     }
 }
 
-/// Writes one line to standard error: standard output is for what was asked for.
+/// Writes one line to standard error; standard output is for results.
 pub(crate) fn note(text: &str) {
-    // Nothing can be done about a terminal that is gone.
+    // Errors of a closed terminal are ignored.
     let _ = writeln!(std::io::stderr().lock(), "{}", visible::line(text));
 }
 

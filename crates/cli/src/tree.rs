@@ -1,4 +1,4 @@
-//! `idp-cli tree`: what an application consists of, down to what its bindings are made of.
+//! `idp-cli tree`: the objects of an application, including those of its bindings.
 
 use std::fmt::Write as _;
 
@@ -25,11 +25,11 @@ use crate::{
 struct Branch {
     name: String,
     state: String,
-    /// Name and state of what it consists of.
+    /// Name and state of its dependents.
     twigs: Vec<(String, String)>,
 }
 
-/// Prints the application and all that belongs to it.
+/// Prints the application and its objects.
 pub(crate) async fn tree(client: Client, args: &ApplicationArgs) -> Result<()> {
     let app = get(&client, args).await?;
     let namespace = app.namespace().unwrap_or_default();
@@ -57,7 +57,7 @@ pub(crate) async fn tree(client: Client, args: &ApplicationArgs) -> Result<()> {
     emit(&format!("{}{}", heading(&app, &status), draw(&branches)))
 }
 
-/// A child. Where it is held, that says more than how it is.
+/// A child. If it is held, the reason is its state.
 async fn branch(client: &Client, namespace: &str, child: &ChildStatus) -> Branch {
     let (state, twigs) = look(client, namespace, child).await;
     Branch {
@@ -67,7 +67,7 @@ async fn branch(client: &Client, namespace: &str, child: &ChildStatus) -> Branch
     }
 }
 
-/// A word or two on a child from its live object, and what it consists of.
+/// State of a child from its live object, and its dependents.
 async fn look(client: &Client, namespace: &str, child: &ChildStatus) -> (String, Vec<(String, String)>) {
     let Some(kind) = kinds::of_child(&child.api_version, &child.kind) else {
         return Default::default();
@@ -88,7 +88,7 @@ async fn look(client: &Client, namespace: &str, child: &ChildStatus) -> (String,
     }
 }
 
-/// Whether a binding is ready; if not, why.
+/// Whether a binding is ready; if not, the cause.
 fn binding_state(status: &BindingStatus) -> String {
     let ready = status
         .conditions
@@ -98,14 +98,14 @@ fn binding_state(status: &BindingStatus) -> String {
         ready,
         status.problems.iter().find(|problem| Problem::is_error(problem)),
     ) {
-        (None, _) => "not seen by its controller yet".to_owned(),
+        (None, _) => "not processed yet".to_owned(),
         (Some(ready), _) if ready.is_true() => "Ready".to_owned(),
         (Some(_), Some(problem)) => format!("{}: {}", problem.reason, problem.message),
         (Some(ready), None) => format!("{}: {}", ready.reason, ready.message),
     }
 }
 
-/// What a binding consists of. Its state is told by the binding, in the platform's words.
+/// An object of a binding. The binding itself shows its state.
 fn twig(child: &ChildStatus) -> (String, String) {
     let place = child.namespace.as_ref();
     let state = place.map_or_else(String::new, |namespace| format!("in {namespace}"));
@@ -135,7 +135,7 @@ fn describe(kind: &Kind, object: &Value) -> String {
             number(&status["failed"]),
             number(&status["active"])
         ),
-        kinds::CRON_JOB if spec["suspend"] == true => "started by hand".to_owned(),
+        kinds::CRON_JOB if spec["suspend"] == true => "suspended, start it by hand".to_owned(),
         kinds::CRON_JOB => spec["schedule"].as_str().unwrap_or_default().to_owned(),
         kinds::VIRTUAL_SERVICE => {
             let hosts = spec["hosts"].as_array().into_iter().flatten();
@@ -165,7 +165,7 @@ fn pod_twig(pod: &Pod) -> (String, String) {
     (format!("Pod/{}", pod.name_any()), state)
 }
 
-/// Lines with lines before them that show what belongs to what, and the states in one column.
+/// Lines with the branches of the tree, and the states in one column.
 fn draw(branches: &[Branch]) -> String {
     let mut lines: Vec<(String, &str)> = Vec::new();
     for (index, branch) in branches.iter().enumerate() {
@@ -222,9 +222,9 @@ mod tests {
     }
 
     #[test]
-    fn a_binding_says_why_it_is_not_ready() {
+    fn a_binding_that_is_not_ready_shows_the_cause() {
         let mut status = BindingStatus::default();
-        assert_eq!(binding_state(&status), "not seen by its controller yet");
+        assert_eq!(binding_state(&status), "not processed yet");
         status.conditions = vec![Condition {
             type_: condition::READY.to_owned(),
             status: "False".to_owned(),
@@ -234,7 +234,7 @@ mod tests {
             observed_generation: None,
         }];
         assert_eq!(binding_state(&status), "Issuing: 0 of 1 certificates are valid.");
-        status.problems = vec![Problem::error("NotIssued", "The issuer has no DNS zone.")];
+        status.problems = vec![Problem::reported("NotIssued", "The issuer has no DNS zone.")];
         assert_eq!(binding_state(&status), "NotIssued: The issuer has no DNS zone.");
         status.conditions[0].status = "True".to_owned();
         assert_eq!(binding_state(&status), "Ready");

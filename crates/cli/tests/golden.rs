@@ -53,7 +53,7 @@ fn the_samples_work_as_they_are_shown() {
     }
 }
 
-/// What `render` says on standard error as comments, then the objects.
+/// Standard error of `render` as comments, then the objects.
 fn render(file: &Path, beside: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_idp-cli"));
     command.current_dir(root()).arg("render");

@@ -1,8 +1,8 @@
-//! Actions: what a plan does to objects that exist, besides holding its children. Whatever marks or deletes what people
-//! cannot make again is such a value: it is decided by a pure function, shown, and carried out by the runtime alone.
+//! Actions: changes that a plan makes to existing objects that are not its children. Marking or deleting data is always
+//! an action: a pure function decides it, and only the runtime carries it out.
 //!
-//! An action says what it was decided on. The runtime reads the live object, and does nothing if that is not true any
-//! more: whoever changes his mind in between wins.
+//! An action lists its preconditions. The runtime reads the live object, and does nothing if they no longer hold: a
+//! change made in the meantime wins.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::Kind;
 
-/// One act on one object.
+/// One action on one object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Action {
     /// Its kind.
@@ -19,30 +19,31 @@ pub struct Action {
     pub namespace: String,
     /// `metadata.name`.
     pub name: String,
-    /// UID of the very object that was looked at: its namesake is another one.
+    /// UID of the object that the decision is about. Another object with the same name is not touched.
     pub uid: String,
     /// What to do.
     pub deed: Deed,
-    /// Annotations that the decision rests on, each with its value, or absent: nothing is done if they differ now.
+    /// Annotations that the decision depends on, each with its value, or `None` for absent. The action is skipped if
+    /// they differ.
     pub annotations: BTreeMap<String, Option<String>>,
-    /// Labels that it rests on, likewise.
+    /// Labels that the decision depends on, likewise.
     pub labels: BTreeMap<String, Option<String>>,
-    /// Nothing is done as long as somebody claims the object.
+    /// The action is skipped while this object claims the target.
     pub claimant: Option<Claimant>,
-    /// Why, for the log.
+    /// Reason for the action, for the log.
     pub because: String,
 }
 
 /// What to do to an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
-    /// Set these annotations; those without a value are removed.
+    /// Set these annotations; `None` removes one.
     Annotate(BTreeMap<String, Option<String>>),
-    /// Delete it, and what depends on it.
+    /// Delete it and its dependents.
     Delete,
 }
 
-/// An object that forbids an action by being there: unless it is being deleted, or says by itself that it does not.
+/// An object whose existence forbids an action, unless it is being deleted or has released the target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claimant {
     /// Its kind.
@@ -51,38 +52,38 @@ pub struct Claimant {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// JSON pointer to the field by which it gives way.
+    /// JSON pointer to the field that releases the target.
     pub pointer: &'static str,
-    /// The value there by which it does.
+    /// The value of that field that releases it.
     pub gives_way: Value,
 }
 
-/// What became of an action.
+/// Result of an action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Acted {
     /// The action.
     pub action: Action,
-    /// How it ended.
+    /// Its effect.
     pub effect: Effect,
-    /// What the controller asked to know of objects of this kind, of the object as the act left it.
+    /// Facts that the controller extracts from objects of this kind, from the object after the action.
     pub facts: Option<Value>,
 }
 
-/// How an action ended.
+/// Effect of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// It was done.
     Done,
-    /// There was nothing to do any more: the object is gone or going.
+    /// Nothing to do: the object is deleted or being deleted.
     Moot,
-    /// Nothing was done: the object, or who claims it, is not as it was when this was decided.
+    /// Skipped: the object or its claimant changed since the decision.
     Overtaken,
-    /// The API server refused, or did not answer: the plan's problems say why.
+    /// The API server rejected it, or did not respond. The plan's problems have the cause.
     Failed,
 }
 
 impl Acted {
-    /// Whether what was wanted is so now.
+    /// Whether the wanted state is reached.
     pub fn is_settled(&self) -> bool {
         matches!(self.effect, Effect::Done | Effect::Moot)
     }

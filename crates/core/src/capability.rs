@@ -1,4 +1,4 @@
-//! What a capability is asked and answers: the values of `idp.capability.v1`, without the wire.
+//! Requests to capabilities and their responses: the values of `idp.capability.v1`, independent of gRPC.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::Problem;
 
-/// A request: one section of one application, and where it is to run.
+/// A request: one section of one application, and the Environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SectionRequest {
     /// `metadata.namespace` of the application.
@@ -19,11 +19,11 @@ pub struct SectionRequest {
     pub environment_spec: Value,
     /// The section: the value of the field that `path` names.
     pub section: Value,
-    /// Where the section stands, such as `spec.secrets`: paths of problems begin with it.
+    /// Path of the section, such as `spec.secrets`. Paths of problems begin with it.
     pub path: String,
 }
 
-/// What a section becomes. With one error among the problems nothing else in it counts.
+/// Plan of a section. If any problem is an error, everything else in the plan is ignored.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SectionPlan {
     /// Objects to create beside the application.
@@ -34,16 +34,16 @@ pub struct SectionPlan {
     pub env_from: Vec<EnvFrom>,
     /// Volumes of every pod.
     pub mounts: Vec<Mount>,
-    /// Connections that the application's pods may open for it: everything that nobody names is denied.
+    /// Connections that the application's pods may open. Connections that are not listed are blocked.
     pub egress: Vec<Egress>,
     /// What is wrong.
     pub problems: Vec<Problem>,
-    /// What the section's owner needs to know besides, by keys that the capability documents.
+    /// Further information for the section's owner, under keys that the capability documents.
     pub outputs: BTreeMap<String, String>,
 }
 
 impl SectionPlan {
-    /// A section that cannot be carried out.
+    /// A rejected section.
     pub fn refused(problems: Vec<Problem>) -> Self {
         Self {
             problems,
@@ -51,18 +51,17 @@ impl SectionPlan {
         }
     }
 
-    /// Whether the section can be carried out.
+    /// Whether the section is accepted.
     pub fn is_possible(&self) -> bool {
         !self.problems.iter().any(Problem::is_error)
     }
 }
 
-/// The resource in which a capability's own controller keeps the state of one section. It is created beside the
-/// application and deleted when no plan names it any more; a capability whose binding must outlive the section goes
-/// on naming it.
+/// The resource in which a capability's controller keeps the state of one section. It is created with the application
+/// and deleted when no plan contains it; a capability whose binding must outlive the section keeps it in its plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Binding {
-    /// Kind, of the platform's own group: `SecretBinding` and its kin.
+    /// Kind, of the platform's API group, such as `SecretBinding`.
     pub kind: String,
     /// `metadata.name`: 1 to 63 characters.
     pub name: String,
@@ -75,14 +74,14 @@ pub struct Binding {
 pub struct EnvSource {
     /// Its name.
     pub name: String,
-    /// Where its value comes from.
+    /// Source of its value.
     pub from: ValueFrom,
 }
 
-/// Where a value comes from.
+/// Source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ValueFrom {
-    /// From here. Never a secret value.
+    /// A literal; never a secret value.
     Literal(String),
     /// A key of a Secret.
     Secret(KeyRef),
@@ -101,12 +100,12 @@ pub struct KeyRef {
     pub optional: bool,
 }
 
-/// A Secret whose keys become environment variables, all of them.
+/// A Secret all of whose keys become environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvFrom {
     /// Name of the Secret.
     pub secret: String,
-    /// What each variable's name begins with; may be empty.
+    /// Prefix of each variable's name; may be empty.
     pub prefix: String,
 }
 
@@ -119,7 +118,7 @@ pub struct Mount {
     pub path: String,
     /// What is mounted.
     pub source: MountSource,
-    /// Whether the container may not write to it.
+    /// Whether it is read-only.
     pub read_only: bool,
 }
 
@@ -137,24 +136,24 @@ pub enum MountSource {
 /// Connections that an application's pods may open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Egress {
-    /// To where.
+    /// Destination.
     pub to: EgressPeer,
     /// TCP ports; never empty.
     pub ports: Vec<u16>,
 }
 
-/// To where a connection goes.
+/// Destination of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EgressPeer {
-    /// Pods of a namespace of the cluster, by their labels; never all pods.
+    /// Pods of a namespace, selected by label; never all pods.
     Pods {
         /// The namespace.
         namespace: String,
-        /// Labels that the pods have, all of them.
+        /// Labels that the pods must have.
         labels: BTreeMap<String, String>,
     },
     /// A host outside the cluster with public addresses, such as `sqs.eu-central-1.amazonaws.com`; `*.example.com` for
-    /// all below it.
+    /// all its subdomains.
     Host(String),
     /// A range of addresses, such as `10.1.0.0/16`.
     Range(String),

@@ -6,13 +6,12 @@ use serde_json::{Map, Value, json};
 
 use crate::Kind;
 
-/// What to do with a planned child now.
+/// What to do with a planned child in this reconcile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Write it.
     Apply,
-    /// Leave it as it is, and do not prune it: something must happen first. If it does not exist yet,
-    /// it is not created.
+    /// Hold it: neither create, change nor prune it, because something else must happen first.
     Hold {
         /// Why, for people: `waits for ...`, `runs once ...`.
         because: String,
@@ -34,13 +33,13 @@ pub struct Child {
     pub step: Step,
     /// Children of a lower wave are written first.
     pub wave: u8,
-    /// Fields that somebody else sets from now on, as JSON pointers of members, with the values that they keep until
-    /// then. Without this, a field that the plan stops naming falls back to its default.
+    /// Fields handed over to another writer, as JSON pointers, with the values that they keep until that writer sets
+    /// them. Without this, a field that the plan no longer contains falls back to its default.
     pub yields: Vec<(&'static str, Value)>,
-    /// Whether it outlives the resource, because data hang on it: it is neither pruned nor collected, and a later
-    /// resource of the same namespace and name takes it over.
+    /// Whether it outlives the resource, because it holds data: it is neither pruned nor garbage collected, and a later
+    /// resource with the same namespace and name takes it over.
     pub detached: bool,
-    /// UID of the object that it must be. Without one, it is created where it does not exist.
+    /// UID that the object must have. Without one, the object is created if it does not exist.
     pub uid: Option<String>,
 }
 
@@ -58,7 +57,7 @@ impl Child {
         Self::custom(kind, metadata, fields)
     }
 
-    /// A child with a `spec` given as JSON: for the kinds of other projects, which have no Rust types.
+    /// A child with a `spec` as JSON, for kinds of other projects without Rust types.
     pub fn with_spec(kind: Kind, metadata: &ObjectMeta, spec: Value) -> Self {
         Self::custom(kind, metadata, Map::from_iter([("spec".to_owned(), spec)]))
     }
@@ -92,28 +91,28 @@ impl Child {
         self
     }
 
-    /// Gives a field up to whoever sets it next; it keeps `value` until then.
+    /// Hands a field over to another writer; it keeps `value` until that writer sets it.
     #[must_use]
     pub fn yielding(mut self, pointer: &'static str, value: Value) -> Self {
         self.yields.push((pointer, value));
         self
     }
 
-    /// Lets the child outlive the resource. Whoever wants it gone must delete it by an act of its own.
+    /// Lets the child outlive the resource. It must be deleted explicitly.
     #[must_use]
     pub fn detached(mut self) -> Self {
         self.detached = true;
         self
     }
 
-    /// Lets the child be the object with this UID and no other: once that is gone, none is made in its place.
+    /// Binds the child to the object with this UID. If that object is deleted, it is not created again.
     #[must_use]
     pub fn existing(mut self, uid: Option<String>) -> Self {
         self.uid = uid;
         self
     }
 
-    /// Keeps the child as it is until something has happened.
+    /// Holds the child until something else has happened.
     #[must_use]
     pub fn held(mut self, because: impl Into<String>) -> Self {
         self.step = Step::Hold {
@@ -123,7 +122,7 @@ impl Child {
     }
 }
 
-/// Removes members that are `null`: in server-side apply a null is not "not said" but a value.
+/// Removes fields that are `null`: server-side apply treats null as a value, not as absent.
 fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {

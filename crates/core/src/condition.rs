@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Everything that was asked for is there and works.
+/// Everything in the spec exists and works.
 pub const READY: &str = "Ready";
-/// The cluster's objects are as planned (whether or not they work yet).
+/// The objects match the plan, whether or not they work yet.
 pub const SYNCED: &str = "Synced";
-/// Work is under way; it needs nobody.
+/// Work is in progress; no action is required.
 pub const RECONCILING: &str = "Reconciling";
-/// Work cannot go on until somebody changes something.
+/// Work cannot continue without a change by the user or the platform team.
 pub const STALLED: &str = "Stalled";
 
 /// One condition. The same fields as `metav1.Condition`.
@@ -24,13 +24,13 @@ pub struct Condition {
     pub type_: String,
     /// `True`, `False` or `Unknown`.
     pub status: String,
-    /// One word in CamelCase that says why.
+    /// Reason for the status, one word in CamelCase.
     pub reason: String,
-    /// The same for people.
+    /// Explanation for people.
     pub message: String,
     /// When `status` last changed, in RFC 3339 with seconds.
     pub last_transition_time: String,
-    /// `metadata.generation` that the condition was computed from.
+    /// The `metadata.generation` that the condition describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 }
@@ -42,8 +42,8 @@ impl Condition {
     }
 }
 
-/// Builds the next list of conditions from the previous one, so that a transition time changes only
-/// when a status does. The clock is passed in.
+/// Builds the next list of conditions from the previous one. A transition time changes only when the status of its
+/// condition does. The clock is an argument.
 pub struct ConditionSet<'a> {
     previous: &'a [Condition],
     generation: Option<i64>,
@@ -52,7 +52,7 @@ pub struct ConditionSet<'a> {
 }
 
 impl<'a> ConditionSet<'a> {
-    /// Starts from the conditions that the status holds now.
+    /// Starts from the current conditions.
     pub fn new(previous: &'a [Condition], generation: Option<i64>, now: Timestamp) -> Self {
         Self {
             previous,
@@ -83,7 +83,7 @@ impl<'a> ConditionSet<'a> {
         self
     }
 
-    /// Adds an abnormal-true condition, only where it is true.
+    /// Adds an abnormal-true condition, if it is true.
     #[must_use]
     pub fn set_abnormal(self, type_: &str, is_true: bool, reason: &str, message: impl Into<String>) -> Self {
         if is_true {
@@ -93,7 +93,7 @@ impl<'a> ConditionSet<'a> {
         }
     }
 
-    /// The finished list, in the order in which the conditions were set.
+    /// The list, in the order in which the conditions were set.
     pub fn finish(self) -> Vec<Condition> {
         self.next
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A kind of object, with what is needed to reach it through the API.
+/// A kind of object, with everything needed to build its API path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Kind {
     /// API group; empty for the core group.

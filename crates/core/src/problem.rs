@@ -1,4 +1,4 @@
-//! Why something does not work, in words for the person who wrote the resource.
+//! Why something does not work, for the person who wrote the resource.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,24 +8,24 @@ use crate::Reason;
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Severity {
-    /// Nothing is broken, but something is not as it should be.
+    /// Something is not as requested, but nothing is broken.
     Warning,
-    /// What the resource asks for is not there.
+    /// Something that the spec requests is missing.
     Error,
 }
 
-/// One problem: the root cause and what to do about it.
+/// A problem: its root cause, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
-    /// `Error` when what the resource asks for is not there, `Warning` otherwise.
+    /// `Error` if something that the spec requests is missing, `Warning` otherwise.
     pub severity: Severity,
-    /// One word in CamelCase that scripts can match, such as `HostTaken`.
+    /// One word in CamelCase that scripts can match, such as `HostTaken`. docs/reference/problems.md lists all.
     pub reason: String,
-    /// The field that it is about, such as `spec.routes[0].host`; absent when it is about no field.
+    /// The field concerned, such as `spec.routes[0].host`; absent if no single field is concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// What is wrong and where it comes from.
+    /// What is wrong, and the cause.
     pub message: String,
     /// What to do next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,17 +33,17 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem that keeps the resource from working.
-    pub fn error(reason: impl Into<Reason>, message: impl Into<String>) -> Self {
-        Self::new(Severity::Error, reason.into(), message)
+    /// A problem that prevents the resource from working.
+    pub fn error(reason: Reason, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, reason, message)
     }
 
-    /// A problem that the resource works in spite of.
-    pub fn warning(reason: impl Into<Reason>, message: impl Into<String>) -> Self {
-        Self::new(Severity::Warning, reason.into(), message)
+    /// A problem despite which the resource works.
+    pub fn warning(reason: Reason, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, reason, message)
     }
 
-    /// An error with the reason that Kubernetes or another component gave, such as `ImagePullBackOff` of a pod.
+    /// An error with a reason from Kubernetes or another component, such as `ImagePullBackOff` of a pod.
     pub fn reported(reason: &str, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -60,18 +60,18 @@ impl Problem {
             reason: reason.name.to_owned(),
             path: None,
             message: message.into(),
-            hint: (!reason.hint.is_empty()).then(|| reason.hint.to_owned()),
+            hint: Some(reason.hint.to_owned()),
         }
     }
 
-    /// Names the field that the problem is about.
+    /// Sets the field concerned.
     #[must_use]
     pub fn at(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// Says what to do next, instead of the reason's own hint.
+    /// Replaces the reason's hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -83,7 +83,7 @@ impl Problem {
         format!("{} ({})", self.message.trim_end_matches('.'), self.reason)
     }
 
-    /// Whether it keeps the resource from working.
+    /// Whether its severity is `Error`.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }

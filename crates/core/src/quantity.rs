@@ -1,9 +1,8 @@
 //! Quantities, such as `250m` and `1.5Gi`, as numbers that can be compared.
 //!
-//! The crate kube_quantity would do it, but brings a decimal library and a dozen other crates for what is one
-//! comparison here.
+//! The crate kube_quantity would do it, but brings a decimal library and a dozen other crates for one comparison.
 
-/// The quantity in thousandths, rounded up as Kubernetes does; `None` where it is no quantity.
+/// The quantity in thousandths, rounded up as Kubernetes does; `None` if it is not a quantity.
 pub fn thousandths(text: &str) -> Option<i128> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -25,7 +24,7 @@ pub fn thousandths(text: &str) -> Option<i128> {
     Some(if negative { -value } else { value })
 }
 
-/// What a number with this suffix is multiplied with and divided by to get thousandths.
+/// Factor and divisor that convert a number with this suffix to thousandths.
 fn multiplier(suffix: &str) -> Option<(i128, i128)> {
     const THOUSAND: i128 = 1000;
     let decimal = |power: u32| Some((THOUSAND.pow(power + 1), 1));

@@ -1,16 +1,16 @@
 //! Reasons of problems: the words that scripts match and people look up.
 //!
 //! Each crate lists its own once, with [`reasons!`](crate::reasons). `docs/reference/problems.md` is generated from these
-//! lists, so a problem cannot have a reason that is documented nowhere.
+//! lists, so every reason is documented.
 
-/// What kind of problem it is: one word for scripts, and for people what it means and what to do.
+/// A kind of problem: one word for scripts; for people, what it means and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reason {
     /// One word in CamelCase, such as `HostTaken`.
     pub name: &'static str,
     /// What happened, in general: one or two sentences. A problem's message has the particulars.
     pub means: &'static str,
-    /// What to do next. A problem says it unless it has a hint of its own.
+    /// What to do next: the hint of every problem that has no more specific one.
     pub hint: &'static str,
 }
 
@@ -23,17 +23,6 @@ impl std::fmt::Display for Reason {
 impl PartialEq<Reason> for String {
     fn eq(&self, other: &Reason) -> bool {
         self == other.name
-    }
-}
-
-// Goes when every crate has its list.
-impl From<&'static str> for Reason {
-    fn from(name: &'static str) -> Self {
-        Self {
-            name,
-            means: "",
-            hint: "",
-        }
     }
 }
 
@@ -63,29 +52,44 @@ macro_rules! reasons {
 pub mod shared {
     crate::reasons! {
         ENVIRONMENT_MISSING = "EnvironmentMissing",
-            "The cluster has no Environment. Nothing was changed; what runs keeps running.",
+            "The cluster has no Environment. No objects changed; running pods are not affected.",
             "Ask the platform team to apply one Environment, such as platform/environments/local.yaml.";
         ENVIRONMENT_AMBIGUOUS = "EnvironmentAmbiguous",
-            "The cluster has more than one Environment, so none of them is used.",
+            "The cluster has more than one Environment, so the controllers use none of them. No objects changed.",
             "Ask the platform team to delete all Environments but one.";
         ENVIRONMENT_UNREADABLE = "EnvironmentUnreadable",
-            "The Environment has a field that this controller cannot read. Nothing was changed; what runs keeps running.",
+            "The Environment has a field that the controller cannot parse. No objects changed; running pods are not affected.",
             "Ask the platform team to correct the field, or to deploy controllers and CRDs of the same version.";
         DUPLICATE = "Duplicate",
             "Two items of a list have the same key.",
-            "Remove or rename one of them.";
+            "Remove or rename one of the two.";
         NAME_TAKEN = "NameTaken",
-            "An object of this name exists and belongs to somebody else. It was not changed.",
-            "Rename the application or the object, or hand the object over with the annotation idp.dev/adopt-by.";
+            "An object of this name already exists and has another owner. It was not changed.",
+            "Rename the application or the object, delete the object, or hand it over with the annotation idp.dev/adopt-by.";
         LIMIT_EXCEEDED = "LimitExceeded",
             "A value is above the limit that the Environment sets.",
             "Lower the value, or ask the platform team to raise the limit in the Environment.";
-        INVALID_SPEC = "InvalidSpec",
-            "A field has a value that the API does not accept.",
-            "Correct the field that path names.";
+        INVALID = "Invalid",
+            "A value is not valid: the API server rejected an object, or a section or binding cannot be used.",
+            "Correct the field that the path or the message names.";
+        QUOTA_EXCEEDED = "QuotaExceeded",
+            "The namespace has used up a quota: a ResourceQuota, or that of a ClaimClass, for which retained data counts too.",
+            "Request less, remove something (retained data with `idp-cli data delete`), or ask for a larger quota.";
+        KIND_NOT_SERVED = "KindNotServed",
+            "The cluster does not have the CRD of a kind that this resource requires.",
+            "Ask the platform team to install the operator that provides the CRD, for claims Crossplane and platform/compositions. The controller detects it within 30 seconds.";
+        KIND_NOT_WATCHED = "KindNotWatched",
+            "The controller does not watch a kind that it would create.",
+            "Ask the platform team: add a kind of a ClaimClass to the broker's --claim-kind and its ClusterRole. Every other kind is a bug in the controller.";
+        UNKNOWN_SIZE = "UnknownSize",
+            "The Environment or the ClaimClass has no size with this name.",
+            "Choose one of its sizes.";
         VARIABLE_CONFLICT = "VariableConflict",
             "Two parts of the spec set the same environment variable.",
             "Rename or remove one of the variables.";
+        INVALID_SPEC = "InvalidSpec",
+            "A field has a value that is not valid.",
+            "Correct the field that the problem's path names.";
         HOST_TAKEN = "HostTaken",
             "The host already belongs to another application, or to a VirtualService of another namespace.",
             "Choose another host, or remove it from the object that the message names; it then moves automatically.";

@@ -1,31 +1,32 @@
-//! Text of strangers on a terminal or in a log: what would move the cursor, change colours, turn lines around or begin a
-//! line of its own is shown as what it is.
+//! Escapes untrusted text for terminals and logs: control characters, colours, direction overrides and line breaks
+//! become visible escapes.
 
 use std::{borrow::Cow, fmt::Write as _};
 
-/// `text` in one line: control characters and line breaks are escaped.
+/// `text` as one line: control characters and line breaks are escaped.
 pub fn line(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
 }
 
-/// `text` of several lines, in which line breaks and tabs stay.
+/// `text` as several lines: control characters are escaped, line breaks and tabs are kept.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| matches!(c, '\n' | '\t'))
 }
 
-/// Whether a terminal does something else with the character than to show it.
+/// Whether a terminal does not simply display the character.
 pub fn is_hidden(c: char) -> bool {
     // Control characters: C0, DEL and C1.
     c.is_control()
         || matches!(c,
-            // Soft hyphen, zero widths, direction marks, line and paragraph separators, direction overrides and isolates.
+            // Soft hyphen, zero widths, direction marks, line and paragraph separators, direction overrides and
+            // isolates.
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
             // Tags.
             | '\u{e0000}'..='\u{e007f}')
 }
 
-/// `text` without what a terminal would obey, but for the characters that stay.
+/// `text` with hidden characters escaped, except those for which `stays` holds.
 pub fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.chars().any(|c| is_hidden(c) && !stays(c)) {
         return Cow::Borrowed(text);

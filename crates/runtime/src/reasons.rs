@@ -1,6 +1,6 @@
 //! The reasons of problems that every controller can report: what each means, and what to do.
 
-pub use idp_core::reason::shared::NAME_TAKEN;
+pub use idp_core::reason::shared::{INVALID, KIND_NOT_SERVED, KIND_NOT_WATCHED, NAME_TAKEN, QUOTA_EXCEEDED};
 
 idp_core::reasons! {
     API_UNAVAILABLE = "ApiUnavailable",
@@ -9,24 +9,12 @@ idp_core::reasons! {
     CONFLICT = "Conflict",
         "The object was changed, replaced or deleted while it was being written.",
         "Retrying automatically. Act only if this persists.";
-    INVALID = "Invalid",
-        "The API server rejected an object that is made from this resource.",
-        "Correct the field of this resource that the object is made from.";
-    QUOTA_EXCEEDED = "QuotaExceeded",
-        "An object does not fit the ResourceQuota of the namespace.",
-        "Request less, free something, or ask for a larger ResourceQuota. Retried every five minutes.";
     FORBIDDEN = "Forbidden",
         "The API server denied a request of the controller.",
         "Ask the platform team: an admission policy denies the object, or the controller's ClusterRole lacks a rule.";
     NAMESPACE_MISSING = "NamespaceMissing",
         "A namespace that this resource needs does not exist, or is being deleted.",
         "Create the namespace. The controller checks again every 20 s.";
-    KIND_NOT_SERVED = "KindNotServed",
-        "The cluster does not have the CRD of an object that this resource needs.",
-        "Ask the platform team to install the operator that provides the CRD. The controller notices within half a minute.";
-    KIND_NOT_WATCHED = "KindNotWatched",
-        "The controller plans an object that it could not find again. This is a bug in the controller.",
-        "Report it to the platform team.";
     FIELDS_DROPPED = "FieldsDropped",
         "The API server dropped fields of an object, because the installed CRD does not have them.",
         "Ask the platform team to upgrade the operator that provides the CRD.";

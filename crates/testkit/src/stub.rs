@@ -185,7 +185,7 @@ pub fn with_binding(mut plan: SectionPlan, kind: &str, request: &SectionRequest)
 
 /// A response that rejects a field of the section.
 pub fn refusal(request: &SectionRequest, field: &str) -> SectionPlan {
-    let problem = Problem::error("NotServed", format!("{field} cannot be served"));
+    let problem = Problem::reported("NotServed", format!("{field} cannot be served"));
     let path = format!("{}.{field}", request.path);
     SectionPlan::refused(vec![problem.at(path).hint("write another one")])
 }

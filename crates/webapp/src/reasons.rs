@@ -2,7 +2,7 @@
 
 pub use idp_core::reason::shared::{
     DUPLICATE, ENVIRONMENT_AMBIGUOUS, ENVIRONMENT_MISSING, ENVIRONMENT_UNREADABLE, HOST_NOT_ALLOWED,
-    HOST_TAKEN, INVALID_SPEC, LIMIT_EXCEEDED, NO_ISSUER, VARIABLE_CONFLICT,
+    HOST_TAKEN, INVALID_SPEC, LIMIT_EXCEEDED, NO_ISSUER, UNKNOWN_SIZE, VARIABLE_CONFLICT,
 };
 
 idp_core::reasons! {
@@ -44,9 +44,6 @@ idp_core::reasons! {
     IMAGE_NEEDS_DIGEST = "ImageNeedsDigest",
         "The Environment requires an image digest.",
         "Write the image as NAME@sha256:DIGEST.";
-    UNKNOWN_SIZE = "UnknownSize",
-        "The Environment has no size of this name.",
-        "Choose a size that the Environment has.";
     INVALID_QUANTITY = "InvalidQuantity",
         "The value is not a quantity of CPU or memory.",
         "Write CPU such as 500m or 2, and memory such as 256Mi or 2Gi.";

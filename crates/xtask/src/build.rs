@@ -1,4 +1,4 @@
-//! Building the project's own programs, as every task needs them.
+//! Builds the project's programs.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,13 +10,13 @@ use anyhow::{Context, Result, bail};
 /// How a program is built.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
-    /// Quickly.
+    /// Fast to build.
     Debug,
-    /// As in container images: what is measured is what runs in production.
+    /// As in container images, for measurements.
     Image,
 }
 
-/// Builds the programs of `packages` and gives the folder that they are in.
+/// Builds the programs of `packages` and returns their folder.
 pub(crate) fn programs(root: &Path, packages: &[&str], profile: Profile) -> Result<PathBuf> {
     let mut cargo = cargo(root);
     cargo.arg("build");
@@ -39,17 +39,15 @@ pub(crate) fn programs(root: &Path, packages: &[&str], profile: Profile) -> Resu
 pub(crate) fn cargo(root: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root);
-    // What an outer `cargo run` sets for xtask itself is not meant for the programs it builds.
+    // The outer `cargo run` sets it for xtask; the programs that it builds must not inherit it.
     command.env_remove("CARGO_MANIFEST_DIR");
     command
 }
 
-/// Runs a command whose output the user sees.
+/// Runs a command with its output visible to the user.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = format!("{command:?}").replace('"', "");
-    let status = command
-        .status()
-        .with_context(|| format!("{shown} cannot be run"))?;
+    let status = command.status().with_context(|| format!("cannot run {shown}"))?;
     if !status.success() {
         bail!("{shown} failed ({status})");
     }

@@ -6,10 +6,10 @@ use anyhow::{Context, Result};
 
 use crate::build;
 
-/// Version of cargo-deny that is installed where none is there.
+/// Version of cargo-deny to install if it is missing.
 const CARGO_DENY: &str = "0.20.2";
 
-/// Runs all checks; the first that fails ends it.
+/// Runs all checks; stops at the first failure.
 pub(crate) fn run(root: &Path) -> Result<()> {
     build::run(build::cargo(root).args(["fmt", "--all", "--check"]))?;
     if builds_are_linted() {
@@ -25,7 +25,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         ]))?;
     }
     let deny = cargo_deny(root)?;
-    // Advisories need a database that is not published as a package; the other checks work offline.
+    // Advisories require a database that is not published as a package; the other checks work offline.
     build::run(
         Command::new(deny)
             .current_dir(root)
@@ -40,7 +40,7 @@ fn builds_are_linted() -> bool {
     is("RUSTC_WORKSPACE_WRAPPER", "clippy-driver") && is("RUSTFLAGS", "--deny warnings")
 }
 
-/// cargo-deny: the installed one, or one that is built into the cache.
+/// cargo-deny, installed or built into the cache.
 fn cargo_deny(root: &Path) -> Result<std::path::PathBuf> {
     let installed = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
         .map(|folder| folder.join("cargo-deny"))
@@ -64,14 +64,14 @@ fn cargo_deny(root: &Path) -> Result<std::path::PathBuf> {
         install
             .args(["--no-default-features", "--profile", "dev", "--root"])
             .arg(&folder);
-        // A tool that runs for a second: what counts is that it is built soon.
+        // It runs for a second: build time matters more than speed.
         install
             .env("CARGO_PROFILE_DEV_DEBUG", "0")
             // Somebody else's warnings are not ours to refuse.
             .env_remove("RUSTC_WORKSPACE_WRAPPER")
             .env_remove("RUSTFLAGS")
             .env("CARGO_TARGET_DIR", folder.join("target"));
-        build::run(&mut install).context("cargo-deny cannot be installed")?;
+        build::run(&mut install).context("cannot install cargo-deny")?;
         std::fs::remove_dir_all(folder.join("target"))?;
     }
     Ok(program)

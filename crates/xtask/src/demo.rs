@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the main job, from nothing to a running application.
+//! `cargo xtask demo`: from an empty machine to a running application.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -14,10 +14,10 @@ use crate::build::{self, Profile};
 
 const APPLICATION: &str = "sample-web-app";
 const APPLICATION_NAMESPACE: &str = "sample";
-/// How long the sample may take: its image is in the node already.
+/// Time limit for the sample. Its image is in the node already.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// The controllers, and what shows their work.
+/// The controllers and the command line.
 const PROGRAMS: [&str; 5] = [
     "idp-webapp",
     "idp-secrets-bridge",
@@ -26,15 +26,15 @@ const PROGRAMS: [&str; 5] = [
     "idp-cli",
 ];
 
-/// What runs beside the cluster.
+/// Options of the demo.
 #[derive(Args)]
 pub(crate) struct DemoArgs {
-    /// Peers to run beside the cluster, as `idp-cli up --with` names them; building them takes minutes, once.
+    /// Peers to run with the cluster, as for `idp-cli up --with`. The first build takes minutes.
     #[arg(long = "with", value_name = "ADD-ONS")]
     with: Option<String>,
 }
 
-/// Brings up the cluster, the controllers and the sample; shows its tree and its page.
+/// Starts the cluster, the controllers and the sample; shows its tree and its page.
 pub(crate) async fn run(root: &Path, args: &DemoArgs) -> Result<()> {
     println!("… build the controllers and the command line");
     let cli = build::programs(root, &PROGRAMS, Profile::Debug)?.join("idp-cli");
@@ -58,17 +58,20 @@ pub(crate) async fn run(root: &Path, args: &DemoArgs) -> Result<()> {
     build::run(Command::new(&cli).args(["tree", APPLICATION, "--namespace", APPLICATION_NAMESPACE]))?;
     show_page(&cluster, &client).await?;
     let cli = cli.strip_prefix(root).unwrap_or(&cli).display();
-    println!("\nWhere to look next");
+    println!(
+        "
+Next steps"
+    );
     println!("  {cli} status {APPLICATION} --namespace {APPLICATION_NAMESPACE}");
     println!("  {cli} kubectl get webapplications,pods --all-namespaces");
     println!("  {cli} render applications/sample-web-app/webapplication.yaml");
-    println!("  {cli} status        # the cluster's parts and their logs");
-    println!("  {cli} down --purge  # stops everything; nothing is left");
+    println!("  {cli} status        # the cluster's components and their logs");
+    println!("  {cli} down --purge  # stop everything and delete all data");
     Ok(())
 }
 
 async fn apply_sample(client: &Client, root: &Path, addons: Option<&str>) -> Result<()> {
-    // The second is the first with secrets, which only a cluster with their peers can supply.
+    // `supplied.yaml` adds secrets, which require External Secrets.
     let application = match addons {
         Some(addons) if addons.contains("external-secrets") => "supplied.yaml",
         _ => "webapplication.yaml",
@@ -84,7 +87,7 @@ async fn apply_sample(client: &Client, root: &Path, addons: Option<&str>) -> Res
     idp_cluster::apply_manifests(client, &manifests?).await
 }
 
-/// Waits until the sample is Ready, telling what it waits for.
+/// Waits until the sample is Ready, and prints the current state.
 async fn wait_ready(client: &Client) -> Result<()> {
     let apps = Api::<WebApplication>::namespaced(client.clone(), APPLICATION_NAMESPACE);
     let start = std::time::Instant::now();
@@ -121,7 +124,10 @@ async fn wait_ready(client: &Client) -> Result<()> {
 /// Fetches the application's page from its pods, through its Service.
 async fn show_page(cluster: &Cluster, client: &Client) -> Result<()> {
     if cluster.real_node()?.is_none() {
-        println!("\nFake nodes run nothing, so there is no page to fetch; a real node needs Linux and root.");
+        println!(
+            "
+No page to show: fake nodes run no containers. A real node requires Linux and root."
+        );
         return Ok(());
     }
     let path =

@@ -1,11 +1,15 @@
-//! `cargo xtask generate`: files that are made from code, or from other files.
+//! `cargo xtask generate`: files generated from code or other files.
+
+#[cfg(test)]
+mod language;
+mod messages;
+mod problems;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-/// The charts of controllers, each with the definitions that it brings. Each definition is in one chart, or two releases
-/// would claim it.
+/// The charts of controllers, each with its CRDs. Each CRD is in exactly one chart, or two releases would own it.
 const CHARTS: [(&str, &[&str]); 4] = [
     (
         "idp-webapp",
@@ -18,17 +22,17 @@ const CHARTS: [(&str, &[&str]); 4] = [
     ),
     ("idp-claim-broker", &["claimbindings", "claimclasses"]),
 ];
-/// The schema of what may be set in a controller's chart, within the library's.
+/// Schema of the values of a controller's chart, copied from the library chart.
 const SCHEMA: &str = "values.schema.json";
 
-/// Writes `platform/crds/`, and what charts need of it and of `platform/operators/`.
+/// Writes `platform/crds/`, the charts' copies of it and of `platform/operators/`, and the reference of problems.
 pub(crate) fn run(root: &Path) -> Result<()> {
     for (path, content) in files(root)? {
         let full = root.join(&path);
         if let Some(folder) = full.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        std::fs::write(&full, content).with_context(|| format!("{} cannot be written", full.display()))?;
+        std::fs::write(&full, content).with_context(|| format!("cannot write {}", full.display()))?;
         println!("wrote {}", path.display());
     }
     Ok(())
@@ -44,7 +48,7 @@ fn files(root: &Path) -> Result<Vec<(PathBuf, String)>> {
         let charts: Vec<_> = charts.map(|(chart, _)| *chart).collect();
         ensure!(
             charts.len() == 1,
-            "{name} belongs into one chart, and CHARTS of crates/xtask/src/generate.rs has {charts:?}"
+            "{name} must be in exactly one chart, and CHARTS in crates/xtask/src/generate.rs lists {charts:?}"
         );
         files.push((
             Path::new("charts").join(charts[0]).join("crds").join(&name),
@@ -55,10 +59,11 @@ fn files(root: &Path) -> Result<Vec<(PathBuf, String)>> {
     for (chart, _) in CHARTS {
         files.extend(copies(root, chart)?);
     }
+    files.push((PathBuf::from(problems::PATH), problems::page(root)?));
     Ok(files)
 }
 
-/// What a chart repeats, since Helm reads nothing outside of a chart's folder.
+/// Copies for a chart, because Helm cannot read files outside the chart's folder.
 fn copies(root: &Path, chart: &str) -> Result<Vec<(PathBuf, String)>> {
     let (operator, folder) = (
         Path::new("platform/operators").join(chart),
@@ -89,7 +94,7 @@ mod tests {
 
     use super::*;
 
-    fn root() -> &'static Path {
+    pub(super) fn root() -> &'static Path {
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
     }
 
@@ -106,14 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn charts_have_nothing_that_nobody_generates() {
+    fn charts_contain_only_generated_files() {
         let known: BTreeSet<_> = files(root()).unwrap().into_iter().map(|(path, _)| path).collect();
         for (chart, _) in CHARTS {
             for folder in ["crds", "files"] {
                 let folder = Path::new("charts").join(chart).join(folder);
                 for entry in std::fs::read_dir(root().join(&folder)).unwrap() {
                     let path = folder.join(entry.unwrap().file_name());
-                    assert!(known.contains(&path), "nobody generates {}", path.display());
+                    assert!(known.contains(&path), "{} is not generated", path.display());
                 }
             }
         }

@@ -11,7 +11,7 @@ mod test;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// The project's tasks. Each does all the set-up that it needs, once, in `~/.cache/idp`.
+/// The project's tasks. Each sets up everything that it requires, once, in `~/.cache/idp`.
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 struct Cli {
@@ -21,15 +21,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Shows the main job: a cluster, the controller, and the sample application up to Ready.
+    /// Start a cluster, the controllers and the sample application, and show the result.
     Demo(demo::DemoArgs),
-    /// Runs every test, those on the real cluster included.
+    /// Run all tests, including those on a cluster.
     Test(test::TestArgs),
-    /// Checks format, lints and dependencies.
+    /// Check format, lints and dependencies.
     Check,
-    /// Measures, and prints ratios of what was measured in the same run.
+    /// Measure, and print ratios of measurements of the same run.
     Bench(bench::BenchArgs),
-    /// Writes the files that are made from code.
+    /// Write the generated files.
     Generate,
 }
 

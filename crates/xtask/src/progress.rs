@@ -1,8 +1,8 @@
-//! Progress as lines.
+//! Progress as lines of text.
 
 use idp_cluster::{Event, Progress};
 
-/// Writes a line when a step begins, and one when it ends.
+/// Prints a line when a step begins, and one when it ends.
 pub(crate) struct Lines;
 
 impl Progress for Lines {

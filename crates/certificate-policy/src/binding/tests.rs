@@ -206,7 +206,7 @@ fn the_version_waits_for_the_first_issue_and_never_changes() {
     let mut binding = binding();
     binding.status = Some(issued);
     let refused = Outcome::Refused {
-        problems: vec![idp_core::Problem::error("HostTaken", "x")],
+        problems: vec![idp_core::Problem::error(crate::reasons::HOST_TAKEN, "x")],
         existing: Plan::default(),
     };
     let next = status(&binding, &observed("example.com"), None, &refused, now());

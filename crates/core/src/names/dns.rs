@@ -1,24 +1,24 @@
-//! DNS names, normalised: small letters, no trailing dot, international labels in Punycode.
+//! DNS names, normalised: lower case, no trailing dot, international labels in Punycode.
 
 use std::fmt;
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-/// Longest text that is looked at: a name of 253 characters may be longer before it is normalised.
+/// Longest accepted input: a name of 253 characters may be longer before it is normalised.
 const LONGEST: usize = 1024;
 
-/// What an international label begins with.
+/// Prefix of international labels.
 pub(super) const PUNYCODE: &str = "xn--";
 
-/// A name that a certificate can be for. Only normalised ones exist, so that equality is equality of names.
+/// A name that a certificate can contain. Always normalised, so that equal names are equal values.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DnsName {
-    /// Whether it stands for every name one label below [`Self::domain`].
+    /// Whether it matches every name one label below [`Self::domain`].
     wildcard: bool,
     domain: String,
 }
 
-/// Why a text is no name.
+/// Why a text is not a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
 
@@ -29,11 +29,10 @@ impl fmt::Display for Malformed {
 }
 
 impl DnsName {
-    /// Normalises a name; `*.` may stand before it.
+    /// Normalises a name, which may begin with `*.`.
     ///
     /// # Errors
-    /// When no certificate can be for it: it is too long, has characters that host names lack, is an IP address, or
-    /// holds Punycode that stands for nothing.
+    /// When it is too long, has invalid characters, is an IP address, or contains invalid Punycode.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
         if text.len() > LONGEST {
             return Err(Malformed("it is too long"));
@@ -44,8 +43,8 @@ impl DnsName {
         };
         let domain = normal(domain)?;
         if is_number(domain.rsplit('.').next().unwrap_or_default()) {
-            // Some verifiers would take it for an address.
-            return Err(Malformed("it ends in a number, as addresses do"));
+            // Some verifiers would read it as an address.
+            return Err(Malformed("it ends in a number, like an IP address"));
         }
         if wildcard && domain.len() + 2 > 253 {
             return Err(Malformed("it is too long"));
@@ -58,7 +57,7 @@ impl DnsName {
         self.wildcard
     }
 
-    /// The name, or the domain of which a wildcard stands for all names one label below.
+    /// The name; for a wildcard, the domain below which it matches.
     pub fn domain(&self) -> &str {
         &self.domain
     }
@@ -71,7 +70,7 @@ impl fmt::Display for DnsName {
     }
 }
 
-/// A name without wildcard, normalised.
+/// Normalises a name without wildcard.
 pub(super) fn normal(text: &str) -> Result<String, Malformed> {
     let text = text.strip_suffix('.').unwrap_or(text);
     if text.is_empty() {
@@ -84,7 +83,7 @@ pub(super) fn normal(text: &str) -> Result<String, Malformed> {
             Hyphens::CheckFirstLast,
             DnsLength::Verify,
         )
-        .map_err(|_| Malformed("it is no host name"))?;
+        .map_err(|_| Malformed("it is not a host name"))?;
     Ok(normal.into_owned())
 }
 

@@ -1,6 +1,6 @@
-//! Complete host names, in small letters, against each other.
+//! Comparison of full host names in lower case.
 
-/// Whether a request can be for both of two complete hosts: they are the same, or one is a wildcard over the other.
+/// Whether two hosts can match the same request: they are equal, or one is a wildcard over the other.
 pub fn overlap(one: &str, other: &str) -> bool {
     one == other || covers(one, other) || covers(other, one)
 }
@@ -12,7 +12,7 @@ fn covers(wildcard: &str, host: &str) -> bool {
         .is_some_and(|suffix| is_below(name, suffix) || (host.starts_with("*.") && name == suffix))
 }
 
-/// Whether a complete host is the base domain, a parent of it, or a wildcard over either: that is everybody's.
+/// Whether a host is the base domain, a parent of it, or a wildcard over either. No single application may use these.
 pub fn is_everybodys(host: &str, base_domain: &str) -> bool {
     let name = host.strip_prefix("*.").unwrap_or(host);
     name == base_domain || is_below(base_domain, name)
@@ -23,10 +23,10 @@ fn is_below(name: &str, parent: &str) -> bool {
         .is_some_and(|labels| labels.ends_with('.') && labels.len() > 1)
 }
 
-/// Longest list of hosts that is looked up by its terms: beyond, what an object says of hosts is nobody's to serve.
+/// Longest list of hosts that is indexed. Objects with longer lists are not served.
 const MOST: usize = 256;
 
-/// Terms under which an object that names these hosts is found by [`overlap_terms`] of any host that overlaps with one.
+/// Index terms of an object with these hosts. [`overlap_terms`] of any overlapping host contains one of them.
 pub fn host_terms<'a>(hosts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut terms: Vec<String> = Vec::new();
     for host in hosts.into_iter().take(MOST) {
@@ -38,7 +38,8 @@ pub fn host_terms<'a>(hosts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     terms
 }
 
-/// What to look up for whatever overlaps with `host`: itself, the wildcards over it, and what it covers.
+/// Terms to look up to find everything that overlaps with `host`: the host, wildcards over it, and hosts that it
+/// covers.
 pub fn overlap_terms(host: &str) -> Vec<String> {
     let mut terms = vec![host.to_owned()];
     let name = host.strip_prefix("*.");
@@ -49,7 +50,7 @@ pub fn overlap_terms(host: &str) -> Vec<String> {
     terms
 }
 
-/// The domains above a name.
+/// The parent domains of a name.
 fn parents(name: &str) -> impl Iterator<Item = &str> {
     name.match_indices('.').map(|(dot, _)| &name[dot + 1..])
 }
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_base_domain_and_its_parents_are_everybodys() {
+    fn the_base_domain_and_its_parents_belong_to_all() {
         for host in [
             "apps.test.com",
             "*.apps.test.com",

@@ -1,4 +1,4 @@
-//! Names of hosts and of objects, and the patterns that policies allow: pure, and of one meaning each.
+//! Names of hosts and objects, and patterns of them.
 
 mod dns;
 mod host;

@@ -1,6 +1,6 @@
 //! Names of Kubernetes objects.
 
-/// Whether `name` is a DNS label as of RFC 1123: 1 to 63 small letters, digits and `-`, and no `-` at either end.
+/// Whether `name` is a DNS label as of RFC 1123: 1 to 63 lower-case letters, digits and `-`, and no `-` at either end.
 pub fn is_label(name: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&name.len())
@@ -9,8 +9,8 @@ pub fn is_label(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
-/// Whether `name` is a DNS subdomain as of RFC 1123, as Kubernetes checks names of objects: parts of small letters, digits
-/// and `-` between dots, up to 253 characters in all.
+/// Whether `name` is a DNS subdomain as of RFC 1123, as Kubernetes validates names of objects: parts of lower-case
+/// letters, digits and `-` between dots, up to 253 characters.
 pub fn is_subdomain(name: &str) -> bool {
     let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let inside = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
@@ -21,8 +21,8 @@ pub fn is_subdomain(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_part)
 }
 
-/// Whether the API server would take `name` for one segment of a path, whatever the kind: the loosest rule that it has
-/// for names, without what would need escaping or mean something else in a path.
+/// Whether `name` is a valid path segment for the API server, for any kind: its loosest rule for names, without
+/// characters that need escaping or have a meaning in a path.
 pub fn is_path_segment(name: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:~@".contains(&byte);
     (1..=253).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(inside)

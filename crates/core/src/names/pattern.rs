@@ -1,14 +1,14 @@
-//! What policies allow of DNS names.
+//! Patterns of DNS names that policies allow.
 
 use super::dns::{DnsName, Malformed, PUNYCODE, normal};
 
 /// One entry of a policy.
 ///
-/// A wildcard name (`*.shop.example.com`) and an international label are granted by name or not at all: nobody who
-/// writes `*` means a certificate for a whole domain, or for a name that only looks like another.
+/// Wildcard names (`*.shop.example.com`) and international labels are allowed only if listed by name: `*` is not meant
+/// to allow a certificate for a whole domain, or for a name that only looks like another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DnsPattern {
-    /// This name, which may be a wildcard's.
+    /// This name, which may be a wildcard.
     Exact(DnsName),
     /// Every name below this domain.
     Below(String),
@@ -16,12 +16,12 @@ pub enum DnsPattern {
     Labels(Vec<Label>),
 }
 
-/// What a label of a name must be.
+/// Pattern of one label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Label {
-    /// Exactly this.
+    /// This label.
     Literal(String),
-    /// Begins and ends thus, with at least one character between.
+    /// Prefix and suffix, with at least one character between.
     Around(String, String),
 }
 
@@ -29,7 +29,7 @@ impl DnsPattern {
     /// An entry of `exact`.
     ///
     /// # Errors
-    /// When it is no name.
+    /// When it is not a name.
     pub fn exact(text: &str) -> Result<Self, Malformed> {
         DnsName::parse(text).map(Self::Exact)
     }
@@ -37,10 +37,10 @@ impl DnsPattern {
     /// An entry of `suffixes`.
     ///
     /// # Errors
-    /// When it is no domain.
+    /// When it is not a domain.
     pub fn below(text: &str) -> Result<Self, Malformed> {
         if text.starts_with('*') {
-            return Err(Malformed("a suffix has no '*': write the domain alone"));
+            return Err(Malformed("a suffix cannot contain '*': write the domain alone"));
         }
         DnsName::parse(text).map(|name| Self::Below(name.domain().to_owned()))
     }
@@ -48,13 +48,13 @@ impl DnsPattern {
     /// An entry of `patterns`.
     ///
     /// # Errors
-    /// When it is no pattern.
+    /// When it is not a pattern.
     pub fn labels(text: &str) -> Result<Self, Malformed> {
         let text = text.strip_suffix('.').unwrap_or(text);
         let labels: Vec<Label> = text.split('.').map(label).collect::<Result<_, _>>()?;
         match labels.last() {
             Some(Label::Literal(_)) => Ok(Self::Labels(labels)),
-            _ => Err(Malformed("its last label must be written out")),
+            _ => Err(Malformed("its last label cannot contain '*'")),
         }
     }
 
@@ -80,7 +80,7 @@ impl DnsPattern {
         }
     }
 
-    /// The name that it allows, or what names that it allows end with; `None` for patterns.
+    /// The name that it allows, or the suffix of the names that it allows; `None` for patterns.
     pub fn name(&self) -> Option<String> {
         match self {
             Self::Exact(name) => Some(name.to_string()),
@@ -89,8 +89,8 @@ impl DnsPattern {
         }
     }
 
-    /// The same as a regular expression over normalised names without wildcard, for the admission policy; `None` for
-    /// kinds that need none.
+    /// As a regular expression over normalised names without wildcard, for the admission policy; `None` for variants
+    /// that need none.
     pub fn expression(&self) -> Option<String> {
         let Self::Labels(labels) = self else { return None };
         let labels: Vec<String> = labels.iter().map(Label::expression).collect();
@@ -124,7 +124,7 @@ fn label(text: &str) -> Result<Label, Malformed> {
     let Some((start, end)) = text.split_once('*') else {
         return normal(text).and_then(|label| {
             if label.contains('.') {
-                Err(Malformed("it is no host name"))
+                Err(Malformed("it is not a host name"))
             } else {
                 Ok(Label::Literal(label))
             }
@@ -133,12 +133,12 @@ fn label(text: &str) -> Result<Label, Malformed> {
     let ascii = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     if !ascii(start) || !ascii(end) {
         return Err(Malformed(
-            "a label holds at most one '*', beside letters, digits and '-'",
+            "a label can contain at most one '*', with letters, digits and '-'",
         ));
     }
     let (start, end) = (start.to_ascii_lowercase(), end.to_ascii_lowercase());
     if start.starts_with('-') || end.ends_with('-') || start.len() + end.len() > 62 {
-        return Err(Malformed("no label of a host name can be like it"));
+        return Err(Malformed("no label of a host name can match it"));
     }
     Ok(Label::Around(start, end))
 }

@@ -123,7 +123,7 @@ fn event(type_: EventType, reason: &str, mut note: String) -> Event {
 
 #[cfg(test)]
 mod tests {
-    use idp_core::ConditionSet;
+    use idp_core::{ConditionSet, reason::shared};
     use jiff::Timestamp;
 
     use super::*;
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn only_transitions_make_events() {
-        let taken = || Problem::error("HostTaken", "a.example.com").at("spec.routes[0].host");
+        let taken = || Problem::error(shared::HOST_TAKEN, "a.example.com").at("spec.routes[0].host");
         let reasons = |previous: Option<&Status>, next: &Status| -> Vec<String> {
             changes(previous, next)
                 .into_iter()
@@ -163,8 +163,9 @@ mod tests {
 
     #[test]
     fn becoming_ready_is_one_event_with_its_warnings() {
-        let warning =
-            || Problem::warning("NoIssuer", "the platform team makes the secret").at("spec.routes[0].tls");
+        let warning = || {
+            Problem::warning(shared::NO_ISSUER, "the platform team makes the secret").at("spec.routes[0].tls")
+        };
         let working = |problems| {
             let conditions = ConditionSet::new(&[], None, Timestamp::UNIX_EPOCH)
                 .set(condition::READY, false, "RollingOut", "0 of 1 pods are ready")
@@ -188,7 +189,10 @@ mod tests {
         let later = changes(Some(&status(true, Vec::new())), &ready);
         assert_eq!((later.len(), later[0].reason.as_str()), (1, "NoIssuer"));
         // An error is never told later.
-        let failed = changes(None, &working(vec![Problem::error("Forbidden", "x"), warning()]));
+        let failed = changes(
+            None,
+            &working(vec![Problem::error(crate::reasons::FORBIDDEN, "x"), warning()]),
+        );
         assert_eq!((failed.len(), failed[0].reason.as_str()), (1, "Forbidden"));
     }
 

@@ -113,7 +113,7 @@ impl Reconcile for Widgets {
                 &metadata,
                 json!({ "selector": { "a": "b" }, "ports": [{ "name": "http", "port": 80 }] }),
             )),
-            Some("refuse") => return Err(vec![Problem::error("Refused", "as asked")]),
+            Some("refuse") => return Err(vec![Problem::reported("Refused", "as asked")]),
             _ => {}
         }
         Ok(plan)

@@ -321,11 +321,11 @@ mod tests {
         };
         assert!(is_progress(&status(
             RECONCILING,
-            vec![Problem::warning("NoIssuer", "")]
+            vec![Problem::warning(crate::reasons::NO_ISSUER, "")]
         )));
         assert!(!is_progress(&status(
             RECONCILING,
-            vec![Problem::error("HostTaken", "")]
+            vec![Problem::error(crate::reasons::HOST_TAKEN, "")]
         )));
         assert!(!is_progress(&status(READY, Vec::new())));
         assert!(!is_progress(&WebApplicationStatus::default()));

@@ -15,10 +15,10 @@ spec:
   uris:
     - spiffe://idp.dev/ns/{{ $namespace }}/sa/{{ $name }}
   secretName: {{ $name }}-tls
-  # A day: controllers read a new one while they run, and one that leaks is soon worth nothing.
+  # A day: controllers reload it while running, and a leaked one expires soon.
   duration: 24h
   renewBefore: 8h
-  # A controller is called, and calls others.
+  # A controller is both server and client.
   usages: [digital signature, server auth, client auth]
   privateKey:
     algorithm: ECDSA

@@ -11,7 +11,7 @@ spec:
       {{- include "idp-library.selector" . | nindent 6 }}
   strategy:
     rollingUpdate:
-      # A new one is ready before an old one goes.
+      # A new pod is ready before an old one is deleted.
       maxSurge: 1
       maxUnavailable: 0
   template:
@@ -25,13 +25,13 @@ spec:
       {{- end }}
     spec:
       serviceAccountName: {{ .root.Chart.Name }}
-      # What is under way may take 25 s to end, and then says farewell.
+      # Active reconciles may take 25 s to end; then the Lease is released.
       terminationGracePeriodSeconds: 35
       securityContext:
         runAsNonRoot: true
         runAsUser: 65532
         runAsGroup: 65532
-        # The key of the certificate is readable by this group only.
+        # Only this group may read the key of the certificate.
         fsGroup: 65532
         seccompProfile:
           type: RuntimeDefault
@@ -44,7 +44,7 @@ spec:
             secretName: {{ .root.Chart.Name }}-tls
             defaultMode: 0440
             {{- if .startsWithoutCertificate }}
-            # It approves this very certificate: it comes up without, and is started again with it.
+            # It approves this certificate itself: it starts without it, and restarts with it.
             optional: true
             {{- end }}
       topologySpreadConstraints:
@@ -55,7 +55,7 @@ spec:
           labelSelector:
             matchLabels:
               {{- include "idp-library.selector" $ | nindent 14 }}
-          # Pods of an older version are about to go.
+          # Pods of an older version do not count.
           matchLabelKeys: [pod-template-hash]
         {{- end }}
       {{- with $values.image.pullSecrets }}
@@ -101,7 +101,7 @@ ports:
   - name: grpc
     containerPort: 9443
   {{- end }}
-# Neither looks at gRPC or at peers: what one of them lacks must not restart us, nor keep a certificate from us.
+# Neither probe checks gRPC or peers: their failures must not restart this pod or block its certificate.
 livenessProbe:
   httpGet:
     path: /livez
@@ -122,7 +122,7 @@ securityContext:
   capabilities:
     drop: [ALL]
 volumeMounts:
-  # The whole folder, with no subPath: only so does the kubelet bring renewed certificates.
+  # The whole folder, without subPath, so that the kubelet updates renewed certificates.
   - name: tls
     mountPath: /etc/idp/tls
     readOnly: true
@@ -134,7 +134,7 @@ kind: PodDisruptionBudget
 metadata:
   {{- include "idp-library.metadata" . | nindent 2 }}
 spec:
-  # Not `minAvailable: 1`, by which a single replica would keep its node from being drained for ever.
+  # Not `minAvailable: 1`, with which a single replica would block draining its node.
   maxUnavailable: 1
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:

@@ -8,7 +8,7 @@ metadata:
 spec:
   selector:
     {{- include "idp-library.selector" . | nindent 4 }}
-  # Only this port: the first one of a capability's Service is taken for gRPC.
+  # Only this port: clients use the first port of a capability's Service for gRPC.
   ports:
     - name: grpc
       port: 9443
@@ -29,7 +29,7 @@ spec:
   policyTypes: [Ingress]
   ingress:
     {{- if .capability }}
-    # No namespace is named: this one.
+    # Without a namespace selector: this namespace.
     - from:
         - podSelector:
             matchLabels:
@@ -37,7 +37,7 @@ spec:
       ports:
         - port: grpc
     {{- end }}
-    # Probes come from the node, metrics are asked for by whoever may.
+    # Probes come from the node, metrics scrapes from metricsFrom.
     - ports:
         - port: health
       {{- with .root.Values.networkPolicy.metricsFrom }}

@@ -1,4 +1,4 @@
-//! What all bindings have in common: the contract between the WebApplication controller and capabilities.
+//! Fields that all bindings share: the contract between the WebApplication controller and capabilities.
 
 use idp_core::{Condition, Problem, StatusView};
 use kube::KubeSchema;
@@ -6,26 +6,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::web_application::ChildStatus;
 
-/// What became of a binding. Every kind of binding has these fields, under these names: they are all that the
-/// WebApplication controller reads of it.
+/// Status of a binding. Every kind of binding has these fields; the WebApplication controller reads no others.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BindingStatus {
-    /// `metadata.generation` that this status was computed from.
+    /// The `metadata.generation` that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready` and `Synced`; `Reconciling` and `Stalled` while they are true.
+    /// `Ready` and `Synced`; `Reconciling` and `Stalled` only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// What does not work, why, and what to do; errors first. Paths are those of the WebApplication.
+    /// Problems, each with its cause and what to do; errors first. Paths refer to the WebApplication.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
-    /// Version of what pods read. Absent until all that the spec asks for has been there once; pods wait for it. A new
-    /// version rolls the pods. A passing failure leaves it as it is.
+    /// Version of the data that pods read. Absent until everything in the spec has been available once; pods do not
+    /// start before. A new version triggers a rollout. Temporary failures do not change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The inventory: every object that belongs to the binding.
+    /// Inventory: all objects that belong to the binding
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<ChildStatus>,
 }

@@ -1,15 +1,15 @@
-//! Bounds of numbers in the definitions: what the API server accepts must fit the type that reads it.
+//! Bounds of numbers in the CRDs: every number that the API server accepts must fit the Rust type.
 //!
-//! A schema says `format: int32`, and the API server may or may not hold anybody to it; a minimum and a maximum it does.
+//! The API server does not always enforce `format: int32`; it does enforce `minimum` and `maximum`.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 
-/// Largest whole number that JSON numbers hold exactly. Nothing of ours counts further.
+/// Largest integer that a JSON number represents exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// The definition with a minimum and a maximum at every number that lacks one.
+/// The CRD, with a minimum and a maximum added to every number that has none.
 pub(crate) fn bounded(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(schema) = version

@@ -1,4 +1,4 @@
-//! `CapabilityBinding`: the binding of capabilities that a platform team adds.
+//! `CapabilityBinding`: the binding of capabilities that the platform team adds.
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{binding::BindingStatus, schema::any_object};
 
-/// One section of an application for a capability that has no kind of its own.
+/// One section of `spec.capabilities` of an application, for the controller of that capability.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[kube(
     group = "idp.dev",
@@ -16,7 +16,7 @@ use crate::{binding::BindingStatus, schema::any_object};
     status = "BindingStatus",
     derive = "PartialEq",
     derive = "Default",
-    doc = "What an application wants of a capability that the platform team has added.",
+    doc = "One section of an application, for a capability that the platform team has added.",
     category = "idp",
     printcolumn(name = "Capability", type_ = "string", json_path = ".spec.capability"),
     printcolumn(name = "Application", type_ = "string", json_path = ".spec.application"),
@@ -29,13 +29,13 @@ use crate::{binding::BindingStatus, schema::any_object};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct CapabilityBindingSpec {
-    /// Name of the capability, whose controller reconciles this.
+    /// Name of the capability. Its controller reconciles this object.
     #[schemars(length(min = 1, max = 63))]
     pub capability: String,
     /// Name of the application.
     #[schemars(length(min = 1, max = 40))]
     pub application: String,
-    /// What is wanted, in the capability's own words.
+    /// The section, in the capability's own schema.
     #[serde(default)]
     #[schemars(schema_with = "any_object")]
     pub section: Value,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::web_application::ChildStatus;
 
-/// The hosts of one application; the certificate policy controller makes a cert-manager `Certificate` of each.
+/// The hosts of one application. The certificate policy controller creates a cert-manager `Certificate` for each.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[kube(
     group = "idp.dev",
@@ -47,7 +47,7 @@ pub struct CertificateBindingSpec {
     pub application: String,
     /// The cert-manager issuer.
     pub issuer: IssuerRef,
-    /// Namespace of the gateway: there it reads the Secrets.
+    /// Namespace in which the gateway reads the Secrets.
     #[schemars(length(min = 1, max = 63))]
     pub secret_namespace: String,
     /// The hosts.
@@ -73,38 +73,38 @@ pub struct IssuerRef {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BoundHost {
-    /// The complete name.
+    /// The full host name.
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')").message("write a host name in small letters, such as shop.example.com"))]
     pub host: String,
-    /// Where the application names it first, such as `spec.routes[0].host`: problems point there.
+    /// Path of its first use in the application, such as `spec.routes[0].host`. Problems refer to it.
     #[schemars(length(max = 253))]
     pub path: String,
 }
 
-/// What became of a `CertificateBinding`: [`crate::binding::BindingStatus`], and each certificate's state.
+/// Status of a `CertificateBinding`: the fields of every binding, and the state of each certificate.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateBindingStatus {
-    /// `metadata.generation` that this status was computed from.
+    /// The `metadata.generation` that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready` and `Synced`; `Reconciling` and `Stalled` while they are true.
+    /// `Ready` and `Synced`; `Reconciling` and `Stalled` only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// What does not work, why, and what to do; errors first. Paths are those of the WebApplication.
+    /// Problems, each with its cause and what to do; errors first. Paths refer to the WebApplication.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
-    /// Absent until every certificate has been issued once, and the same ever after: pods do not read certificates, so
-    /// that a renewal must not roll them.
+    /// Absent until every certificate has been issued once; never changes afterwards. Pods do not read certificates, so
+    /// a renewal triggers no rollout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Each certificate's state.
+    /// State of each certificate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["host".into()]))]
     pub certificates: Vec<CertificateState>,
-    /// The inventory: every object that belongs to the binding, in the gateway's namespace.
+    /// Inventory: all objects that belong to the binding, in the gateway's namespace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<ChildStatus>,
 }
@@ -115,20 +115,20 @@ pub struct CertificateBindingStatus {
 pub struct CertificateState {
     /// The host.
     pub host: String,
-    /// Name of the Secret in the gateway's namespace, and of the Certificate.
+    /// Name of the Certificate and of its Secret, in the gateway's namespace.
     pub secret: String,
-    /// Whether the Secret holds a certificate that is valid and as planned.
+    /// Whether the Secret contains a valid certificate that matches the plan.
     pub ready: bool,
-    /// The policy that allows it.
+    /// Name of the CertificatePolicy that allows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
-    /// How often it has been issued.
+    /// Number of times it has been issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<i64>,
-    /// When it ends, in RFC 3339.
+    /// When the certificate expires, in RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<String>,
-    /// When it is to be renewed, in RFC 3339.
+    /// When cert-manager renews it, in RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renewal_time: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `CertificatePolicy`: which namespaces may have certificates for which names, and of what kind.
+//! `CertificatePolicy`: which certificates each namespace may request.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the namespaces that it selects may have certificates for. A request is approved when one policy allows all of
-/// it, and denied otherwise.
+/// Certificates that the selected namespaces may request. A request is approved if a single policy allows all of it,
+/// and denied otherwise.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "idp.dev",
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
     status = "CertificatePolicyStatus",
     derive = "PartialEq",
     derive = "Default",
-    doc = "Which namespaces may have certificates for which names, and of what kind.",
+    doc = "Which certificates the selected namespaces may request: names, issuers, keys, usages and lifetime.",
     shortname = "cpol",
     category = "idp",
     printcolumn(
@@ -31,64 +31,64 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct CertificatePolicySpec {
-    /// Whose requests it may allow: those of namespaces that one of these matches. The certificates of an
-    /// application's routes count as its own namespace's, wherever the gateway needs them.
+    /// Namespaces whose requests it allows. A namespace is selected if it matches any of these selectors. Certificates
+    /// of routes count as requests of the application's namespace, even though they are created in the gateway's.
     #[schemars(length(min = 1, max = 16))]
     pub namespaces: Vec<NamespaceSelector>,
-    /// Names that a certificate may be for. What is not listed is not allowed.
+    /// Names that a certificate may contain. Names that are not listed are denied.
     #[serde(default)]
     pub names: AllowedNames,
-    /// Who may sign. Requests to issuers that no policy names are left alone.
+    /// Issuers that may sign. Requests to issuers that no policy lists are neither approved nor denied.
     #[schemars(length(min = 1, max = 16))]
     pub issuers: Vec<AllowedIssuer>,
-    /// Keys that a certificate may have; the first is what the platform's own certificates get. Default: ECDSA of at
-    /// least 256 bits, RSA of at least 2048 bits, Ed25519.
+    /// Keys that a certificate may have. Certificates of routes use the first. Default: ECDSA with at least 256 bits,
+    /// RSA with at least 2048 bits, Ed25519.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub keys: Vec<AllowedKey>,
-    /// What a certificate may be used for, in cert-manager's words. Default: `digital signature`, `key encipherment`
+    /// Usages that a certificate may have, by cert-manager's names. Default: `digital signature`, `key encipherment`
     /// and `server auth`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 24), inner(length(min = 1, max = 32)))]
     #[x_kube(validation = Rule::new("self.all(usage, usage in ['signing', 'digital signature', 'content commitment', 'key encipherment', 'key agreement', 'data encipherment', 'cert sign', 'crl sign', 'encipher only', 'decipher only', 'any', 'server auth', 'client auth', 'code signing', 'email protection', 's/mime', 'ipsec end system', 'ipsec tunnel', 'ipsec user', 'timestamping', 'ocsp signing', 'microsoft sgc', 'netscape sgc'])")
         .message("write usages as cert-manager does, such as server auth"))]
     pub usages: Vec<String>,
-    /// How long a certificate may be valid. One that says nothing is valid for 2160h, 90 days.
+    /// How long a certificate may be valid. A request without a duration counts as 2160h (90 days).
     #[serde(default)]
     pub lifetime: Bounds,
-    /// How long before its end a certificate may be renewed. One that says nothing is renewed after two thirds of its
-    /// life. Nothing is checked of requests that no Certificate made.
+    /// How long before expiry a certificate may be renewed. A Certificate without `renewBefore` counts as one third of
+    /// its duration. Not checked for requests that no Certificate created.
     #[serde(default)]
     pub renew_before: Bounds,
-    /// Names that the Secret of a Certificate may have, `*` standing for any part: cert-manager writes into a Secret
-    /// that exists already. Default: `*-tls`.
+    /// Names that the Secret of a Certificate may have; `*` matches any characters. The restriction protects existing
+    /// Secrets, which cert-manager would overwrite. Default: `*-tls`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 253)))]
     #[x_kube(validation = Rule::new(r"self.all(name, name.matches(r'^[-a-z0-9.*]+$'))")
         .message("write names of Secrets: small letters, digits, '-', '.', and '*' for any part"))]
     pub secret_names: Vec<String>,
-    /// Whether the certificate may sign others. Default: never.
+    /// Whether the certificate may be a CA. Default: false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_ca: bool,
 }
 
-/// Namespaces by their labels; all conditions must hold. `{}` matches every namespace. One namespace is selected by its
-/// label `kubernetes.io/metadata.name`.
+/// Selects namespaces by label; all conditions must match. `{}` selects every namespace. To select one namespace, use
+/// its label `kubernetes.io/metadata.name`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NamespaceSelector {
-    /// Labels that the namespace must have.
+    /// Labels that the namespace must have, with these values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(length(max = 16))]
     pub match_labels: BTreeMap<String, String>,
-    /// Further conditions on its labels.
+    /// Further conditions on labels of the namespace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub match_expressions: Vec<LabelRequirement>,
 }
 
 impl NamespaceSelector {
-    /// Whether it matches a namespace with these labels.
+    /// Whether it selects a namespace with these labels.
     pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
         let mut equal = self.match_labels.iter();
         equal.all(|(key, value)| labels.get(key) == Some(value))
@@ -111,33 +111,33 @@ impl NamespaceSelector {
 #[x_kube(validation = Rule::new("(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)")
     .message("In and NotIn need values, Exists and DoesNotExist have none"))]
 pub struct LabelRequirement {
-    /// The label.
+    /// The label's key.
     #[schemars(length(min = 1, max = 317))]
     pub key: String,
-    /// How it is compared.
+    /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
     pub operator: LabelOperator,
-    /// Values, for `In` and `NotIn`.
+    /// Values for `In` and `NotIn`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 63)))]
     pub values: Vec<String>,
 }
 
-/// How a label is compared.
+/// Operator of a condition on a label.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum LabelOperator {
-    /// It has one of the values.
+    /// The label has one of the values.
     #[default]
     In,
-    /// It has none of the values, or is not there.
+    /// The label has none of the values, or does not exist.
     NotIn,
-    /// It is there.
+    /// The label exists.
     Exists,
-    /// It is not there.
+    /// The label does not exist.
     DoesNotExist,
 }
 
-/// Names that a certificate may be for. Names are compared as they are on the wire: in small letters, without a
-/// trailing dot, international ones in Punycode.
+/// Names that a certificate may contain. They are compared in lower case, without a trailing dot; international names
+/// in Punycode.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AllowedNames {
@@ -148,28 +148,28 @@ pub struct AllowedNames {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(min = 2, max = 49)))]
     pub ips: Vec<String>,
-    /// URIs; `*` as a whole segment of the path stands for any one segment.
+    /// URIs. A path segment `*` matches any one segment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(min = 3, max = 512)))]
     pub uris: Vec<String>,
 }
 
-/// DNS names that a certificate may be for.
+/// DNS names that a certificate may contain.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AllowedDns {
-    /// These names and no others. A wildcard certificate, such as for `*.shop.example.com`, must be listed here.
+    /// Exact names. Wildcard names such as `*.shop.example.com` are allowed only if listed here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(min = 1, max = 253)))]
     pub exact: Vec<String>,
-    /// Domains below which every name is allowed, however deep; not the domain itself.
+    /// Domains whose subdomains of any depth are allowed; the domain itself is not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(min = 1, max = 253)))]
     #[x_kube(validation = Rule::new("self.all(name, !name.contains('*') && !name.startsWith('.'))")
         .message("write the domain alone, such as apps.example.com"))]
     pub suffixes: Vec<String>,
-    /// Names in which `*` stands for one or more characters of one label: `*.shop.example.com`, `api-*.example.com`.
-    /// It never stands for an international label or for a wildcard.
+    /// Patterns in which `*` matches one or more characters of one label: `*.shop.example.com`, `api-*.example.com`. It
+    /// matches neither international (Punycode) labels nor wildcards.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(min = 1, max = 253)))]
     pub patterns: Vec<String>,
@@ -182,7 +182,7 @@ pub struct AllowedIssuer {
     /// Its name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Its kind: `ClusterIssuer`, `Issuer` or another group's.
+    /// Its kind: `ClusterIssuer`, `Issuer`, or a kind of another API group.
     #[serde(default = "cluster_issuer")]
     #[schemars(length(min = 1, max = 63))]
     pub kind: String,
@@ -200,15 +200,15 @@ fn cert_manager() -> String {
     "cert-manager.io".to_owned()
 }
 
-/// A kind of key.
+/// A key algorithm with its minimum size.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.algorithm != 'Ed25519' || !has(self.minSize)")
     .message("keys of Ed25519 have one size: take minSize out"))]
 pub struct AllowedKey {
-    /// Its algorithm.
+    /// The algorithm.
     pub algorithm: KeyAlgorithm,
-    /// Fewest bits. Default: 2048 for RSA, 256 for ECDSA.
+    /// Minimum size in bits. Default: 2048 for RSA, 256 for ECDSA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 256, max = 8192))]
     pub min_size: Option<i32>,
@@ -228,49 +228,50 @@ pub enum KeyAlgorithm {
     Ed25519,
 }
 
-/// Shortest and longest time.
+/// Minimum and maximum duration.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Bounds {
-    /// At least this, such as `24h`.
+    /// Minimum, such as `24h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(s|m|h))+$')").message("write a duration such as 30m, 24h or 2160h"))]
     pub min: Option<String>,
-    /// At most this, such as `2160h`.
+    /// Maximum, such as `2160h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(s|m|h))+$')").message("write a duration such as 30m, 24h or 2160h"))]
     pub max: Option<String>,
 }
 
-/// What a policy is found to be, and what violates it.
+/// Status of a `CertificatePolicy`: whether it is valid, and what violates it.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificatePolicyStatus {
-    /// `metadata.generation` that this status was computed from.
+    /// The `metadata.generation` that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`: every entry can be understood. `Compliant`: nothing that exists violates it.
+    /// `Ready`: all entries are valid. `Compliant`: no existing object violates the policy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// Entries that cannot be understood; they allow nothing.
+    /// Invalid entries. An invalid entry allows nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
-    /// How many Certificates it allows.
+    /// Number of Certificates that it allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificates: Option<i32>,
-    /// How many objects violate it.
+    /// Number of objects that violate it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub violation_count: Option<i32>,
-    /// The first of them by namespace and name: what exists although no policy allows it, and this one comes nearest.
+    /// Objects that no policy allows and to which this policy is the closest; sorted by namespace and name, and
+    /// truncated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     pub violations: Vec<Violation>,
 }
 
-/// An object that exists although no policy allows it. It goes on working until it is to be renewed.
+/// An existing object that no policy allows. It keeps working until its renewal, which is denied.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Violation {
@@ -280,11 +281,11 @@ pub struct Violation {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// The rule that it breaks.
+    /// The rule that it violates.
     pub reason: String,
-    /// Field of this policy that it does not fit.
+    /// Field of this policy that does not allow it.
     pub field: String,
-    /// What is wrong.
+    /// Why it is not allowed.
     pub message: String,
 }
 

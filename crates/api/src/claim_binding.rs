@@ -1,4 +1,4 @@
-//! `ClaimBinding`: one database, cache, queue, bucket or volume that an application wants.
+//! `ClaimBinding`: one database, cache, queue, bucket or volume of an application.
 
 use idp_core::{Condition, Problem, StatusView};
 use kube::{CustomResource, KubeSchema};
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::web_application::ChildStatus;
 
-/// One database, cache, queue, bucket or volume that an application wants. It outlives the wish: while the data are
-/// kept, so is the binding, as `released`.
+/// One database, cache, queue, bucket or volume of an application. It stays, as `released`, after the application
+/// removes it, for as long as the data is retained.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[kube(
     group = "idp.dev",
@@ -45,11 +45,11 @@ use crate::web_application::ChildStatus;
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("self.application == oldSelf.application && self.name == oldSelf.name")
-        .message("a binding belongs to one database of one application for ever").field_path(".name"),
+        .message("application and name of a binding cannot change").field_path(".name"),
     validation = Rule::new("self.engine == oldSelf.engine")
-        .message("the engine of a database that exists cannot change: add a database of another name with the new engine, copy the data, then remove this one").field_path(".engine"),
+        .message("the engine of an existing database cannot change: add a database with another name and the new engine, copy the data, then remove this one").field_path(".engine"),
     validation = Rule::new("self.class == oldSelf.class")
-        .message("the class of a database that exists cannot change: add a database of another name, which gets the new class, copy the data, then remove this one").field_path(".class")
+        .message("the class of an existing database cannot change: add a database with another name, which gets the new class, copy the data, then remove this one").field_path(".class")
 )]
 pub struct ClaimBindingSpec {
     /// Name of the application.
@@ -58,10 +58,10 @@ pub struct ClaimBindingSpec {
     /// Name of the database, bucket or volume within the application.
     #[schemars(length(min = 1, max = 40))]
     pub name: String,
-    /// Where the application names it, such as `spec.databases[0]`: problems point there.
+    /// Path in the application, such as `spec.databases[0]`. Problems refer to it.
     #[schemars(length(max = 253))]
     pub path: String,
-    /// What it is.
+    /// Engine of the database, or `bucket` or `volume`.
     #[schemars(length(min = 1, max = 63))]
     pub engine: String,
     /// Name of the ClaimClass.
@@ -71,79 +71,79 @@ pub struct ClaimBindingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 32))]
     pub version: Option<String>,
-    /// One of the class's sizes; of a volume, a quantity.
+    /// One of the class's sizes. For a volume, a quantity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub size: Option<String>,
-    /// Whether a bucket keeps old versions of objects.
+    /// Whether a bucket keeps previous versions of objects.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub versioned: bool,
     /// Name of the Environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub environment: Option<String>,
-    /// Name of the connection Secret, where the class offers one.
+    /// Name of the connection Secret, if the class provides one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub secret: Option<String>,
-    /// Whether the application does not want it any more. Its data are kept.
+    /// Whether the application has removed it. Its data is retained.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub released: bool,
 }
 
-/// What became of a `ClaimBinding`: [`crate::binding::BindingStatus`], and the claim's state.
+/// Status of a `ClaimBinding`: the fields of every binding, and the state of the claim.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimBindingStatus {
-    /// `metadata.generation` that this status was computed from.
+    /// The `metadata.generation` that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready` and `Synced`; `Reconciling` and `Stalled` while they are true.
+    /// `Ready` and `Synced`; `Reconciling` and `Stalled` only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// What does not work, why, and what to do; errors first. Paths are those of the WebApplication.
+    /// Problems, each with its cause and what to do; errors first. Paths refer to the WebApplication.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
-    /// Version of what pods read. Absent until the claim has been ready once, with its connection Secret published.
-    /// Changes when the Secret is published anew. A passing failure leaves it as it is.
+    /// Version of the data that pods read. Absent until the claim has been ready once and its connection Secret
+    /// published. Changes when the Secret is published again. Temporary failures do not change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// How far it is.
+    /// Phase of the claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<ClaimPhase>,
-    /// The object that holds the data. Stays when the object is gone.
+    /// The object that holds the data. Kept in the status after the object is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<ClaimRef>,
     /// Name of the connection Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
-    /// Since when, and until when at least, data are kept that nobody wants.
+    /// Retention of the data after the application removed the claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tombstone: Option<Tombstone>,
-    /// The inventory: every object that belongs to the binding.
+    /// Inventory: all objects that belong to the binding
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<ChildStatus>,
 }
 
-/// How far a claim is.
+/// Phase of a claim.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
 pub enum ClaimPhase {
-    /// There is no claim yet.
+    /// The claim does not exist yet.
     Pending,
-    /// There is a claim, and it has never been ready.
+    /// The claim exists, and has never been ready.
     Creating,
-    /// It works.
+    /// The claim is ready.
     Ready,
-    /// It has worked before, and does not now.
+    /// The claim was ready before, and is not now.
     Failing,
-    /// The application does not want it any more; the data are kept.
+    /// The application has removed it; the data is retained.
     Released,
-    /// Claim and data are being deleted, as asked.
+    /// Claim and data are being deleted, as requested.
     Deleting,
-    /// Claim and data are deleted, as asked.
+    /// Claim and data are deleted, as requested.
     Deleted,
-    /// Somebody else deleted the claim.
+    /// The claim was deleted by another client.
     Lost,
 }
 
@@ -161,18 +161,18 @@ pub struct ClaimRef {
     pub uid: String,
 }
 
-/// The state of data that nobody wants.
+/// Retention of data that its application has removed.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tombstone {
-    /// Since when, in RFC 3339.
+    /// When the application removed it, in RFC 3339.
     pub since: String,
-    /// Until when they are kept whatever anybody says, in RFC 3339.
+    /// End of the grace period, in RFC 3339. The data is never deleted earlier.
     pub until: String,
-    /// Whether they go then: somebody has said so, or the class does.
+    /// Whether the data will be deleted after the grace period, by request or by `deletionPolicy: Delete` of the class.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub delete: bool,
-    /// Whether the class says so (`deletionPolicy: Delete`).
+    /// Whether `deletionPolicy: Delete` of the class causes the deletion.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_class: bool,
 }

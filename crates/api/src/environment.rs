@@ -1,4 +1,4 @@
-//! `Environment`: what differs between a laptop, staging and production.
+//! `Environment`: the differences between a laptop, staging and production.
 
 mod hosts;
 mod limits;
@@ -17,8 +17,8 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The target that a cluster is: everything that differs between environments, so that no application has to. A
-/// cluster has exactly one.
+/// Settings of a cluster that all its applications share. They hold everything that differs between environments, so
+/// that applications do not. A cluster has exactly one Environment.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "idp.dev",
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
     kind = "Environment",
     derive = "PartialEq",
     derive = "Default",
-    doc = "What this cluster is: base domain, gateway, mesh, sizes, limits and policies that all its applications share.",
+    doc = "Settings of this cluster that all its applications share: base domain, gateway, mesh, sizes, limits and policies.",
     shortname = "env",
     category = "idp",
     printcolumn(name = "Domain", type_ = "string", json_path = ".spec.baseDomain"),
@@ -39,38 +39,38 @@ use serde::{Deserialize, Serialize};
     validation = Rule::new("self.defaultSize in self.sizes")
         .message("defaultSize must be one of sizes").field_path(".defaultSize"),
     validation = Rule::new("!has(self.gateway) || self.gateway.mode != 'Shared' || has(self.gateway.shared)")
-        .message("gateway.mode Shared needs gateway.shared, the Gateway as namespace/name").field_path(".gateway")
+        .message("gateway.mode Shared requires gateway.shared, the Gateway as namespace/name").field_path(".gateway")
 )]
 pub struct EnvironmentSpec {
-    /// Domain that completes host names without dots, such as `apps.example.com`.
+    /// Domain that is appended to host names without dots, such as `apps.example.com`.
     #[schemars(length(min = 1, max = 200))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')").message("write a domain in small letters, such as apps.example.com"))]
     pub base_domain: String,
-    /// How requests come in from outside.
+    /// Istio Gateways for requests from outside the cluster.
     #[serde(default)]
     pub gateway: GatewayPolicy,
-    /// Which hosts applications may have. Default: names one label below the base domain.
+    /// Hosts that applications may use. Default: names one label below the base domain.
     #[serde(default)]
     pub hosts: HostPolicy,
-    /// Who signs the certificates of routes.
+    /// Issuer of the certificates of routes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificates: Option<CertificateDefaults>,
-    /// Where secrets come from.
+    /// Store that secrets are read from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets: Option<SecretDefaults>,
-    /// Which registries are used.
+    /// Rules for container images and registries.
     #[serde(default)]
     pub registry: Registry,
     /// Sizes that applications choose from.
     #[schemars(length(min = 1, max = 32))]
     pub sizes: BTreeMap<String, Size>,
-    /// The size of applications that name none.
+    /// Size for applications that name none.
     #[schemars(length(min = 1, max = 63))]
     pub default_size: String,
     /// Bounds on the number of pods of an application.
     #[serde(default)]
     pub replicas: ReplicaBounds,
-    /// Which class serves which engine: `postgres` to the name of a ClaimClass.
+    /// The ClaimClass for each engine, such as `postgres`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub classes: BTreeMap<String, String>,
     /// The service mesh.
@@ -79,38 +79,38 @@ pub struct EnvironmentSpec {
     /// Prometheus and Grafana.
     #[serde(default)]
     pub monitoring: Monitoring,
-    /// Where DNS is answered, so that applications may ask.
+    /// Location of the DNS server, which applications may call.
     #[serde(default)]
     pub dns: Dns,
-    /// What patches of applications may change. Default: nothing.
+    /// Fields that `spec.patches` of applications may change. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub allowed_patches: Vec<AllowedPatch>,
-    /// Where pods run, and what applications may say about it.
+    /// Where pods run, and what applications may choose.
     #[serde(default)]
     pub placement: PlacementPolicy,
-    /// Which addresses applications may open, and which are the cluster's own.
+    /// IP ranges that applications may connect to, and the cluster's own ranges.
     #[serde(default)]
     pub network: NetworkBounds,
-    /// How much an application may take, beside `replicas`.
+    /// Limits of each application, in addition to `replicas`.
     #[serde(default)]
     pub limits: Limits,
 }
 
-/// How requests come in from outside.
+/// Istio Gateways for requests from outside the cluster.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GatewayPolicy {
     /// One Istio Gateway for each application, or one for all.
     #[serde(default)]
     pub mode: GatewayMode,
-    /// The Gateway for all, as `namespace/name`.
+    /// The Gateway for all applications, as `namespace/name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 127))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')").message("write the Gateway as namespace/name"))]
     pub shared: Option<String>,
-    /// Further Gateways that routes may name, as `namespace/name`, in namespaces whose hosts are listed for them in
-    /// `hosts.allowed`.
+    /// Additional Gateways that routes may name, as `namespace/name`. A namespace may use one if `hosts.allowed` lists
+    /// hosts for it at that Gateway.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 127)))]
     pub allowed: Vec<String>,
@@ -121,21 +121,21 @@ pub struct GatewayPolicy {
     #[serde(default = "ingress_namespace")]
     #[schemars(length(min = 1, max = 63))]
     pub namespace: String,
-    /// ServiceAccount of the gateway's pods, which applications let in.
+    /// ServiceAccount of the gateway's pods. Applications allow its requests.
     #[serde(default = "ingress_account")]
     #[schemars(length(min = 1, max = 253))]
     pub service_account: String,
-    /// Whether routes may be unencrypted (`tls.mode: None`).
+    /// Whether routes without encryption (`tls.mode: None`) are allowed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_plaintext: bool,
-    /// Port for HTTPS on which clients reach the gateway, for URLs. Default 443.
+    /// HTTPS port of the gateway in URLs. Default: 443.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub https_port: Option<i32>,
 }
 
 impl GatewayPolicy {
-    /// A Gateway that a route names, unless it is the one that all applications use anyway.
+    /// The Gateway that a route names, unless it is the shared Gateway.
     pub fn other<'a>(&self, named: Option<&'a str>) -> Option<&'a str> {
         let shared = self
             .shared
@@ -175,16 +175,16 @@ fn ingress_account() -> String {
 /// One Istio Gateway for each application, or one for all.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum GatewayMode {
-    /// Each application gets a Gateway for its own hosts.
+    /// Each application has a Gateway for its own hosts.
     #[default]
     Dedicated,
-    /// All applications use the Gateway that `shared` names.
+    /// All applications use the Gateway `shared`.
     Shared,
-    /// There is none: routes are refused.
+    /// No gateway: routes are rejected.
     None,
 }
 
-/// Who signs the certificates of routes.
+/// Issuer of the certificates of routes.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateDefaults {
@@ -202,7 +202,7 @@ fn cluster_issuer() -> String {
     "ClusterIssuer".to_owned()
 }
 
-/// Where secrets come from.
+/// Store that secrets are read from.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretDefaults {
@@ -214,13 +214,13 @@ pub struct SecretDefaults {
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^(ClusterSecretStore|SecretStore)$')").message("write ClusterSecretStore or SecretStore"))]
     pub kind: String,
-    /// Prefix of an application's remote keys; `{namespace}` and `{application}` stand for its own, each followed by
-    /// `/`, `_` or `.`, which names cannot hold: or one's keys would begin like another's.
+    /// Prefix of an application's remote keys. `{namespace}` and `{application}` are replaced. Each must be followed by
+    /// a separator (`/`, `_` or `.`), so that one application's prefix never starts with another's.
     #[serde(default = "tenant_prefix")]
     #[schemars(length(min = 1, max = 200))]
-    #[x_kube(validation = Rule::new(r"self.matches(r'^([A-Za-z0-9/_+=.@-]|\{(namespace|application)\}[/_+=.@])*$')").message("write a path such as {namespace}/{application}/: after {namespace} and {application} it goes on with '/', '_' or '.'"))]
+    #[x_kube(validation = Rule::new(r"self.matches(r'^([A-Za-z0-9/_+=.@-]|\{(namespace|application)\}[/_+=.@])*$')").message("write a path such as {namespace}/{application}/: '/', '_' or '.' must follow {namespace} and {application}"))]
     pub prefix: String,
-    /// How often a store is asked by default, such as `1h`.
+    /// Default interval between reads of a secret, such as `1h`.
     #[serde(default = "hourly")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(s|m|h))+$')").message("write a duration such as 30s, 5m or 1h"))]
@@ -239,36 +239,36 @@ fn hourly() -> String {
     "1h".to_owned()
 }
 
-/// Which registries are used.
+/// Rules for container images and registries.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Registry {
-    /// Replacements of the beginning of image names; the longest match wins.
+    /// Replacements of prefixes of image names. The longest match is used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["from".into()]))]
     pub rewrites: Vec<RegistryRewrite>,
-    /// Beginnings that image names must have, after rewriting. Default: any.
+    /// Allowed prefixes of image names, after rewriting. Default: any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 253)))]
     pub allowed: Vec<String>,
-    /// Whether images must be named by digest.
+    /// Whether images must have a digest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub require_digest: bool,
-    /// Names of the pull secrets that each namespace has.
+    /// Names of image pull Secrets that exist in each namespace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), inner(length(max = 253)))]
     pub pull_secrets: Vec<String>,
 }
 
-/// A replacement of the beginning of image names.
+/// A replacement of a prefix of image names.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RegistryRewrite {
-    /// What an image name begins with, ending at a `/`.
+    /// The prefix, ending at a `/`.
     #[schemars(length(min = 1, max = 253))]
     pub from: String,
-    /// What takes its place.
+    /// Its replacement.
     #[schemars(length(max = 253))]
     pub to: String,
 }
@@ -279,7 +279,7 @@ pub struct RegistryRewrite {
 pub struct Size {
     /// CPU request.
     pub cpu: Quantity,
-    /// Memory request, and limit.
+    /// Memory request and limit.
     pub memory: Quantity,
     /// CPU limit. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -291,11 +291,11 @@ pub struct Size {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.floor <= self.ceiling").message("floor must not be greater than ceiling"))]
 pub struct ReplicaBounds {
-    /// Fewest pods; an application that asks for fewer gets as many. Asking for 0 always stops it.
+    /// Minimum number of pods. An application that requests fewer gets the minimum, except 0, which always stops it.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1000))]
     pub floor: i32,
-    /// Most pods; an application that asks for more is bounded and told so.
+    /// Maximum number of pods. An application that requests more gets the maximum and a warning.
     #[serde(default = "hundred")]
     #[schemars(range(min = 1, max = 1000))]
     pub ceiling: i32,
@@ -357,7 +357,7 @@ pub enum MeshMode {
     Sidecar,
     /// With a proxy on each node.
     Ambient,
-    /// Not at all: no Istio objects but those for routes are made.
+    /// No mesh: the only Istio objects are those for routes.
     None,
 }
 
@@ -365,17 +365,17 @@ pub enum MeshMode {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Monitoring {
-    /// Whether the Prometheus operator is there, so that ServiceMonitors and PrometheusRules are made.
+    /// Whether the Prometheus operator is installed. If so, ServiceMonitors and PrometheusRules are created.
     #[serde(default = "yes")]
     pub prometheus_operator: bool,
-    /// Whether dashboards are made (ConfigMaps with the label `grafana_dashboard: "1"`).
+    /// Whether dashboards are created (ConfigMaps with the label `grafana_dashboard: "1"`).
     #[serde(default = "yes")]
     pub dashboards: bool,
-    /// Namespace of Prometheus, which may scrape.
+    /// Namespace of Prometheus. Applications allow its scrapes.
     #[serde(default = "monitoring_namespace")]
     #[schemars(length(min = 1, max = 63))]
     pub namespace: String,
-    /// Labels that Prometheus selects ServiceMonitors and PrometheusRules by.
+    /// Labels by which Prometheus selects ServiceMonitors and PrometheusRules.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
@@ -399,7 +399,7 @@ fn monitoring_namespace() -> String {
     "monitoring".to_owned()
 }
 
-/// Where DNS is answered.
+/// Location of the DNS server.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Dns {
@@ -421,18 +421,19 @@ fn kube_system() -> String {
     "kube-system".to_owned()
 }
 
-/// What patches may change.
+/// Fields of a kind that patches may change.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AllowedPatch {
     /// Kind of the generated object, such as `Deployment`.
     #[schemars(length(min = 1, max = 63))]
     pub kind: String,
-    /// Fields that may be set, with all below them, such as `spec.template.spec.terminationGracePeriodSeconds`. Lists
-    /// are written without index: `spec.template.spec.containers.resources`.
+    /// Fields that may be set, including all fields below them, such as
+    /// `spec.template.spec.terminationGracePeriodSeconds`. Write lists without an index:
+    /// `spec.template.spec.containers.resources`.
     #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 253)))]
     pub fields: Vec<String>,
-    /// Namespaces that may use it. Default: all.
+    /// Namespaces whose applications may use it. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256), inner(length(max = 63)))]
     pub namespaces: Vec<String>,

@@ -1,4 +1,4 @@
-//! The definitions as files, for `platform/crds/`.
+//! The CRDs as files, for `platform/crds/`.
 
 use crate::crds;
 
@@ -11,7 +11,7 @@ pub fn files() -> Result<Vec<(String, String)>, Box<dyn std::error::Error>> {
         .iter()
         .map(|crd| {
             let name = crd.metadata.name.clone().unwrap_or_default();
-            // By way of a JSON value: it sorts the keys, and leaves out what is not there.
+            // Through a JSON value, which sorts the keys and drops absent fields.
             let text = serde_saphyr::to_string(&serde_json::to_value(crd)?)?;
             Ok((
                 format!("{name}.yaml"),

@@ -1,11 +1,11 @@
 //! The platform's custom resources, group `idp.dev`, version `v1alpha1`.
 //!
-//! Types, schemas, CEL rules and printer columns, and nothing that acts. The manifests in
+//! Types, schemas, CEL rules and printer columns; no behaviour. The manifests in
 //! `platform/crds/` are generated from here by `cargo xtask generate`.
 
 // KubeSchema repeats each struct, with its `pub`, inside a function body.
 #![allow(unreachable_pub)]
-// Printer columns are several attributes of the same form, which clippy takes for one said twice.
+// Printer columns are several attributes of the same form, which clippy reports as duplicates.
 #![allow(clippy::duplicated_attributes)]
 
 pub mod allowed_hosts;

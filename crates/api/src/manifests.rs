@@ -1,24 +1,24 @@
-//! Our resources from YAML, with errors that say where and what.
+//! Parses our resources from YAML. Errors name the field and what is wrong.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{GROUP, VERSION};
 
-/// Why a text is not a resource of ours.
+/// Why a text is not a valid resource of ours.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// The text is not YAML; the message names line and column.
     #[error("not valid YAML: {0}")]
     Syntax(String),
-    /// The version is not one of ours.
+    /// The `apiVersion` is not ours.
     #[error("{kind} {name}: apiVersion {found:?} is not known: write {GROUP}/{VERSION}")]
     Version {
         /// Kind of the document.
         kind: String,
         /// Name of the document.
         name: String,
-        /// What stands there.
+        /// The value found.
         found: String,
     },
     /// A field is missing or has a wrong type.

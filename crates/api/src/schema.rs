@@ -1,4 +1,4 @@
-//! Pieces of schema that derives cannot express.
+//! Parts of schemas that derives cannot express.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
@@ -24,7 +24,7 @@ pub(crate) fn map_of_any_objects(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Labels, and what selects by them. A length on a map is no rule in a schema: it must be said so.
+/// Labels and label selectors. The derive ignores a length on a map, so it is added here.
 pub(crate) fn labels(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",

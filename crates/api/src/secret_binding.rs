@@ -1,4 +1,4 @@
-//! `SecretBinding`: the secrets of the remote store that one application wants.
+//! `SecretBinding`: the secrets of the remote store that one application uses.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::web_application::{ChildStatus, GeneratedSecret};
 
-/// The secrets that one application wants; the secrets bridge makes an `ExternalSecret` of each.
+/// The secrets that one application uses. The secrets bridge creates an `ExternalSecret` for each.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[kube(
     group = "idp.dev",
@@ -44,7 +44,7 @@ use crate::web_application::{ChildStatus, GeneratedSecret};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SecretBindingSpec {
-    /// Name of the application. Remote keys lie below the prefix that the Environment gives it.
+    /// Name of the application. Remote keys start with the prefix that the Environment sets for it.
     #[schemars(length(min = 1, max = 40))]
     pub application: String,
     /// The External Secrets store.
@@ -68,7 +68,7 @@ pub struct StoreRef {
     pub kind: String,
 }
 
-/// One secret: where it comes from, and the Secret that it becomes.
+/// One secret: its source, and the Secret that is created.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.remoteKey) != has(self.generate)")
@@ -77,72 +77,72 @@ pub struct BoundSecret {
     /// Name within the application.
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
-    /// Where the application names it, such as `spec.secrets[0]`: problems point there.
+    /// Path in the application, such as `spec.secrets[0]`. Problems refer to it.
     #[schemars(length(max = 253))]
     pub path: String,
     /// Name of the Secret.
     #[schemars(length(min = 1, max = 253))]
     pub target: String,
-    /// The whole key in the store, prefix included.
+    /// The full key in the store, including the prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub remote_key: Option<String>,
-    /// Properties wanted of it; none means all.
+    /// Properties to read. Empty: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(min = 1, max = 253)))]
     pub properties: Vec<String>,
-    /// A random value that is made once, instead of a remote key.
+    /// A random value that is generated once, instead of a remote key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generate: Option<GeneratedSecret>,
-    /// Keys of the Secret that are composed of properties, each a template with the functions that
-    /// the secrets bridge allows.
+    /// Keys of the Secret that are composed of properties. Each value is a template that uses functions that the
+    /// secrets bridge allows.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(length(max = 32))]
     pub template: BTreeMap<String, String>,
-    /// How often the store is asked, such as `1h`.
+    /// Interval between reads of the store, such as `1h`.
     #[schemars(length(max = 32))]
     pub refresh_interval: String,
 }
 
-/// What became of a `SecretBinding`: [`crate::binding::BindingStatus`], and each secret's state.
+/// Status of a `SecretBinding`: the fields of every binding, and the state of each secret.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretBindingStatus {
-    /// `metadata.generation` that this status was computed from.
+    /// The `metadata.generation` that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready` and `Synced`; `Reconciling` and `Stalled` while they are true.
+    /// `Ready` and `Synced`; `Reconciling` and `Stalled` only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// What does not work, why, and what to do; errors first. Paths are those of the WebApplication.
+    /// Problems, each with its cause and what to do; errors first. Paths refer to the WebApplication.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
-    /// Version of what pods read. Absent until every secret has been there once. Changes a few seconds after secrets
-    /// have changed, once for all that changed together.
+    /// Version of the data that pods read. Absent until every secret has been available once. Changes a few seconds
+    /// after secrets changed, once for all that changed together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// A version that is not given out yet, while more secrets may be about to change.
+    /// A version that is not published yet, because more secrets may be about to change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingVersion>,
-    /// Each secret's state.
+    /// State of each secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub secrets: Vec<SecretState>,
-    /// The inventory: every object that belongs to the binding.
+    /// Inventory: all objects that belong to the binding
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<ChildStatus>,
 }
 
-/// A version that is not given out yet.
+/// A version that is not published yet.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingVersion {
     /// The version.
     pub version: String,
-    /// When the first of the changes was seen, in RFC 3339.
+    /// When the first change was detected, in RFC 3339.
     pub first: String,
-    /// When the last of the changes was seen, in RFC 3339.
+    /// When the last change was detected, in RFC 3339.
     pub last: String,
 }
 
@@ -152,7 +152,7 @@ pub struct PendingVersion {
 pub struct SecretState {
     /// Name within the application.
     pub name: String,
-    /// Whether its Secret holds what the store holds.
+    /// Whether its Secret matches the store.
     pub ready: bool,
     /// When External Secrets last changed the Secret, in RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! The generated definitions: current, and described to the last field.
+//! The generated CRDs are current, and every field has a description.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ fn files_are_current() {
 }
 
 #[test]
-fn no_definition_lies_around_without_a_type() {
+fn every_generated_file_has_a_type() {
     let known: Vec<String> = idp_api::generated::files()
         .unwrap()
         .into_iter()

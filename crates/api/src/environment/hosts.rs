@@ -1,4 +1,4 @@
-//! Which hosts applications may have.
+//! Hosts that applications may use.
 
 use std::collections::BTreeMap;
 
@@ -9,57 +9,58 @@ use serde::{Deserialize, Serialize};
 
 use crate::certificate_policy::{AllowedDns, NamespaceSelector};
 
-/// Which hosts applications may have, whatever gateway and certificate they use. Default: each namespace may have names
-/// one label below the base domain, at the gateway that applications use by default, and no others.
+/// Hosts that applications may use, for every kind of gateway and certificate. Default: names one label below the base
+/// domain, at the default gateway, for all namespaces.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HostPolicy {
-    /// Who may have names one label below the base domain. Default: `Everyone`.
+    /// Which namespaces may use names one label below the base domain. Default: `Everyone`.
     #[serde(default)]
     pub base_domain: BaseDomainHosts,
-    /// Hosts that no application may have, nor one below them, such as those of the platform's own pages.
+    /// Hosts that no application may use, including their subdomains, such as those of the platform's own pages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(min = 1, max = 253)))]
     pub reserved: Vec<String>,
-    /// What namespaces may have besides.
+    /// Additional hosts, Gateways and Secrets for some namespaces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub allowed: Vec<HostRule>,
 }
 
-/// Who may have names one label below the base domain.
+/// Which namespaces may use names one label below the base domain.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum BaseDomainHosts {
-    /// Every namespace; the first to hold a name keeps it.
+    /// Every namespace. The first application that uses a name keeps it.
     #[default]
     Everyone,
-    /// Only the namespaces that `allowed` gives them to.
+    /// Only namespaces to which `allowed` gives them.
     Listed,
 }
 
-/// Hosts, gateways and certificates that some namespaces may use.
+/// Hosts, Gateways and Secrets that some namespaces may use.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HostRule {
-    /// The namespaces: those that one of these matches. One is selected by its label `kubernetes.io/metadata.name`.
+    /// The namespaces: those that match any of these selectors. To select one namespace, use its label
+    /// `kubernetes.io/metadata.name`.
     #[schemars(length(min = 1, max = 16))]
     pub namespaces: Vec<NamespaceSelector>,
-    /// Hosts that they may have. A wildcard host, such as `*.shop.example.com`, must be listed in `exact`.
+    /// Hosts that they may use. Wildcard hosts such as `*.shop.example.com` are allowed only if listed in `exact`.
     #[serde(default)]
     pub dns: AllowedDns,
-    /// The Gateways at which they may have them, as `namespace/name`, of those in `gateway.allowed`. Default: the one that
-    /// applications use by default.
+    /// Gateways for these hosts, as `namespace/name`, from `gateway.allowed`. Default: the default Gateway of
+    /// applications.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 3, max = 127)))]
     pub gateways: Vec<String>,
-    /// Names of Secrets in the gateway's namespace that their routes may show with `tls.mode: Secret`. Those whose names
-    /// begin with the namespace's own and a dot, such as `shop.tls`, need not be listed.
+    /// Names of Secrets in the gateway's namespace that their routes may use with `tls.mode: Secret`. Names that begin
+    /// with the namespace's name and a dot, such as `shop.tls`, are always allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 253)))]
     pub secrets: Vec<String>,
 }
 
-/// A namespace as one who asks.
+/// A namespace that requests a host.
 #[derive(Clone, Copy, Debug)]
 pub struct Tenant<'a> {
     /// Its name.
@@ -68,14 +69,14 @@ pub struct Tenant<'a> {
     pub labels: &'a BTreeMap<String, String>,
 }
 
-/// Why a namespace may not have a host.
+/// Why a namespace may not use a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostDenial {
-    /// Nobody may: it is no name of a host outside the cluster.
+    /// Not the name of a host outside the cluster, so not allowed to any namespace.
     Never(&'static str),
-    /// The Environment keeps it for the platform.
+    /// Reserved for the platform by the Environment.
     Reserved,
-    /// The Environment does not give it to this namespace.
+    /// Not allowed to this namespace by the Environment.
     NotListed,
 }
 
@@ -93,7 +94,7 @@ impl HostRule {
         }
     }
 
-    /// What cannot be read allows nothing.
+    /// Invalid entries allow nothing.
     fn allows(&self, host: &DnsName) -> bool {
         let dns = &self.dns;
         let exact = dns.exact.iter().map(|entry| DnsPattern::exact(entry));
@@ -105,7 +106,7 @@ impl HostRule {
 }
 
 impl HostPolicy {
-    /// Whether the namespace may have a complete host at a Gateway, which is none for the default one.
+    /// Whether the namespace may use a full host name at a Gateway; `None` is the default Gateway.
     ///
     /// # Errors
     /// Why not.
@@ -141,14 +142,14 @@ impl HostPolicy {
         }
     }
 
-    /// Whether the namespace may have hosts at a Gateway that a route names.
+    /// Whether the namespace may use a Gateway that a route names.
     pub fn may_name(&self, gateway: &str, tenant: Tenant<'_>) -> bool {
         let mut rules = self.allowed.iter();
         rules.any(|rule| rule.is_for(Some(gateway)) && rule.selects(tenant))
     }
 
-    /// Whether the namespace's routes may show the certificate in this Secret beside the gateway: one that its name says is
-    /// the namespace's, as no namespace has a dot in its name, or one that is listed.
+    /// Whether the namespace's routes may use this Secret of the gateway: its name begins with the namespace and a dot
+    /// (no namespace has a dot in its name), or a rule lists it.
     pub fn may_show(&self, secret: &str, tenant: Tenant<'_>) -> bool {
         let own = secret
             .strip_prefix(tenant.namespace)
@@ -167,7 +168,7 @@ impl HostPolicy {
     }
 }
 
-/// Whether the cluster's own DNS answers for the name, as in `web.shop.svc` and `web.shop.svc.cluster.local`.
+/// Whether it is a name of the cluster's DNS, such as `web.shop.svc` or `web.shop.svc.cluster.local`.
 fn is_in_cluster(domain: &str) -> bool {
     let labels: Vec<&str> = domain.split('.').collect();
     labels.ends_with(&["cluster", "local"]) || labels.iter().skip(1).any(|label| *label == "svc")
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_has_addresses_or_names_of_the_cluster() {
+    fn addresses_and_names_of_the_cluster_are_never_allowed() {
         let open: HostPolicy = serde_json::from_value(json!({"allowed": [{
             "namespaces": [{}], "dns": {"suffixes": ["local", "svc", "com"]},
         }]}))

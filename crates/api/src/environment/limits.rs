@@ -1,50 +1,50 @@
-//! How much an application may take.
+//! Limits of an application.
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How much an application may take, beside `replicas`.
+/// Limits of each application, in addition to `replicas`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
-    /// Most that one pod may ask for. Default: the largest of `sizes`.
+    /// Maximum resources of a pod. Default: the largest of `sizes`.
     #[serde(default)]
     pub pod: PodLimits,
-    /// Bounds on jobs.
+    /// Limits of jobs.
     #[serde(default)]
     pub jobs: JobLimits,
-    /// Bounds on the scraping of metrics.
+    /// Limits of metrics scraping.
     #[serde(default)]
     pub metrics: MetricsLimits,
-    /// Bounds on the reading of secrets.
+    /// Limits of reading secrets.
     #[serde(default)]
     pub secrets: SecretsLimits,
 }
 
-/// Most that one pod may ask for.
+/// Maximum resources of a pod.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PodLimits {
-    /// Most CPU. Default: that of the largest size.
+    /// Maximum CPU. Default: that of the largest size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Quantity>,
-    /// Most memory. Default: that of the largest size.
+    /// Maximum memory. Default: that of the largest size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Quantity>,
 }
 
-/// Bounds on the jobs of an application.
+/// Limits of the jobs of an application.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobLimits {
-    /// Most pods of all its schedules that may run at the same time: one for each schedule, and where `concurrency` is
-    /// Allow, as many as begin within `timeoutSeconds`.
+    /// Maximum number of pods that may run at the same time for all schedules of an application: one for each schedule,
+    /// or with `concurrency: Allow`, as many as start within `timeoutSeconds`.
     #[serde(default = "sixteen")]
     #[schemars(range(min = 1, max = 1000))]
     pub parallel_pods: i32,
-    /// Least time between two runs of a schedule, such as `5m`.
+    /// Minimum interval between two runs of a schedule, such as `5m`.
     #[serde(default = "five_minutes")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]{1,6}(s|m|h))+$')").message("write a duration such as 5m or 1h"))]
@@ -68,17 +68,17 @@ fn five_minutes() -> String {
     "5m".to_owned()
 }
 
-/// Bounds on the scraping of metrics.
+/// Limits of metrics scraping.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MetricsLimits {
-    /// Least time between two scrapes, such as `15s`.
+    /// Minimum scrape interval, such as `15s`.
     #[serde(default = "quarter_minute")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]{1,6}(s|m|h))+$')").message("write a duration such as 15s or 1m"))]
     pub least_interval: String,
-    /// Most samples that a pod may answer a scrape with: one that answers with more is not scraped. A million series of
-    /// one application would take everybody's Prometheus down.
+    /// Maximum number of samples in one scrape of a pod. Prometheus drops scrapes with more, so that one application
+    /// cannot overload it.
     #[serde(default = "twenty_thousand")]
     #[schemars(range(min = 1, max = 10000000))]
     pub samples: i32,
@@ -101,11 +101,11 @@ fn quarter_minute() -> String {
     "15s".to_owned()
 }
 
-/// Bounds on the reading of secrets.
+/// Limits of reading secrets.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretsLimits {
-    /// Least time between two questions to the store for one secret, such as `1m`.
+    /// Minimum interval between reads of a secret from the store, such as `1m`.
     #[serde(default = "minute")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]{1,6}(s|m|h))+$')").message("write a duration such as 1m or 1h"))]

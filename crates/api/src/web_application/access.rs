@@ -1,25 +1,25 @@
-//! Who may call the application, and whom it may call.
+//! Allowed callers and destinations of an application.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Allowed connections. Everything else is denied in both directions, but for DNS, the gateway (where there are
-/// routes) and the scraping of metrics (where they are declared).
+/// Allowed connections. Everything else is denied in both directions, except DNS, the gateway (if there are routes) and
+/// metrics scraping (if declared).
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Access {
-    /// Who may call.
+    /// Allowed callers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub inbound: Vec<Inbound>,
-    /// Whom the application may call.
+    /// Allowed destinations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub outbound: Vec<Outbound>,
 }
 
-/// One caller: an application, or all of a namespace.
+/// An allowed caller: an application, or a whole namespace.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.application) || has(self.namespace)")
@@ -30,28 +30,28 @@ pub struct Inbound {
     #[schemars(length(min = 1, max = 40))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("write the name of an application: a-z, 0-9 and '-'"))]
     pub application: Option<String>,
-    /// Namespace of the caller; `*` for all. Default: the application's own.
+    /// Namespace of the caller; `*` for all. Default: the application's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     #[x_kube(validation = Rule::new(r"self == '*' || self.matches(r'^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("write the name of a namespace, or '*' for all"))]
     pub namespace: Option<String>,
-    /// Names of the ports that may be called. Default: all.
+    /// Names of allowed ports. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 15)))]
     pub ports: Vec<String>,
-    /// HTTP methods that may be used; needs the mesh. Default: all.
+    /// Allowed HTTP methods. Requires the mesh. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(max = 16)))]
     #[x_kube(validation = Rule::new(r"self.all(x, x.matches(r'^([A-Z]+|[*])$'))").message("write methods in capitals, such as GET"))]
     pub methods: Vec<String>,
-    /// HTTP paths that may be used, each exact or ending with `*`; needs the mesh. Default: all.
+    /// Allowed HTTP paths, each exact or ending with `*`. Requires the mesh. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 1024)))]
     #[x_kube(validation = Rule::new(r"self.all(x, x.matches(r'^([*]|/[^\s{}*]*[*]?)$'))").message("write a path that begins with '/', exact or ending with '*', without spaces and braces"))]
     pub paths: Vec<String>,
 }
 
-/// One thing that may be called: exactly one of `application`, `external` and `cidr`.
+/// An allowed destination: exactly one of `application`, `external` and `cidr`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("[has(self.application), has(self.external), has(self.cidr)].filter(x, x).size() == 1")
@@ -76,7 +76,7 @@ pub struct Peer {
     #[schemars(length(min = 1, max = 40))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("write the name of an application: a-z, 0-9 and '-'"))]
     pub name: String,
-    /// Its namespace. Default: the application's own.
+    /// Its namespace. Default: the application's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')").message("write the name of a namespace: a-z, 0-9 and '-'"))]
@@ -87,7 +87,7 @@ pub struct Peer {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalHost {
-    /// Host name, such as `api.example.com`; `*.example.com` for all below it.
+    /// Host name, such as `api.example.com`; `*.example.com` for all its subdomains.
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$')").message("write a complete host name in small letters, such as api.example.com or *.example.com"))]
     pub host: String,
@@ -101,15 +101,15 @@ fn https() -> i32 {
     443
 }
 
-/// A range of IP addresses, within what the Environment allows.
+/// A range of IP addresses that the Environment allows.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Cidr {
-    /// The range, such as `10.1.0.0/16`.
+    /// The range in CIDR notation, such as `10.1.0.0/16`.
     #[schemars(length(min = 1, max = 43))]
     #[x_kube(validation = Rule::new("isCIDR(self)").message("write a range such as 10.1.0.0/16 or 2001:db8::/32"))]
     pub range: String,
-    /// TCP ports that may be called: at least one.
+    /// Allowed TCP ports; at least one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(range(min = 1, max = 65535)))]
     pub ports: Vec<i32>,

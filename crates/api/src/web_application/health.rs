@@ -4,20 +4,20 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How to tell that a pod has started, lives, and can take requests.
+/// Probes: whether a container has started, is alive, and can serve requests.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
-    /// While it fails, the pod gets no requests.
+    /// While it fails, the pod receives no requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readiness: Option<Probe>,
-    /// When it fails, the container is restarted. Keep it free of dependencies on other services.
+    /// When it fails, the container is restarted. It must not depend on other services.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub liveness: Option<Probe>,
-    /// Until it succeeds, the other two are not asked: for slow starters.
+    /// Until it succeeds, the other probes do not run. For applications that start slowly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub startup: Option<Probe>,
-    /// Seconds that a pod has to finish its requests once it is told to stop.
+    /// Seconds that a pod has to finish its requests before it is killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 3600))]
     pub termination_grace_seconds: Option<i64>,
@@ -29,27 +29,27 @@ pub struct Health {
 #[x_kube(validation = Rule::new("[has(self.http), has(self.grpc), has(self.tcp), has(self.exec)].filter(x, x).size() == 1")
     .message("write exactly one of http, grpc, tcp and exec"))]
 pub struct Probe {
-    /// An HTTP GET that must answer 200 to 399.
+    /// An HTTP GET that must return a status from 200 to 399.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpProbe>,
     /// The gRPC health service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grpc: Option<GrpcProbe>,
-    /// A TCP connection that must open.
+    /// A TCP connection that must succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tcp: Option<TcpProbe>,
     /// A command in the container that must exit with 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<ExecProbe>,
-    /// Seconds between two tries. Default 10.
+    /// Seconds between two attempts. Default: 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 3600))]
     pub period_seconds: Option<i32>,
-    /// Seconds after which a try has failed. Default 1.
+    /// Timeout of an attempt in seconds. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 3600))]
     pub timeout_seconds: Option<i32>,
-    /// Failed tries in a row after which the probe has failed. Default 3.
+    /// Consecutive failures after which the probe fails. Default: 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub failure_threshold: Option<i32>,
@@ -77,7 +77,7 @@ pub struct GrpcProbe {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 15))]
     pub port: Option<String>,
-    /// Service to ask for. Default: the whole server.
+    /// Name of the service in the health request. Default: the whole server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub service: Option<String>,
@@ -97,7 +97,7 @@ pub struct TcpProbe {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecProbe {
-    /// Program and arguments; no shell is involved.
+    /// Program and arguments. They are not run in a shell.
     #[schemars(length(min = 1, max = 32), inner(length(max = 4096)))]
     pub command: Vec<String>,
 }

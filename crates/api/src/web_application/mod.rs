@@ -29,8 +29,8 @@ use serde_json::Value;
 
 use crate::schema::map_of_any_objects;
 
-/// An application: what it runs, how it is reached, scaled, supplied, protected and observed. The same
-/// file works in every environment; what differs is the cluster's Environment.
+/// An application: its image, routes, scaling, data, access and observability. The same file works in every
+/// environment; the cluster's Environment holds the differences.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "idp.dev",
@@ -40,7 +40,7 @@ use crate::schema::map_of_any_objects;
     status = "WebApplicationStatus",
     derive = "PartialEq",
     derive = "Default",
-    doc = "An application: one resource that becomes a running, reachable, scaled, protected and observed application.",
+    doc = "A web application: one resource for its workload, routes, scaling, data, access rules and observability.",
     shortname = "webapp",
     shortname = "wa",
     category = "idp",
@@ -58,7 +58,7 @@ use crate::schema::map_of_any_objects;
     printcolumn(name = "Image", type_ = "string", json_path = ".spec.image", priority = 1),
     printcolumn(name = "Problem", type_ = "string", json_path = ".status.problems[0].message", priority = 1),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$')")
-        .message("metadata.name: write at most 40 characters of a-z, 0-9 and '-', beginning with a letter and not ending with '-'; the names of the application's objects are made from it")
+        .message("metadata.name: write at most 40 characters of a-z, 0-9 and '-', beginning with a letter and not ending with '-'; the names of the application's objects are derived from it")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -73,12 +73,11 @@ use crate::schema::map_of_any_objects;
         .field_path(".observability")
 )]
 pub struct WebApplicationSpec {
-    /// Container image, best with a digest (`name@sha256:...`), so that what was tested is what runs. The
-    /// Environment may rewrite the registry.
+    /// Container image, preferably with a digest (`name@sha256:...`). The Environment may rewrite the registry.
     #[schemars(length(min = 1, max = 500))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[!-~]+$')").message("write an image name without spaces"))]
     pub image: String,
-    /// Command that replaces the image's entry point.
+    /// Command that replaces the image's entrypoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 4096)))]
     pub command: Vec<String>,
@@ -86,49 +85,49 @@ pub struct WebApplicationSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 4096)))]
     pub args: Vec<String>,
-    /// Number of pods, where there is no autoscaling. Default: the Environment's replica floor.
+    /// Number of pods, without autoscaling. Default: `replicas.floor` of the Environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1000))]
     pub replicas: Option<i32>,
-    /// Ports that the container listens on; none means one, named `http`, 8080.
+    /// Ports that the container listens on. Default: one port `http`, 8080.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(
         merge_strategy = ListMerge::Map(vec!["name".into()]),
         validation = Rule::new("self.all(p, self.exists_one(q, q.port == p.port))")
-            .message("two of ports have the same port number: give each its own")
+            .message("two ports have the same port number: write a different number for each")
     )]
     pub ports: Option<Vec<Port>>,
-    /// CPU and memory: one of the Environment's sizes, or quantities. Default: the Environment's default size.
+    /// CPU and memory: one of the Environment's sizes, or quantities. Default: `defaultSize` of the Environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// How to tell that a pod has started, lives, and can take requests.
+    /// Probes: whether a container has started, is alive, and can serve requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
-    /// Environment variables with plain values. Secret values go into `secrets`.
+    /// Environment variables with plain values. For secret values, use `secrets`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub env: Vec<EnvVar>,
-    /// Configuration files; a change rolls the pods.
+    /// Configuration files. A change triggers a rollout.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["path".into()]), validation = Rule::new("self.map(file, size(file.content)).sum() <= 131072").message("all files together have 131072 characters at most: put large files into the image, or into a bucket"))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["path".into()]), validation = Rule::new("self.map(file, size(file.content)).sum() <= 131072").message("the files may have at most 131072 characters together: put large files into the image or a bucket"))]
     pub config_files: Vec<ConfigFile>,
-    /// Host names and paths under which the application is reached.
+    /// Host names and paths at which the application is reachable.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["host".into(), "path".into()]))]
     pub routes: Vec<Route>,
-    /// Number of pods by load.
+    /// Scales the number of pods by load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Autoscaling>,
-    /// Secrets of the Environment's secret store, as environment variables or files.
+    /// Secrets from the Environment's secret store, as environment variables or files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub secrets: Vec<SecretUse>,
-    /// Databases, caches and queues, by what they are; the Environment says what serves them.
+    /// Databases, caches and queues. The Environment determines the provider.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -136,34 +135,34 @@ pub struct WebApplicationSpec {
     /// Buckets and volumes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<Storage>,
-    /// Who may call the application, and whom it may call. What is not said is denied.
+    /// Allowed callers and destinations. Connections that are not listed are denied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<Access>,
     /// How a new version replaces the old one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollout: Option<Rollout>,
-    /// A command that must succeed once for an image before pods of that image are started.
+    /// A command that must succeed once per image before pods of that image start, such as a database migration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migration: Option<Migration>,
-    /// Commands that run on a schedule, or when somebody starts them.
+    /// Commands that run on a schedule, or are started by hand.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub jobs: Vec<Job>,
-    /// Metrics, objectives with their alerts, and a dashboard.
+    /// Metrics, service level objectives with alerts, and a dashboard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observability: Option<Observability>,
     /// Where pods may run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<Placement>,
-    /// The way out: changes to generated objects, where the Environment's policy allows them.
+    /// Changes to generated objects that the Environment allows, for settings without a field of their own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub patches: Vec<Patch>,
-    /// Sections that the platform team's own controllers serve, by the capability's name.
+    /// Sections for capabilities that the platform team has added, by the capability's name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "map_of_any_objects")]
     #[x_kube(validation = Rule::new("!self.exists(name, name in ['secrets', 'claims', 'certificates'])")
-        .message("the platform serves secrets, claims and certificates itself: use spec.secrets, spec.databases, spec.storage and spec.routes"))]
+        .message("secrets, claims and certificates are built in: use spec.secrets, spec.databases, spec.storage and spec.routes"))]
     pub capabilities: BTreeMap<String, Value>,
 }

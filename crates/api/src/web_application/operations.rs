@@ -14,55 +14,55 @@ use crate::schema::{any_object, labels, pods_or_percentage};
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Rollout {
-    /// The way of replacing.
+    /// How pods are replaced.
     #[serde(default)]
     #[x_kube(validation = Rule::new("self == 'Rolling'")
-        .message("Canary and BlueGreen are not built yet: write Rolling, or take rollout.strategy out"))]
+        .message("Canary and BlueGreen are not supported yet: write Rolling, or remove rollout.strategy"))]
     pub strategy: RolloutStrategy,
-    /// Pods above the wanted number while rolling: a number or a percentage. Default 25%.
+    /// Extra pods during a rollout: a number or a percentage. Default: 25%.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "pods_or_percentage")]
     pub max_surge: Option<IntOrString>,
-    /// Pods that may be missing while rolling: a number or a percentage. Default 0.
+    /// Pods that may be unavailable during a rollout: a number or a percentage. Default: 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "pods_or_percentage")]
     pub max_unavailable: Option<IntOrString>,
-    /// Seconds without progress after which the rollout is reported as failed. Default 600.
+    /// Seconds without progress after which the rollout is reported as failed. Default: 600.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 86400))]
     pub progress_deadline_seconds: Option<i32>,
 }
 
-/// A way of replacing the old version.
+/// How a new version replaces the old one.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum RolloutStrategy {
     /// Pod by pod.
     #[default]
     Rolling,
-    /// A growing share of the requests; refused for now.
+    /// A growing share of requests goes to the new version. Not supported yet.
     Canary,
-    /// All requests at once, after the new version is complete; refused for now.
+    /// All requests switch at once to the complete new version. Not supported yet.
     BlueGreen,
 }
 
-/// A command that must succeed once for an image before pods of that image are started.
+/// A command that must succeed once per image before pods of that image start, such as a database migration.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Migration {
     /// Program and arguments, in the application's image.
     #[schemars(length(min = 1, max = 64), inner(length(max = 4096)))]
     pub command: Vec<String>,
-    /// Tries after a failure. Default 3.
+    /// Retries after a failure. Default: 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10))]
     pub retries: Option<i32>,
-    /// Seconds for all tries together. Default 600.
+    /// Timeout of all attempts together, in seconds. Default: 600.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 86400))]
     pub timeout_seconds: Option<i64>,
 }
 
-/// A command that runs on a schedule, or when somebody starts it.
+/// A command that runs on a schedule, or is started by hand.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
@@ -70,8 +70,8 @@ pub struct Job {
     #[schemars(length(min = 1, max = 40))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("write a-z, 0-9 and '-', beginning with a letter and not ending with '-'"))]
     pub name: String,
-    /// Cron expression of five fields, or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. Without one the
-    /// job is made suspended, to be started by hand (`kubectl create job --from=cronjob/...`).
+    /// Cron expression with five fields, or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`. Without a schedule
+    /// the CronJob is suspended: start it with `kubectl create job --from=cronjob/...`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|[^\s]+( [^\s]+){4})$')").message("write five fields separated by single spaces, such as '0 6 * * 1-5', or @hourly, @daily, @weekly, @monthly or @yearly"))]
@@ -84,39 +84,39 @@ pub struct Job {
     /// Program and arguments, in the application's image.
     #[schemars(length(min = 1, max = 64), inner(length(max = 4096)))]
     pub command: Vec<String>,
-    /// What happens when the last run has not ended.
+    /// What happens if the previous run is still active.
     #[serde(default)]
     pub concurrency: ConcurrencyPolicy,
-    /// Tries after a failure. Default 1.
+    /// Retries after a failure. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 10))]
     pub retries: Option<i32>,
-    /// Seconds for a run. Default 3600.
+    /// Timeout of a run in seconds. Default: 3600.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 604800))]
     pub timeout_seconds: Option<i64>,
 }
 
-/// What happens when the last run of a job has not ended.
+/// What happens if the previous run of a job is still active.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum ConcurrencyPolicy {
-    /// The new run is left out.
+    /// The new run is skipped.
     #[default]
     Forbid,
-    /// Both run.
+    /// Both run concurrently.
     Allow,
-    /// The last run is ended.
+    /// The previous run is stopped.
     Replace,
 }
 
-/// Metrics, objectives with their alerts, and a dashboard.
+/// Metrics, service level objectives with alerts, and a dashboard.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Observability {
-    /// Where Prometheus finds the application's own metrics.
+    /// Where Prometheus scrapes the application's own metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<Metrics>,
-    /// What the application promises. Each becomes burn-rate alerts. They are measured at the mesh.
+    /// Service level objectives. Each creates burn-rate alerts. Measured with the mesh's metrics.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -126,17 +126,17 @@ pub struct Observability {
     pub dashboard: Dashboard,
 }
 
-/// Whether there is a dashboard.
+/// Whether a dashboard is created.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum Dashboard {
-    /// Where the Environment has dashboards.
+    /// If the Environment has dashboards.
     #[default]
     Enabled,
     /// None.
     Disabled,
 }
 
-/// Where Prometheus finds the application's own metrics.
+/// Where Prometheus scrapes the application's own metrics.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Metrics {
@@ -149,7 +149,7 @@ pub struct Metrics {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 15))]
     pub port: Option<String>,
-    /// Time between two scrapes, such as `30s`; the Environment says the least. Default: Prometheus's own.
+    /// Scrape interval, such as `30s`. The Environment sets a minimum. Default: Prometheus's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(ms|s|m|h))+$')").message("write a duration such as 500ms, 15s or 1m"))]
@@ -160,7 +160,7 @@ fn metrics_path() -> String {
     "/metrics".to_owned()
 }
 
-/// What the application promises: an availability, or a latency.
+/// A service level objective: an availability, or a latency.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.availability) != has(self.latency)").message("write either availability or latency"))]
@@ -169,13 +169,13 @@ pub struct Objective {
     #[schemars(length(min = 1, max = 40))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("write a-z, 0-9 and '-', beginning with a letter and not ending with '-'"))]
     pub name: String,
-    /// Share of requests that are answered without a server error.
+    /// Share of requests without a server error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub availability: Option<Availability>,
-    /// Share of requests that are answered in time.
+    /// Share of requests that are answered within a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latency>,
-    /// Days over which the promise is kept.
+    /// Days over which the objective is measured.
     #[serde(default = "thirty")]
     #[schemars(range(min = 1, max = 90))]
     pub window_days: i32,
@@ -185,27 +185,27 @@ fn thirty() -> i32 {
     30
 }
 
-/// Share of requests that are answered without a server error.
+/// Share of requests without a server error.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Availability {
-    /// In per cent, such as `"99.9"`.
+    /// Percentage, such as `"99.9"`.
     #[schemars(length(max = 8))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[1-9][0-9](\.[0-9]{1,4})?$')").message("write a percentage from 10 to 99.9999 in quotes, such as \"99.9\""))]
     pub percent: String,
 }
 
-/// Share of requests that are answered in time.
+/// Share of requests that are answered within a time.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Latency {
-    /// In per cent, such as `"99"`.
+    /// Percentage, such as `"99"`.
     #[schemars(length(max = 8))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[1-9][0-9](\.[0-9]{1,4})?$')").message("write a percentage from 10 to 99.9999 in quotes, such as \"99.9\""))]
     pub percent: String,
-    /// The time, in milliseconds. Only the bounds of the mesh's histogram can be measured.
+    /// The time in milliseconds. Must be a bucket of the mesh's histogram.
     #[x_kube(validation = Rule::new("self in [1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000]")
-        .message("write a bound of Istio's histogram: 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000 or 60000"))]
+        .message("write a bucket of Istio's histogram: 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000 or 60000"))]
     pub milliseconds: i32,
 }
 
@@ -213,36 +213,36 @@ pub struct Latency {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Placement {
-    /// Over what pods are spread.
+    /// How pods are spread.
     #[serde(default)]
     pub spread: Spread,
-    /// Labels that a node must have, beside those that the Environment asks for.
+    /// Labels that a node must have, in addition to those that the Environment requires.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "labels")]
     pub node_selector: BTreeMap<String, String>,
-    /// Taints that are tolerated, of those that the Environment allows.
+    /// Tolerations, from those that the Environment allows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub tolerations: Vec<Toleration>,
-    /// Priority class of the pods, one of those that the Environment allows.
+    /// Priority class of the pods, from those that the Environment allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub priority_class: Option<String>,
 }
 
-/// Over what pods are spread, as far as there is room.
+/// How pods are spread, if possible.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum Spread {
-    /// Zones, and nodes within a zone.
+    /// Across zones, and across nodes within a zone.
     #[default]
     Zones,
-    /// Nodes.
+    /// Across nodes.
     Nodes,
     /// Not spread.
     None,
 }
 
-/// A taint that is tolerated.
+/// A toleration of a taint.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Toleration {
@@ -267,12 +267,12 @@ pub struct Patch {
     /// Kind of the generated object, such as `Deployment`.
     #[schemars(length(min = 1, max = 63))]
     pub kind: String,
-    /// Name of the generated object. Default: all of the kind.
+    /// Name of the generated object. Default: all objects of the kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub name: Option<String>,
-    /// The fields to set. Lists of built-in kinds are merged by their keys (containers by name), as
-    /// `kubectl apply` does; lists of other kinds are replaced.
+    /// The fields to set. Lists of built-in kinds are merged by key (containers by name), as with `kubectl apply`;
+    /// lists of other kinds are replaced.
     #[schemars(schema_with = "any_object")]
     pub merge: Value,
 }

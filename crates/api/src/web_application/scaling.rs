@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Number of pods by load. Of several metrics, the one that wants most pods wins.
+/// Scales the number of pods by load. If several metrics are set, the highest result is used.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -16,41 +16,41 @@ use std::collections::BTreeMap;
         .message("name at least one metric: cpuPercent, memoryPercent, requestsPerSecond or custom")
 )]
 pub struct Autoscaling {
-    /// Fewest pods. Default: the Environment's replica floor.
+    /// Minimum number of pods. Default: `replicas.floor` of the Environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub min_replicas: Option<i32>,
-    /// Most pods; the Environment's replica ceiling bounds it.
+    /// Maximum number of pods, up to `replicas.ceiling` of the Environment.
     #[schemars(range(min = 1, max = 1000))]
     pub max_replicas: i32,
-    /// Wanted CPU use, in per cent of the request.
+    /// Target CPU usage, as a percentage of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub cpu_percent: Option<i32>,
-    /// Wanted memory use, in per cent of the request.
+    /// Target memory usage, as a percentage of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub memory_percent: Option<i32>,
-    /// Wanted requests per second and pod, as the mesh counts them.
+    /// Target requests per second and pod, measured by the mesh.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000000))]
     pub requests_per_second: Option<i32>,
-    /// Metrics of one's own.
+    /// Custom metrics.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub custom: Vec<CustomMetric>,
-    /// Seconds of low load before pods are taken away. Default 300.
+    /// Seconds of low load before pods are removed. Default: 300.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 3600))]
     pub scale_down_after_seconds: Option<i32>,
 }
 
-/// A metric of one's own.
+/// A custom metric.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CustomMetric {
-    /// Name under which the metrics API knows it.
+    /// Name of the metric in the metrics API.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Where it is measured.
@@ -60,7 +60,7 @@ pub struct CustomMetric {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "crate::schema::labels")]
     pub labels: BTreeMap<String, String>,
-    /// Wanted average for a pod.
+    /// Target average per pod.
     pub average: Quantity,
 }
 

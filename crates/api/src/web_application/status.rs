@@ -5,37 +5,37 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What became of a `WebApplication`.
+/// Status of a `WebApplication`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebApplicationStatus {
-    /// `metadata.generation` that this status was computed from.
+    /// The `metadata.generation` that this status describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready`, `Synced`, `WorkloadReady` and `RoutesReady`; `SecretsReady`, `CertificatesReady`, `ClaimsReady` and
-    /// `CapabilitiesReady` where the application has such sections; `Reconciling` and `Stalled` while they are true.
+    /// `CapabilitiesReady` if the application has such sections; `Reconciling` and `Stalled` only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// What does not work, why, and what to do; errors first.
+    /// Problems, each with its cause and what to do; errors first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
-    /// The inventory: every object that belongs to the application.
+    /// Inventory: all objects that belong to the application.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<ChildStatus>,
-    /// Where the application is reached from outside.
+    /// URL of the application's first route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Number of pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
-    /// Number of pods that take requests.
+    /// Number of ready pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_replicas: Option<i32>,
     /// Label selector of the pods, for the scale subresource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
-    /// Name of the Environment that the plan was made for.
+    /// Name of the Environment that was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
 }
@@ -50,12 +50,12 @@ pub struct ChildStatus {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// Its namespace, where that is another than its owner's.
+    /// Its namespace, if it differs from the owner's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Its UID: what proves later that an object of this name is still the same one.
+    /// Its UID. It proves later that an object with this name is still the same object.
     pub uid: String,
-    /// Why the plan leaves it as it is, while it does.
+    /// Why the object is held: neither changed nor pruned for now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<String>,
 }

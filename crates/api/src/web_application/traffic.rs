@@ -4,17 +4,17 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A host name and path under which the application is reached.
+/// A host name and path at which the application is reachable.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("!has(self.redirect) || !(has(self.rewrite) || has(self.timeout) || has(self.retries) || has(self.port))")
-        .message("a route with redirect reaches no pod: take out port, rewrite, timeout and retries"),
+        .message("port, rewrite, timeout and retries cannot be used with redirect"),
     validation = Rule::new("!(has(self.host) && self.host.startsWith('*.') && has(self.tls) && has(self.tls.mode) && self.tls.mode == 'Auto')")
-        .message("no certificate is made for a wildcard host by itself: set tls.mode to Secret and name the secret, or write the hosts one by one")
+        .message("no certificate is issued automatically for a wildcard host: set tls.mode to Secret and secretName, or list the hosts one by one")
 )]
 pub struct Route {
-    /// Host name, such as `shop.example.com`. A name without dots is completed with the Environment's base domain.
+    /// Host name, such as `shop.example.com`. The Environment's base domain is appended to a name without dots.
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')").message("write a host name in small letters, such as shop.example.com, or shop for shop.<base domain>"))]
     pub host: String,
@@ -23,36 +23,36 @@ pub struct Route {
     #[schemars(length(min = 1, max = 1024))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^/[^\s?#[:cntrl:]]*$')").message("write a path that begins with '/' and has no spaces, '?' or '#'"))]
     pub path: String,
-    /// How the path is compared.
+    /// How the path is matched.
     #[serde(default)]
     pub path_match: PathMatch,
     /// Name of the port. Default: the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 15))]
     pub port: Option<String>,
-    /// Answers with a redirect.
+    /// Responds with a redirect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect: Option<Redirect>,
-    /// What the matched part of the path is replaced with before the request reaches the pod.
+    /// Replaces the matched part of the path before the request reaches the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^/[^\s?#[:cntrl:]]*$')").message("write a path that begins with '/' and has no spaces, '?' or '#'"))]
     pub rewrite: Option<String>,
-    /// Time that a request may take with all its retries, such as `15s`. Default: no limit.
+    /// Timeout of a request including all retries, such as `15s`. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$')").message("write a duration such as 500ms, 15s, 5m or 1h30m"))]
     pub timeout: Option<String>,
-    /// Tries after a failed request.
+    /// Retries of failed requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<Retries>,
-    /// Which web pages of other origins may call this route.
+    /// Web pages of other origins that may call this route.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors: Option<Cors>,
     /// Encryption between the client and the gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<RouteTls>,
-    /// An existing Istio Gateway as `namespace/name`, where the Environment allows it. Default: the Environment's.
+    /// An existing Istio Gateway as `namespace/name`, if the Environment allows it. Default: the Environment's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 127))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')").message("write the Gateway as namespace/name"))]
@@ -63,17 +63,17 @@ fn root() -> String {
     "/".to_owned()
 }
 
-/// How a path is compared.
+/// How a path is matched.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum PathMatch {
-    /// The path and everything below it.
+    /// The path and all paths below it.
     #[default]
     Prefix,
     /// Exactly this path.
     Exact,
 }
 
-/// A redirect as the answer.
+/// A redirect response.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.host) || has(self.path)").message("write host or path, or both"))]
@@ -88,7 +88,7 @@ pub struct Redirect {
     #[schemars(length(min = 1, max = 1024))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^/[^\s[:cntrl:]]*$')").message("write a path that begins with '/' and has no spaces"))]
     pub path: Option<String>,
-    /// Status code of the answer: 301, 302, 303, 307 or 308.
+    /// Status code: 301, 302, 303, 307 or 308.
     #[serde(default = "moved_permanently")]
     #[x_kube(validation = Rule::new("self in [301, 302, 303, 307, 308]").message("write 301, 302, 303, 307 or 308"))]
     pub code: i32,
@@ -98,20 +98,20 @@ fn moved_permanently() -> i32 {
     301
 }
 
-/// Tries after a failed request.
+/// Retries of failed requests.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Retries {
-    /// Number of further tries.
+    /// Number of retries.
     #[schemars(range(min = 0, max = 10))]
     pub attempts: i32,
-    /// Time for one try, such as `2s`.
+    /// Timeout of each attempt, such as `2s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$')").message("write a duration such as 500ms, 15s, 5m or 1h30m"))]
     pub per_try_timeout: Option<String>,
-    /// What counts as failed, in Envoy's words. Default: `connect-failure,refused-stream,unavailable`, which are
-    /// safe to repeat for every method.
+    /// Failures to retry, by Envoy's names. Default: `connect-failure,refused-stream,unavailable`, which are safe to
+    /// retry for every method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z0-9-]+(,[a-z0-9-]+)*$')").message("write Envoy's retry conditions, separated by commas, such as connect-failure,503"))]
@@ -122,13 +122,13 @@ pub struct Retries {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.allowCredentials) && self.allowCredentials && self.allowOrigins.exists(o, o == '*'))")
-    .message("allowCredentials cannot go with the origin '*': browsers refuse it; write the origins"))]
+    .message("allowCredentials cannot be used with the origin '*', which browsers reject: list the origins"))]
 pub struct Cors {
     /// Origins, such as `https://shop.example.com`, or `*`.
     #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 253)))]
     #[x_kube(validation = Rule::new(r"self.all(x, x.matches(r'^[!-~]+$'))").message("write an origin such as https://shop.example.com, or '*'"))]
     pub allow_origins: Vec<String>,
-    /// Methods. Default: GET, HEAD and POST, which browsers allow by themselves.
+    /// Methods. Default: GET, HEAD and POST, which browsers always allow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 32)))]
     #[x_kube(validation = Rule::new(r"self.all(x, x.matches(r'^([A-Za-z0-9_-]+|[*])$'))").message("write names of letters, digits, '_' and '-', or '*'"))]
@@ -138,15 +138,15 @@ pub struct Cors {
     #[schemars(length(max = 32), inner(length(min = 1, max = 128)))]
     #[x_kube(validation = Rule::new(r"self.all(x, x.matches(r'^([A-Za-z0-9_-]+|[*])$'))").message("write names of letters, digits, '_' and '-', or '*'"))]
     pub allow_headers: Vec<String>,
-    /// Answer headers that the page may read.
+    /// Response headers that the page may read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 128)))]
     #[x_kube(validation = Rule::new(r"self.all(x, x.matches(r'^([A-Za-z0-9_-]+|[*])$'))").message("write names of letters, digits, '_' and '-', or '*'"))]
     pub expose_headers: Vec<String>,
-    /// Whether cookies and authorisation are sent along.
+    /// Whether browsers send cookies and authorization headers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_credentials: bool,
-    /// How long a browser may remember the answer, such as `24h`.
+    /// How long browsers may cache the preflight response, such as `24h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$')").message("write a duration such as 500ms, 15s, 5m or 1h30m"))]
@@ -157,9 +157,9 @@ pub struct Cors {
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("(self.mode == 'Secret') == has(self.secretName)")
-    .message("secretName goes with mode Secret, and mode Secret needs it"))]
+    .message("secretName is required with mode Secret, and not allowed with other modes"))]
 pub struct RouteTls {
-    /// Where the certificate comes from.
+    /// Source of the certificate.
     #[serde(default)]
     pub mode: TlsMode,
     /// Secret of type `kubernetes.io/tls` in the gateway's namespace, for mode `Secret`.
@@ -168,14 +168,14 @@ pub struct RouteTls {
     pub secret_name: Option<String>,
 }
 
-/// Where a certificate comes from.
+/// Source of a certificate.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema)]
 pub enum TlsMode {
     /// The platform orders it.
     #[default]
     Auto,
-    /// It is in a Secret that somebody else writes.
+    /// It is in an existing Secret.
     Secret,
-    /// No encryption, where the Environment permits it.
+    /// No encryption, if the Environment allows it.
     None,
 }

@@ -1,4 +1,4 @@
-//! What runs: ports, resources, environment, files.
+//! The workload: ports, resources, environment variables, files.
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::KubeSchema;
@@ -13,14 +13,14 @@ pub struct Port {
     #[schemars(length(min = 1, max = 15))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^[a-z]([-a-z0-9]*[a-z0-9])?$')").message("write a-z, 0-9 and '-', beginning with a letter and not ending with '-'"))]
     pub name: String,
-    /// Port number in the container; above 1023, because the container does not run as root.
+    /// Port number in the container; above 1023, because containers do not run as root.
     #[schemars(range(min = 1024, max = 65535))]
     pub port: i32,
-    /// Port number of the Service. Default: 80 for the first port, else the container's.
+    /// Port number of the Service. Default: 80 for the first port, the container's port for others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub service_port: Option<i32>,
-    /// Protocol spoken on the port.
+    /// Protocol of the port.
     #[serde(default)]
     pub protocol: AppProtocol,
 }
@@ -35,7 +35,7 @@ pub enum AppProtocol {
     Http2,
     /// gRPC.
     Grpc,
-    /// Any protocol on TCP; routes cannot lead to it.
+    /// Any TCP protocol. Routes cannot use it.
     Tcp,
 }
 
@@ -53,10 +53,10 @@ pub struct Resources {
     /// CPU request, such as `250m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<Quantity>,
-    /// Memory request, which is the limit too, such as `256Mi`: memory cannot be taken back from a running pod.
+    /// Memory request and limit, such as `256Mi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Quantity>,
-    /// CPU limit. Default: none, so that idle CPU can be used.
+    /// CPU limit. Default: none, so that pods can use idle CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_limit: Option<Quantity>,
 }
@@ -74,12 +74,12 @@ pub struct EnvVar {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32768))]
     pub value: Option<String>,
-    /// A fact about the pod as the value.
+    /// A field of the pod as the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_field: Option<PodField>,
 }
 
-/// A fact about a pod.
+/// A field of a pod.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
 pub enum PodField {
     /// Name of the pod.
@@ -101,7 +101,7 @@ pub struct ConfigFile {
     #[schemars(length(min = 2, max = 255))]
     #[x_kube(validation = Rule::new(r"self.matches(r'^/[A-Za-z0-9._/-]*[A-Za-z0-9._-]$')").message("write an absolute path of letters, digits, '.', '_', '-' and '/', not ending with '/'"))]
     pub path: String,
-    /// Content of the file. No secrets: it is kept in a ConfigMap.
+    /// Content of the file. It is stored in a ConfigMap: do not put secrets here.
     #[schemars(length(max = 131072))]
     pub content: String,
 }

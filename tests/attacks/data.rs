@@ -74,7 +74,7 @@ async fn attempts(tenant: &Tenant) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_grace_period_holds_against_everybody() {
+async fn nothing_ends_a_grace_period_early() {
     let tenant = Tenant::new("data").await;
     tenant.create("shop", volume("1Gi")).await.unwrap();
     let all: Api<PersistentVolumeClaim> = tenant.lab.api();

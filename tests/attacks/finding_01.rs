@@ -25,7 +25,7 @@ const APPLICATION: Kind = Kind::namespaced("idp.dev", "v1alpha1", "WebApplicatio
 const BINDING: Kind = Kind::namespaced("idp.dev", "v1alpha1", "CapabilityBinding", "capabilitybindings");
 const EVENT: Kind = Kind::namespaced("events.k8s.io", "v1", "Event", "events");
 
-/// An object of a kind as text: no library of ours has to write what none should have to read.
+/// An object as text, because our libraries cannot serialise it.
 fn text(kind: Kind, metadata: &Value, spec: &str) -> Vec<u8> {
     format!(
         r#"{{"apiVersion":"{}","kind":"{kind}","metadata":{metadata},"spec":{spec}}}"#,
@@ -38,7 +38,7 @@ fn deep(levels: usize) -> String {
     format!("{}1{}", r#"{"a":"#.repeat(levels), "}".repeat(levels))
 }
 
-/// Creates it with the client's rights.
+/// Creates it with the client's permissions.
 async fn post(client: &kube::Client, kind: Kind, namespace: &str, body: Vec<u8>) {
     let uri = format!(
         "/apis/{}/namespaces/{namespace}/{}",
@@ -65,7 +65,7 @@ fn seen(tenant: &Tenant, kind: Kind) -> Api<RawObject> {
     )
 }
 
-/// The status of an object of whatever depth.
+/// The status of an object of any depth.
 async fn status(tenant: &Tenant, name: &str) -> Value {
     let found = seen(tenant, APPLICATION).get(name).await.unwrap();
     found.dynamic().data["status"].clone()
@@ -102,7 +102,7 @@ async fn is_explained(tenant: &Tenant, name: &str, path: &str) {
     .await;
 }
 
-/// A controller that has just started, beside the one that works.
+/// A controller that has just started, in addition to the running one.
 struct Started(SocketAddr, tokio::task::JoinHandle<()>);
 
 impl Started {
@@ -165,7 +165,7 @@ fn counts(metrics: &str, kind: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deep_application_stops_and_delays_nobody() {
+async fn a_deep_application_stops_and_delays_no_other() {
     let (attacker, other) = (Tenant::new("deep").await, Tenant::new("deep-other").await);
     other.create("before", json!({})).await.unwrap();
     other.lab.ready("before").await;
@@ -183,7 +183,7 @@ async fn a_deep_application_stops_and_delays_nobody() {
     is_explained(&attacker, "deep", "spec.capabilities.x").await;
     is_explained(&attacker, "deeper", "spec.patches[0]").await;
 
-    // It changes all the time, and others are served all the same.
+    // It changes constantly, and others are reconciled nevertheless.
     let began = Instant::now();
     for turn in 0..20 {
         let note = json!({ "metadata": { "annotations": { "turn": turn.to_string() } } });
@@ -208,11 +208,11 @@ async fn a_deep_application_stops_and_delays_nobody() {
     other.lab.ready_within(Duration::from_secs(90), "before").await;
     println!("served after {:?}", began.elapsed());
 
-    // Whoever starts now reads everything, and counts what it cannot.
+    // A controller that starts now reads everything, and counts unreadable objects.
     let metrics = Started::now(&attacker).complete().await;
     assert!(counts(&metrics, "WebApplication"), "{metrics}");
 
-    // Nor does it blind the command line of others.
+    // The command line still works for others.
     let file = "apiVersion: idp.dev/v1alpha1\nkind: WebApplication\nmetadata: {name: planned}\nspec: {image: 'a:1'}\n";
     let args = ["plan", "-", "-n", other.namespace()];
     let said = idp_cli(&other.lab.test.cluster, &args, file).await.unwrap();
@@ -223,7 +223,7 @@ async fn a_deep_application_stops_and_delays_nobody() {
     let said = idp_cli(&attacker.lab.test.cluster, &args, "").await.unwrap();
     assert!(said.output.contains("Unreadable"), "{said:?}");
 
-    // Mended, it works; deleted, it goes.
+    // Once fixed, it works; once deleted, it is gone.
     let mended = json!({ "spec": { "capabilities": null } });
     seen(&attacker, APPLICATION)
         .patch("deep", &PatchParams::default(), &Patch::Merge(&mended))
@@ -258,9 +258,9 @@ async fn what_is_deeper_than_it_may_be_is_a_problem_of_its_own() {
     tenant.end().await;
 }
 
-/// Whoever may write bindings, as no tenant may by default, stops nobody either.
+/// A user who may write bindings, which no tenant may by default, cannot stop others either.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deep_binding_stops_nobody() {
+async fn a_deep_binding_stops_no_other() {
     let tenant = Tenant::new("deep-binding").await;
     let metadata = json!({ "name": "deep", "labels": { "app.kubernetes.io/managed-by": NAME } });
     let spec = format!(
@@ -281,7 +281,7 @@ async fn a_deep_binding_stops_nobody() {
     tenant.end().await;
 }
 
-/// Whoever makes his application unreadable loses nothing, and nobody gets what it has.
+/// A tenant whose application becomes unreadable keeps its objects and hosts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_read_any_more_keeps_what_it_has() {
     let (owner, other) = (Tenant::new("ghost").await, Tenant::new("ghost-other").await);
@@ -310,7 +310,7 @@ async fn what_cannot_be_read_any_more_keeps_what_it_has() {
     other.lab.problem("thief", "HostTaken").await;
     assert_eq!(uid(deployment.get("app").await.unwrap()), before);
 
-    // It goes as what it was, and only then is the host free.
+    // It is deleted with its last readable state; only then is the host free.
     let apps = seen(&owner, APPLICATION);
     apps.delete("app", &DeleteParams::default()).await.unwrap();
     other.lab.ready("thief").await;

@@ -1,4 +1,4 @@
-//! Objects that only claim to be another resource's children are nobody's.
+//! Objects that only claim to be children of another resource do not count.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use crate::Tenant;
 
-/// What the victim's next version is: other code, and a migration.
+/// The victim's next version: another image, and a migration.
 fn next(image: &str) -> Value {
     json!({ "image": image, "migration": { "command": ["migrate"] } })
 }
 
-/// Name of the migration's Job: everybody can work it out.
+/// Name of the migration's Job, which anyone can compute.
 async fn job_name(victim: &Tenant, image: &str) -> String {
     let planned = app(victim.namespace(), "victim", &next(image));
     let environment = victim.lab.environment().await;
@@ -25,7 +25,7 @@ async fn job_name(victim: &Tenant, image: &str) -> String {
     job.unwrap().name.clone()
 }
 
-/// A Job of the attacker that says it belongs to `owner`, a `namespace/name`.
+/// A Job of the attacker that claims to belong to `owner`, a `namespace/name`.
 fn forged(name: &str, owner: &str, uid: &str, deadline: Option<u32>) -> Value {
     json!({
         "metadata": {
@@ -70,14 +70,14 @@ async fn image(tenant: &Tenant) -> Option<String> {
     deployment.spec?.template.spec?.containers.remove(0).image
 }
 
-/// A Job of another namespace is not the migration: neither one that ended well, nor one that failed.
+/// A Job of another namespace is not the migration, whether it succeeded or failed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_skips_or_blocks_the_migration_of_another() {
+async fn no_tenant_skips_or_blocks_the_migration_of_another() {
     let (victim, attacker) = (Tenant::new("a02-victim").await, Tenant::new("a02-evil").await);
     victim.create("victim", json!({})).await.unwrap();
     let uid = victim.lab.ready("victim").await.metadata.uid.unwrap();
     let owner = format!("{}/victim", victim.namespace());
-    // Also by somebody who has learnt the UID.
+    // Also if the attacker knows the UID.
     for (image_name, uid, deadline, how) in [
         ("shop:2.0", "whatever", None, "Complete"),
         ("shop:3.0", uid.as_str(), None, "Complete"),
@@ -86,11 +86,11 @@ async fn nobody_skips_or_blocks_the_migration_of_another() {
         let job = job_name(&victim, image_name).await;
         let mut object = forged(&job, &owner, uid, deadline);
         if deadline.is_none() {
-            // Nothing to do, so that it ends well at once, whatever its pods would be.
+            // No completions, so that it succeeds immediately without pods.
             object["spec"]["completions"] = json!(0);
         }
         if deadline.is_some() {
-            // On no node, so that it certainly fails.
+            // On no node, so that it fails.
             object["spec"]["template"]["spec"]["nodeSelector"]["type"] = json!("none");
         }
         attacker.make(JOB, object).await.unwrap();
@@ -129,9 +129,9 @@ async fn nobody_skips_or_blocks_the_migration_of_another() {
     victim.end().await;
 }
 
-/// A binding of another namespace is neither in the inventory nor what pods wait for.
+/// A binding of another namespace is not in the inventory, and pods do not wait for it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_binding_of_another_namespace_is_nobodys() {
+async fn a_binding_of_another_namespace_does_not_count() {
     let (victim, attacker) = (Tenant::new("a02-bound").await, Tenant::new("a02-binder").await);
     victim.create("victim", json!({})).await.unwrap();
     let uid = victim.lab.ready("victim").await.metadata.uid.unwrap();
@@ -142,11 +142,11 @@ async fn a_binding_of_another_namespace_is_nobodys() {
             "annotations": { "idp.dev/owner": format!("{}/victim", victim.namespace()), "idp.dev/detached": "true" },
         })
     };
-    // Even where a platform team lets teams write bindings.
+    // Even if a platform team allows teams to write bindings.
     let claim = json!({ "metadata": labels("victim"), "spec": {
         "application": "victim", "name": "orders", "path": "spec.databases[0]", "engine": "postgres",
         "class": "local-postgres", "version": "16", "size": "small" } });
-    // Of a capability that nobody serves: one of the victim's own would keep the victim from being carried out.
+    // Of a capability without a server: one that the victim uses would block the victim.
     let missing = json!({ "metadata": labels("victim"), "spec": {
         "application": "victim", "capability": "nowhere", "section": {} } });
     let secret = json!({ "metadata": labels("victim"), "spec": {
@@ -159,7 +159,7 @@ async fn a_binding_of_another_namespace_is_nobodys() {
     ] {
         attacker.granted(kind, object).await.unwrap();
     }
-    // Something that is planned anew, so that whatever is known of children is looked at.
+    // A change that is planned again, so that all known children are considered.
     victim
         .lab
         .change("victim", json!({ "env": [{ "name": "A", "value": "1" }] }))
@@ -180,14 +180,14 @@ async fn a_binding_of_another_namespace_is_nobodys() {
     victim.end().await;
 }
 
-/// A VirtualService holds a host only as a child of the application that it belongs to.
+/// A VirtualService owns a host only as a child of the application that it belongs to.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forged_route_holds_no_host_for_another() {
     const VIRTUAL_SERVICE: Kind = idp_webapp::kinds::VIRTUAL_SERVICE;
     let (victim, attacker) = (Tenant::new("a02-host").await, Tenant::new("a02-router").await);
     let host = format!("shop-{}", victim.namespace());
     let complete = format!("{host}.{}", victim.lab.environment().await.spec.base_domain);
-    // The attacker's application wants the host later; what it has made says that it holds it for that already.
+    // The attacker's application requests the host later; its VirtualService claims to own the host already.
     attacker.create("rival", json!({})).await.unwrap();
     let rival = attacker.lab.ready("rival").await;
     let route = |uid: &str| {
@@ -208,7 +208,7 @@ async fn a_forged_route_holds_no_host_for_another() {
         .await
         .unwrap();
     victim.lab.ready("victim").await;
-    // The tenant's role does not let it write routes; a platform team may.
+    // The tenant's role does not allow it to write routes; a platform team could.
     attacker
         .granted(VIRTUAL_SERVICE, route(&rival.metadata.uid.clone().unwrap()))
         .await

@@ -133,7 +133,7 @@ async fn nothing_of(attacker: &Tenant, hosts: &[&str]) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_gets_the_certificate_of_a_host_that_another_namespace_holds() {
+async fn no_namespace_gets_the_certificate_of_anothers_host() {
     let (victim, attacker) = (Tenant::new("victim").await, Tenant::new("thief").await);
     let short = format!("held-{}", victim.namespace());
     let host = format!("{short}.idp.localhost");

@@ -1,4 +1,4 @@
-//! An application runs where the Environment lets it, and preempts nobody.
+//! An application runs only on nodes that the Environment allows, and cannot preempt others.
 
 use idp_webapp::kinds::{CRON_JOB, DEPLOYMENT};
 use k8s_openapi::api::core::v1::Pod;
@@ -20,7 +20,7 @@ async fn running(tenant: &Tenant, name: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_is_preempted() {
+async fn no_pod_is_preempted() {
     let (victim, attacker) = (Tenant::new("a04-victim").await, Tenant::new("a04").await);
     victim.create("victim", json!({"replicas": 3})).await.unwrap();
     victim.lab.ready("victim").await;
@@ -90,7 +90,7 @@ async fn no_taint_is_tolerated_unasked() {
             .len(),
         0
     );
-    // A key that tolerates everything is refused by the API server already.
+    // The API server rejects a key that tolerates everything.
     let all = json!({"placement": {"tolerations": [{"key": ""}]}});
     assert!(tenant.create("all", all).await.is_err());
     tenant.end().await;

@@ -1,4 +1,4 @@
-//! Only what a claim itself says decides about its data.
+//! Only a claim's own labels and annotations decide about its data.
 
 use std::time::Duration;
 
@@ -42,8 +42,8 @@ async fn release(tenant: &Tenant, name: &str, released: bool) {
         .unwrap();
 }
 
-/// Waits until the binding's present spec is refused for this reason. Others may come first: a kind that Crossplane has just
-/// begun to serve is noticed within half a minute.
+/// Waits until the binding's current spec is rejected with this reason. Others may come first: a kind that Crossplane
+/// has just begun to serve is noticed within half a minute.
 async fn refused(tenant: &Tenant, name: &str, reason: &str) {
     eventually(&format!("{name} is refused: {reason}"), || async {
         let binding = bindings(tenant).get(name).await?;
@@ -73,7 +73,7 @@ async fn a_binding_of_another_class_does_not_touch_a_claim() {
         .await
         .unwrap();
     eventually("the claim is made", || claims.get("q1")).await;
-    // Its tenant may patch it, to say that the data may go, and change nothing else of it.
+    // Its tenant may patch it to request the deletion of its data, but may not change anything else.
     let larger = Patch::Merge(json!({ "spec": { "parameters": { "storageGB": 9999 } } }));
     let refused_patch = tenant
         .objects(POSTGRES)

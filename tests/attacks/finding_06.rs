@@ -38,7 +38,7 @@ async fn the_platforms_own_capabilities_have_no_back_door() {
             );
         };
         refused(created);
-        // Nor by a change of one that is there, by whatever way.
+        // Nor by any change of an existing one.
         let patch = json!({"spec": {"capabilities": section}});
         let changed = tenant
             .objects(APPLICATION)

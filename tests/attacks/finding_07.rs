@@ -1,4 +1,4 @@
-//! A namespace has the hosts that the Environment gives it, and keeps no others from theirs.
+//! A namespace may use only hosts that the Environment allows, and cannot block others from theirs.
 
 use idp_core::Kind;
 use kube::{
@@ -13,7 +13,7 @@ const VIRTUAL_SERVICE: Kind =
     Kind::namespaced("networking.istio.io", "v1", "VirtualService", "virtualservices");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_application_that_does_not_work_keeps_nobody_from_a_host() {
+async fn an_application_that_does_not_work_blocks_no_host() {
     let (squatter, victim) = (Tenant::new("squat").await, Tenant::new("honest").await);
     let payments = format!("payments-{}", victim.namespace());
     let crm = format!("crm.{}.example.com", victim.namespace());
@@ -29,7 +29,7 @@ async fn an_application_that_does_not_work_keeps_nobody_from_a_host() {
         .await
         .unwrap();
     victim.lab.ready("payments").await;
-    // When it works at last, it has come too late.
+    // Once it works, it is too late.
     squatter.lab.change("squat", json!({"resources": null})).await;
     let problem = squatter.lab.problem("squat", "HostTaken").await;
     assert!(problem.message.contains(victim.namespace()), "{problem}");
@@ -57,7 +57,7 @@ async fn no_way_to_encrypt_and_no_gateway_gets_a_host_that_is_not_the_namespaces
         routes.push(json!({"host": host, "tls": {"mode": "Secret", "secretName": own}}));
         routes.push(json!({"host": host, "gateway": "istio-ingress/internal", "tls": {"mode": "None"}}));
     }
-    // Certificates beside the gateway are of everybody.
+    // The gateway's namespace has the certificates of all tenants.
     for secret in [
         "victim-idp-localhost-74cc97c318d9ed0b-tls",
         "wildcard",
@@ -69,7 +69,7 @@ async fn no_way_to_encrypt_and_no_gateway_gets_a_host_that_is_not_the_namespaces
     }
     for (index, route) in routes.iter().enumerate() {
         let name = format!("app-{index}");
-        // Mostly the API server refuses it, by the admission policy; else the controller does.
+        // Usually the admission policy rejects it; otherwise the controller does.
         let answer = tenant.create(&name, json!({"routes": [route]})).await;
         if let Err(error) = &answer {
             let error = error.to_string();
@@ -96,7 +96,7 @@ async fn no_way_to_encrypt_and_no_gateway_gets_a_host_that_is_not_the_namespaces
         .await
         .unwrap();
     assert!(made.items.is_empty(), "{:?}", made.items.first());
-    // What is its own, it has.
+    // It may use its own.
     let own = format!("{}.tls", tenant.namespace());
     let short = format!("own-{}", tenant.namespace());
     let spec = json!({"routes": [{"host": short, "tls": {"mode": "Secret", "secretName": own}}]});
@@ -106,7 +106,7 @@ async fn no_way_to_encrypt_and_no_gateway_gets_a_host_that_is_not_the_namespaces
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_somebody_answers_for_is_taken() {
+async fn a_host_that_a_virtual_service_serves_is_taken() {
     let tenant = Tenant::new("graf").await;
     let short = format!("grafana-{}", tenant.namespace());
     let services = tenant.lab.within("istio-system").objects(VIRTUAL_SERVICE);
@@ -119,7 +119,7 @@ async fn a_host_that_somebody_answers_for_is_taken() {
     }))
     .unwrap();
     services.create(&PostParams::default(), &routed).await.unwrap();
-    // One that only the mesh knows holds nothing outside.
+    // A VirtualService of the mesh only owns no host at a gateway.
     let inside = format!("inside-{}", tenant.namespace());
     let mut meshed = routed.clone();
     meshed.metadata.name = Some(inside.clone());

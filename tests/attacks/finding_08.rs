@@ -1,4 +1,4 @@
-//! No application opens the cloud's metadata service, the nodes or the API server by address.
+//! No application can connect to the cloud's metadata service, the nodes or the API server by address.
 
 use idp_webapp::kinds::NETWORK_POLICY;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn outbound(target: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ranges_are_refused_that_nobody_gave() {
+async fn ranges_that_are_not_allowed_are_rejected() {
     let tenant = Tenant::new("a08").await;
     let ranges = [
         "169.254.169.254/32",
@@ -25,7 +25,7 @@ async fn ranges_are_refused_that_nobody_gave() {
         "2002:a9fe:a9fe::/48",
         "10.0.0.0/8",
         "224.0.0.0/4",
-        // Around the one that the Environment gives.
+        // Ranges around the one that the Environment allows.
         "192.0.2.0/23",
     ];
     for (index, range) in ranges.into_iter().enumerate() {
@@ -41,7 +41,7 @@ async fn ranges_are_refused_that_nobody_gave() {
             "{problem}"
         );
     }
-    // The API server's own CEL does not take a mapped address for a range.
+    // The API server's CEL does not accept a mapped address as a range.
     let mapped = outbound(json!({"cidr": {"range": "::ffff:169.254.169.254/128", "ports": [80]}}));
     match tenant.create("mapped", mapped).await {
         Err(_) => {}

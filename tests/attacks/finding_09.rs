@@ -265,7 +265,7 @@ async fn a_store_is_not_asked_more_often_than_the_environment_allows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_somebody_made_outlives_an_application_that_names_it() {
+async fn an_existing_secret_outlives_an_application_that_names_it() {
     let tenant = Tenant::new("f09-taken").await;
     let secrets: Api<Secret> = Api::namespaced(tenant.client.clone(), tenant.namespace());
     let precious = json!({ "metadata": { "name": "shop-secret-db", "labels": { "team": "a" } },
@@ -314,7 +314,7 @@ async fn a_secret_that_somebody_made_outlives_an_application_that_names_it() {
 
 /// As the operators, which here may do everything: what keeps them is the policy alone.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_operator_writes_or_deletes_a_secret_of_somebody_else() {
+async fn no_operator_writes_or_deletes_a_secret_of_others() {
     let tenant = Tenant::new("f09-peers").await;
     let precious = json!({ "metadata": { "name": "mine" }, "stringData": { "password": "precious" } });
     let precious: Secret = serde_json::from_value(precious).unwrap();

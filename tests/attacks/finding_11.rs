@@ -1,11 +1,11 @@
-//! What the API server accepts is read, and what is shown controls no terminal.
+//! Everything that the API server accepts can be parsed, and output cannot control a terminal.
 
 use idp_testkit::cli::idp_cli;
 use serde_json::json;
 
 use crate::Tenant;
 
-/// Each once was accepted, and read by nobody.
+/// Each was once accepted, but could not be parsed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn numbers_that_no_type_takes_are_refused() {
     let tenant = Tenant::new("numbers").await;
@@ -34,7 +34,7 @@ async fn numbers_that_no_type_takes_are_refused() {
         };
         assert_eq!(status.code, 422, "{path}: {refused}");
     }
-    // Ends of what the API server takes are read: the controller answers.
+    // Extreme values that the API server accepts are parsed: the controller writes a status.
     let most = json!({ "rollout": { "maxSurge": i32::MAX, "maxUnavailable": 0 } });
     tenant.create("most", most).await.unwrap();
     let problem = tenant.lab.problem("most", "InvalidRollout").await;

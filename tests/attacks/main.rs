@@ -1,6 +1,8 @@
-//! Attacks that once succeeded: each must fail, on the real peers and against all of the platform's controllers.
+//! Attacks that once succeeded: each must fail, on the real peers and against all of the platform's
+//! controllers.
 //!
-//! One file a finding. The attacker is a [`Tenant`]: a ServiceAccount with exactly the rights that application teams get.
+//! One file for each finding. The attacker is a [`Tenant`]: a ServiceAccount with exactly the permissions of
+//! application teams.
 
 #![allow(
     clippy::needless_pass_by_value,

@@ -1,4 +1,4 @@
-//! What the roles in `platform/access` give, and what they do not.
+//! Permissions that the roles in `platform/access` grant, and permissions that they do not.
 
 use idp_core::Kind;
 use k8s_openapi::api::authorization::v1::{
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::Tenant;
 
-/// Whether the tenant may do this, by the API server's own word.
+/// Whether the tenant may do this, according to the API server.
 async fn may(tenant: &Tenant, verb: &str, group: &str, resource: &str, namespace: &str) -> bool {
     let review = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
@@ -54,7 +54,7 @@ async fn a_tenant_writes_applications_and_reads_what_becomes_of_them() {
     for (group, resource) in read {
         assert!(may(&tenant, "list", group, resource, &own).await, "{resource}");
         for verb in ["create", "update", "patch", "delete"] {
-            // A tenant says by an annotation that data may go; admission lets nothing else of a claim be changed.
+            // A tenant requests deletion of data with an annotation; admission denies every other change of a claim.
             let marks_data = (group, verb) == ("platform.idp.dev", "patch");
             assert_eq!(
                 may(&tenant, verb, group, resource, &own).await,
@@ -112,13 +112,13 @@ async fn a_tenant_creates_applications_but_no_binding() {
         matches!(&refused, kube::Error::Api(status) if status.code == 403),
         "{refused}"
     );
-    // It is the right alone that the tenant lacks: the object itself is a valid one.
+    // Only the permission is missing: the object itself is valid.
     tenant.granted(BINDING, binding).await.unwrap();
     tenant.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pod_of_a_tenant_preempts_nobody() {
+async fn a_tenants_pod_cannot_preempt_others() {
     const POD: Kind = Kind::namespaced("", "v1", "Pod", "pods");
     let tenant = Tenant::new("roles-pods").await;
     let pod = |name: &str, class: Option<&str>| {

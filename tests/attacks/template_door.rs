@@ -1,6 +1,7 @@
 //! A template of a secret reads nothing but the secret itself.
 //!
-//! Seen: an application whose template called `getSecretKey` was Ready, and its Secret held another namespace's password.
+//! Found: an application whose template called `getSecretKey` was Ready, and its Secret contained another
+//! namespace's password.
 
 use std::{collections::BTreeSet, process::Command, time::Duration};
 
@@ -25,14 +26,14 @@ pub(crate) const PASSWORD: Kind = Kind::namespaced(
 );
 const SECRET_BINDING: Kind = Kind::namespaced("idp.dev", "v1alpha1", "SecretBinding", "secretbindings");
 
-/// Functions that Go's templates have by themselves, and the words of its language.
+/// Built-in functions and keywords of Go's templates.
 const GO: [&str; 31] = [
     "and", "break", "call", "continue", "define", "block", "else", "end", "eq", "ge", "gt", "html", "if",
     "index", "js", "le", "len", "lt", "ne", "nil", "not", "or", "print", "printf", "println", "range",
     "slice", "template", "true", "urlquery", "with",
 ];
 
-/// The functions that the operator's templates would have, and those that its program here takes out.
+/// The functions of the operator's templates, and those that our build of it removes.
 fn functions(tenant: &Tenant) -> (BTreeSet<String>, BTreeSet<String>) {
     let program = tenant.lab.test.cluster.program("external-secrets").unwrap();
     let answer = Command::new(program).arg("template-functions").output().unwrap();
@@ -100,7 +101,7 @@ async fn only_the_allowlist_passes_of_all_functions_that_the_operator_has() {
         dry_run: true,
         ..PostParams::default()
     };
-    // With an administrator's rights, whom the policy holds to the same.
+    // With an administrator's permissions, to whom the policy applies too.
     let objects = tenant.lab.objects(EXTERNAL_SECRET);
     for name in names {
         let forms = match name {
@@ -151,7 +152,7 @@ async fn a_template_reads_no_secret_of_another_namespace() {
         victim.namespace()
     );
 
-    // As an application, which is all that a tenant may write.
+    // As an application, the only kind that a tenant may write.
     let secrets = json!([{ "name": "loot", "generate": {}, "template": { "STOLEN": template } }]);
     tenant
         .create("thief", json!({ "secrets": secrets }))
@@ -162,7 +163,7 @@ async fn a_template_reads_no_secret_of_another_namespace() {
     assert!(problem.message.contains("\"getSecretKey\""), "{problem}");
     assert!(problem.hint.unwrap_or_default().contains("urlquery"));
 
-    // As a binding of whoever may write one.
+    // As a binding, by a user who may write one.
     let binding = json!({
         "metadata": { "name": "mine" },
         "spec": {
@@ -196,7 +197,7 @@ async fn a_template_reads_no_secret_of_another_namespace() {
     tenant.end().await;
 }
 
-/// In a namespace of the platform, where no policy asks.
+/// In a namespace of the platform, to which no policy applies.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operator_itself_has_no_such_function() {
     let tenant = Tenant::new("door-peer").await;

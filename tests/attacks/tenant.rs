@@ -1,4 +1,4 @@
-//! An application team: a namespace, and a ServiceAccount with the rights of `edit` there and no others.
+//! An application team: a namespace, and a ServiceAccount with the permissions of `edit` there only.
 
 use idp_api::WebApplication;
 use idp_core::Kind;
@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 
 /// A tenant.
 pub(crate) struct Tenant {
-    /// Its namespace, with an administrator's client: for looking, and for what is not the tenant's to do.
+    /// Its namespace, with an administrator's client, for assertions and for actions that the tenant may not perform.
     pub(crate) lab: Lab,
-    /// A client with the tenant's own rights.
+    /// A client with the tenant's permissions.
     pub(crate) client: Client,
 }
 
 impl Tenant {
-    /// A new tenant of the cluster `peers`, beside which all of our controllers run.
+    /// A new tenant of the cluster `peers`, with which all our controllers run.
     pub(crate) async fn new(prefix: &str) -> Self {
         let lab = Lab::new(prefix, Beside::Platform).await;
         // The name is in the kubeconfig's file name, and other tests write theirs at the same time.
@@ -50,7 +50,7 @@ impl Tenant {
         tenant
     }
 
-    /// Aggregated roles and new bindings reach the authorizer a moment later.
+    /// Aggregated roles and new bindings reach the authorizer with a delay.
     async fn has_its_rights(&self) {
         idp_testkit::eventually("the tenant may create applications", || async {
             self.try_create("probe", json!({}), true)
@@ -65,22 +65,22 @@ impl Tenant {
         &self.lab.ns
     }
 
-    /// Objects of one of its kinds, with its own rights.
+    /// Objects of a kind, with its permissions.
     pub(crate) fn objects(&self, kind: Kind) -> Api<DynamicObject> {
         self.objects_in(kind, &self.lab.ns)
     }
 
-    /// Objects of a kind in any namespace, with its own rights.
+    /// Objects of a kind in any namespace, with its permissions.
     pub(crate) fn objects_in(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), namespace, &kind.api_resource())
     }
 
-    /// Creates an object, given as JSON without its type and namespace, with its own rights.
+    /// Creates an object from JSON without type and namespace, with its permissions.
     pub(crate) async fn make(&self, kind: Kind, object: Value) -> kube::Result<DynamicObject> {
         make(&self.objects(kind), kind, object).await
     }
 
-    /// The same with an administrator's rights, in the tenant's namespace: what a platform team could have granted.
+    /// The same with an administrator's permissions, in the tenant's namespace: a platform team could have granted them.
     pub(crate) async fn granted(&self, kind: Kind, object: Value) -> kube::Result<DynamicObject> {
         make(&self.lab.objects(kind), kind, object).await
     }
@@ -93,7 +93,7 @@ impl Tenant {
     async fn try_create(&self, name: &str, spec: Value, dry_run: bool) -> kube::Result<()> {
         const APPLICATION: Kind =
             Kind::namespaced("idp.dev", "v1alpha1", "WebApplication", "webapplications");
-        // Written as JSON: an attack may be of fields that no type of ours takes.
+        // As JSON, because an attack may use fields that our types do not have.
         let mut whole = serde_json::to_value::<WebApplication>(app(&self.lab.ns, name, &json!({}))).unwrap();
         let fields = whole["spec"].as_object_mut().unwrap();
         fields.extend(spec.as_object().unwrap().clone());

@@ -1,4 +1,4 @@
-//! A policy of the Environment that opens everything to patches of one tenant: what a platform team could have written.
+//! An Environment that allows one tenant to patch everything, as a platform team could have written.
 
 use idp_api::{Environment, environment::AllowedPatch};
 use kube::{Api, Client, api::PostParams};
@@ -38,7 +38,7 @@ impl Wide {
         wide
     }
 
-    /// Takes it back.
+    /// Removes it.
     pub(crate) async fn close(self) {
         let ours = [self.namespace.clone()];
         self.change(|all| all.retain(|policy| policy.namespaces != ours))

@@ -1,4 +1,4 @@
-//! Who controllers are over gRPC, and where they are found.
+//! Identities of controllers over gRPC, and their Services.
 
 use idp_testkit::{
     chart::{CHARTS, Chart},

@@ -16,7 +16,7 @@ use idp_testkit::{
 };
 use serde_json::Value;
 
-/// Charts of capabilities, and the names by which applications' sections find them.
+/// Charts of capabilities, and the names of the capabilities.
 const CAPABILITIES: [(&str, &str); 3] = [
     ("idp-secrets-bridge", "secrets"),
     ("idp-certificate-policy", "certificates"),
@@ -30,7 +30,7 @@ async fn only(chart: &Chart, kind: &str) -> Value {
     objects.remove(0)
 }
 
-/// A chart with everything switched on.
+/// A chart with all options enabled.
 fn whole(name: &'static str) -> Chart {
     let chart = Chart::of(name).with("serviceMonitor.enabled=true");
     chart.with("alerts.enabled=true")

@@ -1,4 +1,4 @@
-//! The values that charts of others are installed with: what these charts make of them.
+//! Charts of peers, rendered with our values.
 
 use std::{fs, path::Path};
 
@@ -6,7 +6,7 @@ use idp_cluster::Peer;
 use idp_testkit::{chart::rendered, root};
 use serde_json::{Map, Value};
 
-/// Copies a chart into `to`, without the charts that it depends on: they are switched off, and lie in a registry.
+/// Copies a chart into `to`, without the charts that it depends on, which are disabled and in a registry.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -26,7 +26,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What a chart of a peer becomes, with these values or with none.
+/// A peer's chart, rendered with these values or without values.
 async fn objects(peer: Peer, folder: &str, values: Option<&str>) -> Vec<Value> {
     let module = idp_cluster::published(peer).await.unwrap();
     let work = tempfile::tempdir().unwrap();
@@ -35,7 +35,7 @@ async fn objects(peer: Peer, folder: &str, values: Option<&str>) -> Vec<Value> {
     rendered(work.path(), values.as_deref()).await.unwrap()
 }
 
-/// ClusterRoles that everybody gets who has the role `to` in some namespace.
+/// ClusterRoles that aggregate to the role `to`.
 fn aggregated<'a>(objects: &'a [Value], to: &str) -> Vec<&'a str> {
     let label = format!("rbac.authorization.k8s.io/aggregate-to-{to}");
     let gives = |role: &&Value| role["metadata"]["labels"][&label] == "true";
@@ -70,7 +70,7 @@ async fn external_secrets_gives_tenants_nothing() {
     )
     .await;
     assert_eq!(aggregated(&ours, "edit"), Vec::<&str>::new());
-    // No value of the chart keeps its roles from `admin`: platform/admission/external-secrets.yaml holds who has that.
+    // No value of the chart prevents aggregation to `admin`: platform/admission/external-secrets.yaml restricts it.
     assert_eq!(aggregated(&ours, "admin").len(), 2);
     let operator = arguments(&ours, "release-external-secrets");
     for part in [

@@ -1,4 +1,4 @@
-//! Pods of controllers: what Pod Security `restricted` asks for and more, how many there are, and who may connect to them.
+//! Pods of controllers: Pod Security `restricted` and more, replicas, and network policies.
 
 use idp_testkit::chart::{CHARTS, Chart};
 use serde_json::{Value, json};

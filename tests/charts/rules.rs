@@ -1,4 +1,4 @@
-//! What controllers may do: what platform/operators says, which is tested against what they ask for.
+//! Permissions of controllers: those of platform/operators, which are tested against their requests.
 
 use idp_testkit::{
     chart::{CHARTS, Chart},
@@ -6,7 +6,7 @@ use idp_testkit::{
 };
 use serde_json::{Value, json};
 
-/// An object without what the chart adds to it: labels.
+/// An object without the labels that the chart adds.
 fn bare(mut object: Value) -> Value {
     object["metadata"].as_object_mut().unwrap().remove("labels");
     object

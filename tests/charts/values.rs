@@ -1,4 +1,4 @@
-//! What can be set: that it arrives, and that what does not fit is refused with its path.
+//! Values of the charts take effect, and invalid ones are rejected with their path.
 
 use idp_testkit::chart::{CHARTS, Chart};
 use serde_json::json;
@@ -93,7 +93,7 @@ async fn what_does_not_fit_is_refused_with_its_path() {
             "networkPolicy.metricsFrom=[{\"pods\":{}}]",
             "/networkPolicy/metricsFrom/0",
         ),
-        // The chart's own: a second one would end the controller at its start.
+        // Set by the chart: a second one would make the controller exit at its start.
         ("extraArgs=[\"--tls-dir=/tmp\"]", "/extraArgs/0"),
     ];
     for name in CHARTS {

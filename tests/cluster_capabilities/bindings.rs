@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::lab;
 
-/// Plays the capability's controller: the binding `name` is as `version` says, and has these problems.
+/// Acts as the capability's controller: the binding `name` has this version and these problems.
 pub(crate) async fn serve(lab: &Lab, name: &str, version: &str, problems: &[Value]) {
     let bindings: Api<CapabilityBinding> = lab.api();
     eventually("the binding has a status", || async {
@@ -67,7 +67,7 @@ async fn pods_wait_for_what_a_capability_makes() {
     let waits = idp_tests::condition(&lab.get("shop").await, "CapabilitiesReady").unwrap();
     assert!(!waits.0, "{waits:?}");
 
-    // It does not work, and the application says so, in the capability's words.
+    // It fails, and the application shows the capability's problem.
     let problem = json!({
         "severity": "Error", "reason": "QuotaExceeded", "path": "spec.capabilities.mail.from",
         "message": "no mailbox is left", "hint": "ask the mail team",
@@ -86,7 +86,7 @@ async fn pods_wait_for_what_a_capability_makes() {
     assert!(app.status.unwrap().problems.is_empty());
     assert_eq!(lab.variables("shop").await["SMTP_HOST"], "mail.example.com");
 
-    // Another version is another pod; the same one is not.
+    // A new version replaces the pod; the same version does not.
     let first = lab.generation("shop").await;
     serve(&lab, "shop", "1", &[]).await;
     stays(Duration::from_secs(3), "nothing rolls", || async {
@@ -103,7 +103,7 @@ async fn pods_wait_for_what_a_capability_makes() {
     })
     .await;
 
-    // Another wish is not taken for the old one: pods wait until it is carried out.
+    // A changed spec is not confused with the old one: pods wait until it is applied.
     lab.change(
         "shop",
         json!({ "capabilities": { "mail": { "from": "till@example.com" } }, "image": "shop:2.0" }),

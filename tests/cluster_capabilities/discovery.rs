@@ -1,4 +1,4 @@
-//! Services say which capabilities there are.
+//! Services announce capabilities.
 
 use idp_testkit::NAMESPACE;
 use idp_tests::Lab;
@@ -17,7 +17,7 @@ fn services(lab: &Lab, namespace: &str) -> Api<Service> {
     Api::namespaced(lab.client.clone(), namespace)
 }
 
-/// A Service as a capability's chart brings it; nobody answers behind it.
+/// A Service like that of a capability's chart, without a server.
 async fn announce(lab: &Lab, namespace: &str) {
     let service = json!({
         "metadata": { "name": NAME, "labels": { "idp.dev/capability": NAME } },
@@ -34,11 +34,11 @@ async fn announce(lab: &Lab, namespace: &str) {
 async fn a_labelled_service_of_the_platform_is_a_capability_while_it_is_there() {
     let _others_wait = crate::WHO_IS_THERE.write().await;
     let lab = lab(NAME).await;
-    // An earlier run may have ended in between.
+    // An earlier run may have been interrupted.
     let _ = services(&lab, NAMESPACE)
         .delete(NAME, &DeleteParams::default())
         .await;
-    // Anybody may label a Service in a namespace of theirs: that would be everybody's secrets.
+    // Anyone may label a Service in their own namespace, and would receive the secrets of all tenants.
     announce(&lab, &lab.ns).await;
     lab.create("shop", json!({ "capabilities": { NAME: {} } })).await;
     let missing = lab.problem("shop", "CapabilityMissing").await;
@@ -48,7 +48,7 @@ async fn a_labelled_service_of_the_platform_is_a_capability_while_it_is_there() 
         "{missing}"
     );
 
-    // Nobody touches the application from here on.
+    // The application does not change from here on.
     announce(&lab, NAMESPACE).await;
     let silent = lab.problem("shop", "CapabilityUnreachable").await;
     assert_eq!(

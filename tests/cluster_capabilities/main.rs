@@ -1,22 +1,22 @@
-//! The WebApplication controller beside capabilities that answer well, badly, slowly, or not at all. The cluster is
-//! `alone`; each test has a capability of its own.
+//! The WebApplication controller with capabilities that respond correctly, incorrectly, slowly, or not at all. The
+//! cluster is `alone`; each test has its own capability.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 
-mod answers;
 mod bindings;
 mod discovery;
-mod silence;
+mod responses;
+mod unreachable;
 
 use std::time::Duration;
 
 use idp_tests::{Beside, Lab};
 use tokio::sync::RwLock;
 
-/// Sooner than a controller would look by itself: it was woken.
+/// Shorter than the requeue interval: the controller was woken.
 const SOON: Duration = Duration::from_secs(25);
 
-/// Held for writing by whoever announces a capability: every application is planned anew then.
+/// Locked for writing while a capability is announced, because every application is planned again then.
 static WHO_IS_THERE: RwLock<()> = RwLock::const_new(());
 
 /// Names of the capabilities that tests serve.

@@ -23,7 +23,7 @@ const GATEWAYS: &str = "istio-system";
 
 async fn lab(prefix: &str) -> Lab {
     let lab = Lab::new(prefix, Beside::CertificatePolicy).await;
-    // Where the cluster has it, applications that wait could not even be created.
+    // With it, the API server would reject applications that wait.
     let kind = Kind::cluster(
         "admissionregistration.k8s.io",
         "v1",
@@ -37,7 +37,7 @@ async fn lab(prefix: &str) -> Lab {
     lab
 }
 
-/// A policy that lets the namespace have these names from the local CA.
+/// A policy that allows the namespace these names from the local CA.
 async fn policy(lab: &Lab, dns: Value) {
     let policy = json!({
         "apiVersion": "idp.dev/v1alpha1", "kind": "CertificatePolicy", "metadata": {"name": lab.ns},
@@ -61,7 +61,7 @@ async fn clean(lab: &Lab) {
     lab.test.delete_namespace(&lab.ns).await.unwrap();
 }
 
-/// Which Secret the application's Gateway shows for a host.
+/// The Secret that the application's Gateway uses for a host.
 async fn shown(lab: &Lab, name: &str, host: &str) -> Result<String> {
     let gateway = lab.objects(GATEWAY).get(name).await?;
     let servers = gateway.data["spec"]["servers"].as_array().context("no servers")?;
@@ -140,7 +140,7 @@ async fn a_wider_policy_lets_waiting_applications_proceed_and_a_narrower_one_bre
         has_certificate(&lab, &secret::name(&host)).await
     })
     .await;
-    // Nor does it stop a rollout.
+    // It does not block a rollout either.
     lab.change("shop", json!({"image": "shop:2.0"})).await;
     lab.ready("shop").await;
     assert_eq!(lab.container("shop").await.image.as_deref(), Some("shop:2.0"));

@@ -1,4 +1,4 @@
-//! A cluster of this test's own, with a real node, cert-manager beside it, and the charts in it.
+//! A separate cluster with a real node, cert-manager, and the charts.
 
 use idp_cluster::{Addon, Manifest, Nodes, Purge, UpOptions, apply_manifests, down, install_packages, up};
 use idp_testkit::{
@@ -15,7 +15,7 @@ const CLUSTER: &str = "charts";
 pub(crate) const POLICY: &str = "idp-certificate-policy";
 pub(crate) const WEBAPP: &str = "idp-webapp";
 
-/// The cluster, as the README of the charts says.
+/// The cluster, installed as in the README of the charts.
 pub(crate) async fn installed() -> TestCluster {
     down(CLUSTER, Purge::Everything).await.unwrap();
     install_packages(&()).await.unwrap();
@@ -59,7 +59,7 @@ pub(crate) async fn end() {
     down(CLUSTER, Purge::Everything).await.unwrap();
 }
 
-/// A chart with everything switched on, and its image by digest, as in production.
+/// A chart with all options enabled, and its image by digest, as in production.
 async fn release(test: &TestCluster, name: &'static str) -> Chart {
     let digest = load_controller_image(&test.cluster, name).await.unwrap();
     Chart::of(name)
@@ -69,7 +69,7 @@ async fn release(test: &TestCluster, name: &'static str) -> Chart {
         .with("alerts.enabled=true")
 }
 
-/// The cluster has no DNS: names of capabilities, with the addresses of their Services.
+/// Names of capabilities, with the addresses of their Services, because the cluster has no DNS.
 async fn addresses(test: &TestCluster) -> Vec<serde_json::Value> {
     let services: Api<Service> = Api::namespaced(test.client.clone(), "idp-system");
     let ours = ListParams::default().labels("idp.dev/capability");

@@ -1,5 +1,5 @@
-//! The charts on a cluster with nothing of ours in it: our controllers run in pods, know each other by the certificates
-//! that one of them approves, and find each other by the labels of Services.
+//! The charts on an empty cluster: our controllers run in pods, authenticate with certificates that one of them
+//! approves, and find each other by labels of Services.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 
@@ -27,7 +27,7 @@ use serde_json::json;
 
 use install::{POLICY, WEBAPP, installed};
 
-/// The kubelet tells pods of a new Secret once a minute or so.
+/// The kubelet updates Secrets in pods about once a minute.
 const LONG: Duration = Duration::from_secs(600);
 
 fn all_pods(client: &Client) -> Api<Pod> {
@@ -48,7 +48,7 @@ fn is_up(pod: &Pod) -> bool {
     status.into_iter().any(|container| container.ready)
 }
 
-/// How often a pod was started again, and how its last process ended.
+/// Restarts of a pod, and the exit of its last process.
 fn restarts(pod: &Pod) -> (i32, Option<i32>) {
     let containers = pod
         .status
@@ -73,7 +73,7 @@ async fn both_are_up(client: &Client, release: &str) {
     .await;
 }
 
-/// What pods say of themselves.
+/// Statuses of pods.
 fn said(pods: &[Pod]) -> String {
     let states = pods.iter().flat_map(|pod| pod.status.iter());
     let states = states
@@ -81,7 +81,7 @@ fn said(pods: &[Pod]) -> String {
     states.collect::<Vec<_>>().join("\n")
 }
 
-/// It approves its own certificate, and is started again with it: once, and not as after a failure.
+/// It approves its own certificate, and restarts with it: once, and without back-off.
 async fn the_policy_starts_again_with_grpc(test: &TestCluster) {
     let client = &test.client;
     eventually_within(LONG, "the policy serves gRPC", || async {
@@ -121,7 +121,7 @@ async fn teams(client: &Client) -> Result<BTreeMap<String, Option<String>>> {
     Ok(pods.map(|pod| (pod.name_any(), team(&pod))).collect())
 }
 
-/// The same values again change nothing. Others roll the pods, and at no time are there fewer than two that work.
+/// Unchanged values change nothing. Changed values trigger a rollout, with at least two ready pods at all times.
 async fn an_upgrade_rolls_what_it_changes(test: &TestCluster) {
     let client = &test.client;
     let webapp = install::webapp(test).await;
@@ -136,7 +136,7 @@ async fn an_upgrade_rolls_what_it_changes(test: &TestCluster) {
 
     let changed = webapp.with(r#"podAnnotations={"team":"platform"}"#);
     changed.install(&test.cluster).await.unwrap();
-    // A pod that was started again is no roll-out: only what lasts counts.
+    // A restarted pod is not a rollout: only lasting changes count.
     let too_few = AtomicU32::new(0);
     eventually_within(LONG, "both pods are new", || async {
         let status = deployments.get(WEBAPP).await?.status.unwrap_or_default();

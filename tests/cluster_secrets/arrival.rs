@@ -1,4 +1,4 @@
-//! Values arrive, in every form in which an application may want them; and `render` shows just that.
+//! Values arrive in every supported form, and `render` shows the same objects.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ async fn every_form_arrives() {
     lab.create("shop", forms()).await;
     lab.ready("shop").await;
 
-    // The pods name the Secrets: no value is in the Deployment.
+    // The pods refer to the Secrets: the Deployment contains no value.
     let variables = lab.variables("shop").await;
     let expected = [
         ("DB_USER", "shop-secret-db/user"),
@@ -80,7 +80,7 @@ async fn every_form_arrives() {
         .expect("a Secret's");
     assert_eq!(source.secret_name.as_deref(), Some("shop-secret-files"));
 
-    // And the Secrets hold the values: those that were asked for, and no others.
+    // The Secrets contain the requested values, and no others.
     let held = |pairs: &[(&str, &str)]| -> Option<BTreeMap<String, String>> {
         let pairs = pairs.iter();
         Some(
@@ -105,7 +105,7 @@ async fn every_form_arrives() {
     let generated = lab.secret("shop-secret-session").await.unwrap();
     assert_eq!(generated["password"].len(), 40);
 
-    // All of it came in one piece: pods started once.
+    // Everything arrived together: pods started once.
     assert_eq!(lab.labelled::<ReplicaSet>("shop").await.len(), 1);
     let app = lab.get("shop").await;
     assert_eq!(
@@ -148,7 +148,7 @@ async fn render_shows_what_happens() {
             let mut live = serde_json::to_value(live).unwrap();
             let mut wanted = child.object.clone();
             if child.kind.kind == "Deployment" {
-                // Only a cluster has versions; the hash covers what was planned with them.
+                // Only a cluster has versions, which the hash covers.
                 for object in [&mut wanted, &mut live] {
                     forget(
                         object,

@@ -1,4 +1,4 @@
-//! Keys and names that nobody may write are refused with the field's path, and nothing is half made.
+//! Invalid keys and names are rejected with the field's path, and no objects are created.
 
 use std::time::Duration;
 
@@ -85,28 +85,28 @@ async fn conflicts_are_told_and_nothing_is_half_made() {
     let lab = lab("conflicts").await;
     let key = |property: &str| json!([{ "property": property }]);
     let cases = [
-        // Two secrets want one variable.
+        // Two secrets set the same variable.
         (
             "variables",
             json!({ "secrets": [{ "name": "one", "keys": key("token") }, { "name": "two", "keys": key("token") }] }),
             "VariableConflict",
             "spec.secrets[1].keys[0]",
         ),
-        // A secret wants a variable that the application sets itself.
+        // A secret sets a variable that the application sets itself.
         (
             "env",
             json!({ "env": [{ "name": "TOKEN", "value": "x" }], "secrets": [{ "name": "one", "keys": key("token") }] }),
             "VariableConflict",
             "spec.secrets",
         ),
-        // A template's name is no variable's.
+        // A template's name is not a variable name.
         (
             "template",
             json!({ "secrets": [{ "name": "one", "template": { "a b": "{{ .x }}" } }] }),
             "InvalidSpec",
             "spec.secrets[0].template.a b",
         ),
-        // Two secrets in one directory, and one in the application's way.
+        // Two secrets in one directory, and one that hides the application's files.
         (
             "mounts",
             json!({ "secrets": [{ "name": "one", "mountPath": "/etc/x" }, { "name": "two", "mountPath": "/etc/x/y" }] }),

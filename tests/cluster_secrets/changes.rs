@@ -1,4 +1,4 @@
-//! Secrets that are added to a running application, and taken away from it.
+//! Secrets are added to a running application, and removed.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -50,7 +50,7 @@ async fn a_secret_goes_with_its_section_and_nothing_else_does() {
         "a generated value stays"
     );
 
-    // With the last one the binding goes, too.
+    // With the last secret the binding is deleted, too.
     lab.change("shop", json!({ "secrets": null })).await;
     eventually("all are gone", || async {
         let (secrets, binding) = (lab.external_secrets().await, lab.bindings().get_opt("shop").await);

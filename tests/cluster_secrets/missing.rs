@@ -1,4 +1,4 @@
-//! What is not there yet is told, and taken up when it comes.
+//! Missing secrets are reported, and used once they exist.
 
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ async fn what_ran_goes_on_when_its_key_is_deleted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_template_that_does_not_work_is_told_as_such() {
     let lab = lab("template").await;
-    // What cannot work with any properties is refused before (tests/attacks/template_door.rs).
+    // Templates that cannot work with any properties are rejected before (tests/attacks/template_door.rs).
     for (name, template) in [
         ("missing", "{{ .nobody }}"),
         ("later", "{{ .user | upper }}{{ .nobody | default \"x\" }}"),

@@ -1,4 +1,4 @@
-//! A changed remote secret rolls the pods, once.
+//! A changed remote secret triggers one rollout.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::lab;
 
-/// Several refreshes, and longer than changes are collected.
+/// Several refreshes, longer than changes are collected.
 const A_WHILE: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +33,7 @@ async fn two_changes_at_once_roll_once() {
     .await;
     assert_eq!(lab.replica_sets("shop").await, 1);
 
-    // A human changes one, then the other.
+    // A person changes one, then the other.
     lab.put("shop", "one", &json!({ "one": "new" })).await;
     lab.put("shop", "two", &json!({ "two": "new" })).await;
     eventually("the pods roll", || async {
@@ -55,7 +55,7 @@ async fn two_changes_at_once_roll_once() {
     assert_eq!(lab.replica_sets("shop").await, 2);
     lab.ready("shop").await;
 
-    // A second rotation is seen as well: events of the same words are counted up, not sent anew.
+    // A second rotation is detected too: identical events are counted up, not sent again.
     lab.put("shop", "one", &json!({ "one": "newer" })).await;
     eventually("the pods roll again", || async {
         let generation = lab.generation("shop").await;
@@ -80,7 +80,7 @@ async fn what_others_read_does_not_roll() {
     lab.ready("shop").await;
     lab.ready("till").await;
     let before = lab.generation("till").await;
-    // A property that nobody asked for changes nothing that a pod reads.
+    // A change of an unused property does not affect pods.
     lab.put("till", "db", &json!({ "password": "old", "note": "x" }))
         .await;
     lab.put("shop", "db", &json!({ "password": "new" })).await;

@@ -1,4 +1,4 @@
-//! Which store serves whom; and bindings that somebody makes by hand.
+//! Which namespaces a store serves; bindings created by hand.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::lab;
 
-/// A namespace that every cluster has, and that the store of the repository does not serve.
+/// A namespace that every cluster has, but the repository's store does not serve.
 const EXCLUDED: &str = "kube-public";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +56,7 @@ fn serving_all() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_binding_of_anybody_reads_nothing_of_others() {
+async fn a_forged_binding_reads_nothing_of_others() {
     let lab = lab("hand").await;
     let other = crate::lab("hand-other").await;
     other.put("shop", "db", &json!({ "password": "p" })).await;

@@ -1,4 +1,4 @@
-//! A secret value is nowhere but in its Secret.
+//! A secret value appears only in its Secret.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{alone, collector::Collected};
 
-/// An application's name, which is no secret: it is found wherever the value must not be.
+/// An application's name, which is not secret: it is found in all places where the value must not be.
 const MARKER: &str = "canary-shop";
 /// The kinds of ours that an application with secrets has.
 const OURS: [(&str, &str); 2] = [
@@ -39,7 +39,7 @@ async fn a_secret_value_appears_nowhere_but_in_its_secret() {
         ),
         ("metrics", metrics, "controller_runtime_reconcile_total"),
     ];
-    // What is under way is written when they end.
+    // Buffered output is written when they end.
     pair.stop().await;
     let more = [("logs", logs, MARKER), ("traces", traces.text(), MARKER)];
     for (place, text, marker) in found.into_iter().chain(more) {
@@ -51,14 +51,14 @@ async fn a_secret_value_appears_nowhere_but_in_its_secret() {
     lab.end_and_wait().await;
 }
 
-/// A value that nobody else has.
+/// A unique value.
 fn value() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     format!("CANARYvalue{now}x{}", std::process::id())
 }
 
-/// The value as it would be written: as it is, and in base64 at each of three alignments, without the ends that depend on
-/// what is around it.
+/// The forms in which the value could appear: plain, and in base64 at each of three alignments, without the ends that
+/// depend on adjacent text.
 fn forms(value: &str) -> Vec<String> {
     let encoded = |skip: usize| base64(&value.as_bytes()[skip..skip + (value.len() - skip) / 3 * 3]);
     let mut forms: Vec<String> = (0..3).map(encoded).collect();
@@ -68,15 +68,15 @@ fn forms(value: &str) -> Vec<String> {
 }
 
 fn base64(bytes: &[u8]) -> String {
-    // As Kubernetes writes bytes.
+    // The form in which Kubernetes writes bytes.
     let bytes = k8s_openapi::ByteString(bytes.to_vec());
     serde_json::to_value(bytes).unwrap().as_str().unwrap().to_owned()
 }
 
-/// The value takes every way, also those that fail.
+/// Sends the value on all paths, including those that fail.
 async fn live(lab: &Lab, value: &str) {
     lab.put(MARKER, "db", &json!({ "password": value })).await;
-    // Not of the form that is asked for: External Secrets complains of its content.
+    // Not of the requested form: External Secrets reports its content as invalid.
     lab.put(MARKER, "text", &json!(value)).await;
     let spec = json!({ "secrets": [
         { "name": "db", "refreshInterval": "2s" },
@@ -96,10 +96,10 @@ async fn live(lab: &Lab, value: &str) {
         rolled.then_some(()).ok_or("not yet")
     })
     .await;
-    // Failures that have the value at hand.
+    // Failures in code that has the value.
     let broken = json!({ "secrets": [{ "name": "text", "refreshInterval": "2s" }] });
     lab.change(MARKER, broken).await;
-    // Whose words quote the first letter of the value.
+    // The error message quotes the first letter of the value.
     let problem = lab.problem(MARKER, "RemoteSecretNotJson").await;
     assert!(!problem.to_string().contains("invalid character"), "{problem}");
     lab.put("canary-fail", "db", &json!({ "password": value })).await;
@@ -110,7 +110,7 @@ async fn live(lab: &Lab, value: &str) {
     lab.problem("canary-fail", "TemplateInvalid").await;
 }
 
-/// Events about our kinds: others' are not ours to keep.
+/// Events of our kinds; events of others are not ours.
 async fn events(lab: &Lab) -> String {
     let event = Kind::namespaced("events.k8s.io", "v1", "Event", "events");
     let listed = lab.objects(event).list(&ListParams::default()).await.unwrap();

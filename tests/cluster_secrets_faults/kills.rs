@@ -1,4 +1,4 @@
-//! The bridge crashes again and again while many applications roll out: the end is as without.
+//! The bridge crashes repeatedly while many applications roll out: the result is the same.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +18,7 @@ use crate::{alone, with_secret};
 
 const COUNT: usize = 200;
 const KILLS: usize = 3;
-/// Longer than a changed secret is held back.
+/// Longer than the collection of changes takes.
 const SETTLING: Duration = Duration::from_secs(8);
 const LONG: Duration = Duration::from_secs(600);
 
@@ -46,7 +46,7 @@ async fn crashes_of_the_bridge_leave_no_trace() {
     );
 }
 
-/// The objects of many applications, once all are Ready; the bridge was killed this often meanwhile.
+/// The objects of many applications, once all are Ready, after the bridge was killed this many times.
 async fn roll_out(alone: &Alone, lab: Lab, kills: usize) -> BTreeMap<String, Value> {
     let began = Instant::now();
     let names: Vec<String> = (0..COUNT).map(|number| format!("app-{number:03}")).collect();
@@ -61,7 +61,7 @@ async fn roll_out(alone: &Alone, lab: Lab, kills: usize) -> BTreeMap<String, Val
     let kill = async {
         let mut in_mid_work = 0;
         for kill in 0..kills {
-            // In mid work: some have what they want, and others do not.
+            // During the work: some applications are complete, and others are not.
             let enough = COUNT * (kill + 1) / (KILLS + 2);
             eventually_within(LONG, "the bridge works", || async {
                 let count = lab.external_secrets().await.len();
@@ -82,13 +82,13 @@ async fn roll_out(alone: &Alone, lab: Lab, kills: usize) -> BTreeMap<String, Val
     lab.all_ready(COUNT, LONG).await;
     let objects = still(&lab).await;
     pair.stop().await;
-    // There are not nodes enough for twice as many pods.
+    // There are too few nodes for twice as many pods.
     lab.end_and_wait().await;
     eprintln!("with {kills} kills: {:.0} s", began.elapsed().as_secs_f32());
     objects
 }
 
-/// The objects once nobody writes any more.
+/// The objects, once all writes have stopped.
 async fn still(lab: &Lab) -> BTreeMap<String, Value> {
     let began = Instant::now();
     let mut before = objects(lab).await;
@@ -131,10 +131,10 @@ async fn objects(lab: &Lab) -> BTreeMap<String, Value> {
     objects
 }
 
-/// An object without what differs from one of the same content to another: UIDs, versions and times.
+/// An object without the fields that differ between equal objects: UIDs, versions and times.
 fn content(kind: idp_core::Kind, mut object: Value) -> Value {
     let fields = object.as_object_mut().unwrap();
-    // Others' statuses are full of numbers.
+    // Statuses of others contain changing numbers.
     if kind.group != "idp.dev" {
         fields.remove("status");
     }

@@ -1,5 +1,5 @@
-//! Secrets while something is away or dies, and what our controllers ask and tell: the cluster `outages`, one test at a
-//! time, with our controllers as processes.
+//! Secrets during outages and crashes, and the requests and output of our controllers: the cluster `outages`, one test
+//! at a time, with our controllers as processes.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 

@@ -1,4 +1,4 @@
-//! LocalStack or External Secrets are away for a while.
+//! Outages of LocalStack and External Secrets.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{alone, with_secret};
 
-/// External Secrets tries again at growing intervals, up to minutes.
+/// External Secrets retries with growing intervals, up to minutes.
 const RECOVERY: Duration = Duration::from_secs(300);
 /// Several refreshes.
 const A_WHILE: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ async fn a_store_that_is_down_stops_nothing_that_runs() {
     })
     .await;
 
-    // It has forgotten all; one value is another one now.
+    // It has lost all its data; one value has changed.
     start_component(&lab.test.cluster, "localstack").await.unwrap();
     for (name, value) in [("shop", "old"), ("till", "new"), ("late", "late")] {
         lab.put(name, "db", &json!({ "password": value })).await;

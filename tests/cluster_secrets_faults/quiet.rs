@@ -1,4 +1,4 @@
-//! However often External Secrets asks its store, our controllers ask nothing.
+//! Refreshes of External Secrets cause no requests of our controllers.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -66,7 +66,7 @@ fn work(requests: &[Request]) -> Vec<Request> {
         .collect()
 }
 
-/// When each ExternalSecret was refreshed last.
+/// Time of the last refresh of each ExternalSecret.
 async fn refreshed(lab: &idp_tests::Lab) -> BTreeMap<String, String> {
     let listed = lab.objects(EXTERNAL_SECRET).list(&ListParams::default()).await;
     let time = |object: &kube::core::DynamicObject| object.data["status"]["refreshTime"].to_string();

@@ -1,4 +1,4 @@
-//! The bridge's rights are the least: all it asks is allowed, and all it may do it does.
+//! The bridge's permissions are minimal: all its requests are allowed, and it uses every permission.
 
 use idp_testkit::{NAMESPACE, eventually, rights};
 use idp_tests::{BRIDGE, Lab};
@@ -28,7 +28,7 @@ async fn every_right_is_used_and_every_request_allowed() {
     lab.end_and_wait().await;
 }
 
-/// Everything that can happen to secrets, in a few steps.
+/// All kinds of changes of secrets, in a few steps.
 async fn live(lab: &Lab) {
     let secret = |refresh: &str| json!({ "name": "db", "refreshInterval": refresh });
     let generated = |length: i32| json!({ "name": "session", "generate": { "length": length } });
@@ -41,7 +41,7 @@ async fn live(lab: &Lab) {
     // Every object is written again.
     change(json!([secret("3s"), generated(24)])).await;
     lab.ready("shop").await;
-    // The same trouble again: its event is counted up.
+    // The same failure again: its event is counted up.
     let remote = lab.test.secrets_manager().unwrap();
     remote.delete(&lab.key("shop", "db")).await.unwrap();
     lab.problem("shop", "RemoteKeyMissing").await;
@@ -51,7 +51,7 @@ async fn live(lab: &Lab) {
         problems.is_empty().then_some(()).ok_or(format!("{problems:?}"))
     })
     .await;
-    // What is not wanted any more goes.
+    // Removed secrets are deleted.
     lab.put("shop", "other", &json!({ "password": "p" })).await;
     change(json!([{ "name": "other" }])).await;
     eventually("only the other one is left", || async {

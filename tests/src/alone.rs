@@ -1,4 +1,4 @@
-//! The cluster `outages`, for one test at a time, with our controllers as processes of their own.
+//! The cluster `outages`, for one test at a time, with our controllers as separate processes.
 
 use std::{
     collections::BTreeMap,
@@ -16,10 +16,10 @@ use crate::{Lab, beside};
 
 /// Name of the secrets bridge.
 pub const BRIDGE: &str = idp_secrets_bridge::NAME;
-/// A Lease that a killed controller held runs out, and the caches fill.
+/// Time until the Lease of a killed controller expires and the caches are complete.
 const LEADS: Duration = Duration::from_secs(90);
 
-/// The cluster, and the right to be alone on it.
+/// Exclusive use of the cluster.
 pub struct Alone {
     /// The cluster.
     pub test: TestCluster,
@@ -28,7 +28,7 @@ pub struct Alone {
 }
 
 impl Alone {
-    /// Waits for the tests before; `logs` is the folder of the controllers' logs.
+    /// Waits for earlier tests; `logs` is the folder of the controllers' logs.
     pub async fn enter(logs: &str) -> Self {
         static ALONE: Mutex<()> = Mutex::const_new(());
         let alone = ALONE.lock().await;
@@ -46,7 +46,7 @@ impl Alone {
         self.within(self.test.namespace(prefix).await.unwrap())
     }
 
-    /// The namespace of an earlier lab, made anew: where names of objects, or their contents, depend on its name.
+    /// The namespace of an earlier lab, created again, for objects whose names or contents depend on its name.
     pub async fn lab_again(&self, namespace: &str) -> Lab {
         self.test.namespace_named(namespace).await.unwrap();
         self.within(namespace.to_owned())
@@ -64,7 +64,7 @@ impl Alone {
         }
     }
 
-    /// What is asked of the API server from now on.
+    /// Requests to the API server from now on.
     pub fn audit(&self) -> Audit {
         Audit::from_now(&self.test.cluster.audit_log()).unwrap()
     }
@@ -82,7 +82,7 @@ impl Alone {
         pair
     }
 
-    /// Ends the bridge as a crash would, and starts it again at the same address; it leads when this returns.
+    /// Kills the bridge, and starts it again at the same address; it leads when this returns.
     pub async fn crash_bridge(&self, mut pair: Pair) -> Pair {
         pair.bridge.kill().unwrap();
         let args: Vec<&str> = pair.args.iter().map(String::as_str).collect();
@@ -140,7 +140,7 @@ impl Pair {
         leads(&self.webapp).await;
     }
 
-    /// Asks both to end: they leave their Leases to the next test.
+    /// Stops both, so that they release their Leases.
     pub async fn stop(self) {
         assert!(self.webapp.stop().await.unwrap(), "it ends well");
         assert!(self.bridge.stop().await.unwrap(), "it ends well");

@@ -1,11 +1,11 @@
-//! Applications, and what they say of themselves.
+//! Applications and their statuses.
 
 use idp_api::WebApplication;
 use idp_core::condition::READY;
 use idp_testkit::fixtures::AppFixture;
 use serde_json::Value;
 
-/// An application on fake nodes; `spec` is what it says besides its image.
+/// An application on fake nodes; `spec` has its fields besides the image.
 pub fn app(namespace: &str, name: &str, spec: &Value) -> WebApplication {
     let mut whole = serde_json::json!({ "image": "shop:1.0" });
     whole
@@ -17,7 +17,7 @@ pub fn app(namespace: &str, name: &str, spec: &Value) -> WebApplication {
     app.on_fake_nodes()
 }
 
-/// Whether the application is Ready as it is written now.
+/// Whether the current generation of the application is Ready.
 pub fn is_ready(app: &WebApplication) -> bool {
     let Some(status) = &app.status else { return false };
     let ready = status
@@ -36,7 +36,7 @@ pub fn condition(app: &WebApplication, type_: &str) -> Option<(bool, String)> {
         .map(|condition| (condition.is_true(), condition.message.clone()))
 }
 
-/// What an application says of itself, for the message of a failed test.
+/// The status of an application, for the message of a failed test.
 pub fn why(app: &WebApplication) -> String {
     let status = app.status.clone().unwrap_or_default();
     let problems: Vec<_> = status.problems.iter().map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! Our controllers beside a cluster, in a thread of the test's process, each with its own, restricted identity.
+//! Our controllers in a thread of the test process, each with its own restricted identity.
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +23,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 
-/// What runs beside the cluster, besides the WebApplication controller.
+/// What runs with the cluster, in addition to the WebApplication controller.
 #[derive(Clone, Copy, Debug)]
 pub enum Beside {
     /// The secrets bridge.
@@ -33,11 +33,11 @@ pub enum Beside {
     /// All of the platform's controllers, with everything that `up` installs for the local Environment: stores, issuers,
     /// policies, classes and admission policies.
     Platform,
-    /// Nothing yet: each of these capabilities has an address, at which a test may serve it.
+    /// Nothing yet: each of these capabilities has an address at which a test may serve it.
     Nothing(&'static [&'static str]),
 }
 
-/// The cluster, and where the capabilities answer.
+/// The cluster, and the addresses of the capabilities.
 #[derive(Clone)]
 pub(crate) struct Running {
     pub(crate) cluster: Cluster,
@@ -165,7 +165,7 @@ pub(crate) fn server_name(capability: &str) -> String {
     }
 }
 
-/// Makes the store that the local Environment names, as the repository has it, and the policies that go with it.
+/// Creates the store of the local Environment and its policies, from the repository.
 pub(crate) async fn secret_store(test: &TestCluster) {
     let files = [
         "secrets/external-secrets/local.yaml",
@@ -175,7 +175,7 @@ pub(crate) async fn secret_store(test: &TestCluster) {
     apply(test, &files).await;
 }
 
-/// What [`Beside::Platform`] installs, besides the store and the issuers: folders of the repository, in the order of need.
+/// Folders of the repository that [`Beside::Platform`] installs, besides the store and the issuers, in order of dependency.
 const PLATFORM: [&str; 4] = [
     "platform/compositions/definitions",
     "infrastructure/crossplane/compositions/local",
@@ -217,8 +217,8 @@ fn manifests(path: &str) -> Vec<idp_cluster::Manifest> {
         .collect()
 }
 
-/// Takes the Lease of a test program that has ended: its controllers ended with it, without giving theirs back, and
-/// whoever waits for one to expire waits 15 s. No other program runs controllers beside the cluster (`lanes.rs` of xtask).
+/// Takes over the Lease of a test program that has ended. Its controllers did not release it, and waiting for its
+/// expiry takes 15 s. No other program runs controllers beside the cluster (`lanes.rs` of xtask).
 async fn forget_lease(client: &Client, name: &str) {
     let leases: Api<Lease> = Api::namespaced(client.clone(), NAMESPACE);
     match leases.delete(name, &DeleteParams::default()).await {
@@ -228,7 +228,7 @@ async fn forget_lease(client: &Client, name: &str) {
     }
 }
 
-/// A controller that is started again when it lost its Lease, as its pod would be: a busy machine can lose one.
+/// A controller that is restarted after it lost its Lease, as a pod would be; that can happen on a busy machine.
 async fn forever(test: &TestCluster, name: &str, grpc_address: SocketAddr, process: impl Fn() -> Process) {
     let file = test.controller_kubeconfig(name).await.unwrap();
     let kubeconfig = Kubeconfig::read_from(file).unwrap();
@@ -260,7 +260,7 @@ async fn forever(test: &TestCluster, name: &str, grpc_address: SocketAddr, proce
     }
 }
 
-/// An address that nobody listens on now.
+/// A free address.
 pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap()

@@ -1,4 +1,4 @@
-//! A namespace of one test, and what the test asks of it.
+//! The namespace of a test, and helpers.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -20,10 +20,10 @@ use crate::{Beside, app, beside, is_ready, why};
 /// `ExternalSecret`.
 pub const EXTERNAL_SECRET: Kind =
     Kind::namespaced("external-secrets.io", "v1", "ExternalSecret", "externalsecrets");
-/// For whatever takes a rollout, on a busy machine.
+/// Time limit for a rollout on a busy machine.
 const LONG: Duration = Duration::from_secs(600);
 
-/// Between looks at many applications: each is a large answer.
+/// Polling interval for many applications, because each response is large.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A namespace, and the cluster that it is in.
@@ -34,13 +34,13 @@ pub struct Lab {
     pub client: Client,
     /// The namespace.
     pub ns: String,
-    /// Where capabilities answer, or will.
+    /// Addresses of capabilities.
     pub addresses: BTreeMap<&'static str, SocketAddr>,
 }
 
 impl Lab {
-    /// A new namespace of the cluster that `beside` needs; our controllers run from the first call on. Its client belongs to the
-    /// runtime of the test that calls.
+    /// A new namespace in the cluster that `beside` requires; our controllers run from the first call on. Its client
+    /// belongs to the runtime of the calling test.
     pub async fn new(prefix: &str, beside: Beside) -> Self {
         let running = tokio::task::block_in_place(|| beside.run());
         let client = running.cluster.client().await.unwrap();
@@ -75,7 +75,7 @@ impl Lab {
         self.test.delete_namespace(&self.ns).await.unwrap();
     }
 
-    /// Deletes the namespace and waits until nothing of it is left, so that the next test is alone.
+    /// Deletes the namespace and waits until it is gone, so that it does not affect the next test.
     pub async fn end_and_wait(self) {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         let name = self.ns.clone();
@@ -132,7 +132,7 @@ impl Lab {
         created.unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// Whether the API server would take an application of this spec: its answer, where it refuses.
+    /// Whether the API server accepts an application with this spec; its message if not.
     pub async fn refusal(&self, name: &str, spec: Value) -> Option<String> {
         let dry = PostParams {
             dry_run: true,
@@ -159,7 +159,7 @@ impl Lab {
         self.apps().delete(name, &DeleteParams::default()).await.unwrap();
     }
 
-    /// The application as it is.
+    /// The live application.
     pub async fn get(&self, name: &str) -> WebApplication {
         self.apps().get(name).await.unwrap()
     }
@@ -179,7 +179,7 @@ impl Lab {
         .await
     }
 
-    /// Waits until the status of the present generation has a problem of this reason.
+    /// Waits until the status of the current generation has a problem with this reason.
     pub async fn problem(&self, name: &str, reason: &str) -> Problem {
         let what = format!("{name} in {} has the problem {reason}", self.ns);
         eventually(&what, || async {
@@ -218,12 +218,12 @@ impl Lab {
         remote.put(&self.key(name, key), value).await.unwrap();
     }
 
-    /// The whole key of a secret of the application `name`.
+    /// The full key of a secret of the application `name`.
     pub fn key(&self, name: &str, key: &str) -> String {
         format!("{}/{name}/{key}", self.ns)
     }
 
-    /// Writes secrets of many applications, all of one value.
+    /// Writes secrets of many applications, all with one value.
     pub async fn put_all(&self, names: &[String], key: &str, value: &Value) {
         for name in names {
             self.put(name, key, value).await;

@@ -1,7 +1,8 @@
 //! Tests that cross crates: several controllers of ours, and the real peers of the platform.
 //!
-//! Most tests run our controllers in a thread of their own process, beside the cluster that has the peers they need ([`Beside`], [`Lab`]). Those that
-//! kill, count, or take a peer away have controllers that are processes, and a cluster of their own ([`Alone`]).
+//! Most tests run our controllers in a thread of the test process, with the cluster that has the peers they
+//! require ([`Beside`], [`Lab`]). Tests that kill processes, count requests or stop a peer run controllers as
+//! processes, with a separate cluster ([`Alone`]).
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What a test sees of an application's objects.
+//! Objects of an application, for assertions.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ impl Lab {
         self.api::<Deployment>().get_opt(name).await.unwrap()
     }
 
-    /// The generation of a Deployment: it grows with each change of its spec.
+    /// The generation of a Deployment, which grows with each change of its spec.
     pub async fn generation(&self, name: &str) -> i64 {
         let deployment = self.deployment(name).await;
         deployment
@@ -29,7 +29,7 @@ impl Lab {
             .unwrap_or_default()
     }
 
-    /// How many versions of its pods a Deployment has had.
+    /// Number of revisions of a Deployment.
     pub async fn replica_sets(&self, name: &str) -> usize {
         self.labelled::<ReplicaSet>(name).await.len()
     }
@@ -41,7 +41,7 @@ impl Lab {
         pods.containers.remove(0)
     }
 
-    /// Where each variable of the pods comes from: `Secret/key`, or its value.
+    /// Source of each variable of the pods: `Secret/key`, or its value.
     pub async fn variables(&self, name: &str) -> BTreeMap<String, String> {
         let variables = self.container(name).await.env.unwrap_or_default();
         variables
@@ -57,7 +57,7 @@ impl Lab {
             .collect()
     }
 
-    /// What a Secret holds, if it is there.
+    /// Content of a Secret, if it exists.
     pub async fn secret(&self, name: &str) -> Option<BTreeMap<String, String>> {
         let secret = self.api::<Secret>().get_opt(name).await.unwrap()?;
         let data = secret.data.unwrap_or_default().into_iter();

@@ -20,7 +20,7 @@ pub(crate) fn run(command: Option<&str>, env: Lookup<'_>) -> Result<(), Box<dyn 
         Some("migrate") => println_result(migrate(env)),
         Some("report") => println_result(report(env)),
         Some("help" | "--help" | "-h") => println_result(Ok(USAGE.to_owned())),
-        Some(other) => Err(format!("{other}: no such command; {USAGE}").into()),
+        Some(other) => Err(format!("unknown command {other}; {USAGE}").into()),
     }
 }
 
@@ -33,8 +33,8 @@ fn println_result(outcome: Result<String, Box<dyn Error>>) -> Result<(), Box<dyn
 #[tokio::main]
 async fn serve(env: Lookup<'_>) -> Result<(), Box<dyn Error>> {
     let settings = Settings::read(env)?;
-    // Before anything else, so that a stop is never missed. As process 1 of a container, a process without a
-    // handler does not even die of SIGTERM.
+    // Before anything else, so that no signal is missed. As process 1 of a container, a process without a handler
+    // ignores SIGTERM.
     let mut terminate = signal(SignalKind::terminate())?;
     let app = Arc::new(App::new(settings.place.clone())?);
     let server = Server::bind(&settings, app).await?;
@@ -48,30 +48,30 @@ async fn serve(env: Lookup<'_>) -> Result<(), Box<dyn Error>> {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
-        println!("told to stop: finishing requests");
+        println!("shutting down: finishing requests");
     };
     server.run(&settings, stop).await?;
     println!("stopped");
     Ok(())
 }
 
-/// What runs once for an image before its pods start. There is no database to change, so it proves what the pods
-/// will need: a release with a broken configuration then stops here, and the old version keeps running.
+/// Runs once for an image before its pods start. There is no database to change, so it checks the configuration of the
+/// pods: a release with a broken configuration fails here, and the old version keeps running.
 fn migrate(env: Lookup<'_>) -> Result<String, Box<dyn Error>> {
     if env("FAIL_MIGRATION").as_deref() == Some("1") {
-        return Err("migration failed because FAIL_MIGRATION=1 asks for it".into());
+        return Err("migration failed because FAIL_MIGRATION=1 is set".into());
     }
     let settings = Settings::read(env)?;
     let greeting = Greeting::read(&settings.greeting_file)?;
     Ok(format!(
-        "migration to {} done: settings are complete, {} says {:?}",
+        "migration to {} done: settings are complete, the greeting in {} is {:?}",
         env!("CARGO_PKG_VERSION"),
         settings.greeting_file.0.display(),
         greeting.title
     ))
 }
 
-/// What runs on a schedule: one line about this installation.
+/// Runs on a schedule: prints one line about this installation.
 fn report(env: Lookup<'_>) -> Result<String, Box<dyn Error>> {
     let settings = Settings::read(env)?;
     let greeting = Greeting::read(&settings.greeting_file)?;

@@ -4,7 +4,7 @@ use std::{fs, io, path::PathBuf};
 
 use serde::Deserialize;
 
-/// What the page says.
+/// The text of the page.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Greeting {
@@ -23,7 +23,7 @@ impl Default for Greeting {
     }
 }
 
-/// Why there is no greeting.
+/// Why the greeting cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GreetingError {
     /// The file cannot be read.
@@ -35,8 +35,7 @@ pub(crate) enum GreetingError {
 }
 
 impl Greeting {
-    /// Reads the file. A missing file is an error only when somebody asked for it by name: a mistyped
-    /// `GREETING_FILE` must not pass for a deliberate default.
+    /// Reads the file. A missing file is an error only if `GREETING_FILE` is set, so that a typo does not go unnoticed.
     pub(crate) fn read((path, asked): &(PathBuf, bool)) -> Result<Self, GreetingError> {
         match fs::read(path) {
             Ok(bytes) => {

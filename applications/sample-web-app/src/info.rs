@@ -1,10 +1,10 @@
-//! What the service tells about itself, on the page and as JSON.
+//! Information about the service, on the page and as JSON.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// What the service tells about itself.
+/// Information about the service.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Info<'a> {
@@ -14,7 +14,7 @@ pub(crate) struct Info<'a> {
     pub(crate) environment: &'a str,
     /// Namespace of the pod.
     pub(crate) namespace: &'a str,
-    /// Name of the pod that answers.
+    /// Name of the pod that responds.
     pub(crate) pod: &'a str,
     /// Node that the pod runs on.
     pub(crate) node: &'a str,
@@ -26,11 +26,11 @@ pub(crate) struct Info<'a> {
     pub(crate) message: &'a str,
     /// Whole seconds since the start.
     pub(crate) uptime_seconds: u64,
-    /// Requests that this pod has answered, probes left out.
+    /// Requests that this pod has answered, without probes.
     pub(crate) requests_served: u64,
 }
 
-/// A time as people read it: `2 d 3 h`, `3 h 4 min`, `4 min 5 s`, `5 s`.
+/// A duration for people: `2 d 3 h`, `3 h 4 min`, `4 min 5 s`, `5 s`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);

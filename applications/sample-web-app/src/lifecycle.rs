@@ -1,15 +1,15 @@
-//! Whether requests should be sent here.
+//! Readiness.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A phase in the life of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Not yet: the listeners are open, but the configuration is not proven.
+    /// Starting: the listeners are open, but the configuration is not validated.
     Starting,
-    /// Requests are welcome.
+    /// Ready for requests.
     Ready,
-    /// Told to stop: requests are still answered, but no more should be sent.
+    /// Shutting down: requests are still answered, but no new ones should be sent.
     Draining,
 }
 
@@ -23,12 +23,12 @@ impl Lifecycle {
         Self(AtomicU8::new(Phase::Starting as u8))
     }
 
-    /// Goes on to a phase, never back: a stop that comes during the start is not forgotten.
+    /// Advances to a phase, never back, so that a stop during the start is not lost.
     pub(crate) fn advance(&self, phase: Phase) {
         self.0.fetch_max(phase as u8, Ordering::AcqRel);
     }
 
-    /// The present phase.
+    /// The current phase.
     pub(crate) fn phase(&self) -> Phase {
         match self.0.load(Ordering::Acquire) {
             0 => Phase::Starting,

@@ -1,7 +1,6 @@
-//! A small web service that shows what the platform gives an application.
+//! A small web service that shows the platform's features.
 //!
-//! It has what an application on the platform should have, and nothing that it has to have: it is an ordinary
-//! HTTP server that knows nothing of Kubernetes but a few environment variables.
+//! It is an ordinary HTTP server, and uses nothing of Kubernetes except a few environment variables.
 
 mod commands;
 mod greeting;

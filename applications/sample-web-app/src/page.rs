@@ -4,11 +4,10 @@ use std::{borrow::Cow, time::Duration};
 
 use crate::info::{Info, duration};
 
-/// The page with `{{name}}` where values go.
+/// The page, with placeholders `{{name}}`.
 const TEMPLATE: &str = include_str!("page.html");
 
-/// The page. Everything that comes from outside is escaped, names of pods included: what cannot be dangerous today is
-/// somebody's free text tomorrow.
+/// The page. All external values are escaped, even names of pods, whose format could change.
 pub(crate) fn render(info: &Info<'_>) -> String {
     fill(TEMPLATE, |name| match name {
         "application" => info.application.into(),
@@ -25,7 +24,7 @@ pub(crate) fn render(info: &Info<'_>) -> String {
     })
 }
 
-/// Fills the template in one pass, so that a value with `{{` in it is text and not a further place.
+/// Fills the template in one pass, so that a value with `{{` is not a placeholder.
 fn fill<'a>(template: &str, value: impl Fn(&str) -> Cow<'a, str>) -> String {
     let mut page = String::with_capacity(template.len() + 512);
     let mut rest = template;
@@ -44,7 +43,7 @@ fn next_place(text: &str) -> Option<(&str, &str, &str)> {
     Some((before, name, rest))
 }
 
-/// Appends text so that it is text, both between tags and in quoted attributes.
+/// Appends escaped text, for content and quoted attributes.
 fn escape(text: &str, page: &mut String) {
     for character in text.chars() {
         match character {
@@ -94,7 +93,7 @@ mod tests {
             assert!(page.contains(value), "{value} is missing");
         }
         assert!(!page.contains("{{") && !page.contains("}}"));
-        assert!(!page.contains("<dd></dd>"), "a place has no value");
+        assert!(!page.contains("<dd></dd>"), "a placeholder has no value");
     }
 
     #[test]

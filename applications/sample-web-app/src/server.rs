@@ -15,17 +15,17 @@ use crate::{
     web::{App, metrics_router, router},
 };
 
-/// Time that requests get to finish after the drain: with it, less than `terminationGraceSeconds`, after which the
-/// kubelet would kill the process in the midst of them.
+/// Time for requests to finish after the drain. Drain and this time are shorter than `terminationGraceSeconds`, after
+/// which the kubelet kills the process.
 const FINISH: Duration = Duration::from_secs(15);
 
-/// How often metrics are tidied when nobody scrapes.
+/// Upkeep interval of metrics.
 const UPKEEP: Duration = Duration::from_secs(30);
 
-/// Why the service ended.
+/// Why the service stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ServerError {
-    /// The configuration is not usable.
+    /// The configuration is not valid.
     #[error(transparent)]
     Greeting(#[from] GreetingError),
     /// A listener failed.
@@ -52,12 +52,12 @@ impl Server {
         })
     }
 
-    /// Where the pages are.
+    /// Address of the pages.
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Where the metrics are.
+    /// Address of the metrics.
     pub(crate) fn metrics_address(&self) -> io::Result<SocketAddr> {
         self.metrics.local_addr()
     }
@@ -83,7 +83,7 @@ impl Server {
             stop.await;
             app.lifecycle.advance(Phase::Draining);
             sleep(settings.drain).await;
-            // Nobody listens when the pages have ended already.
+            // An error means that the pages have stopped already.
             let _ = closing.send(true);
             Ok::<(), ServerError>(())
         };
@@ -96,7 +96,7 @@ impl Server {
             outcome = async { tokio::try_join!(lifetime, async { Ok(pages.await?) }) } => outcome.map(|_| ()),
             outcome = metrics => Ok(outcome?),
             () = bounded => {
-                eprintln!("requests were still open {} s after the drain: leaving them", FINISH.as_secs());
+                eprintln!("some requests were still active {} s after the drain: aborting them", FINISH.as_secs());
                 Ok(())
             }
             () = tidy(&app) => Ok(()),
@@ -110,7 +110,7 @@ async fn listen(port: u16) -> io::Result<TcpListener> {
         .map_err(|error| io::Error::new(error.kind(), format!("listening on port {port}: {error}")))
 }
 
-/// Ends when the flag is up, or its owner gone.
+/// Ends when the flag is set or its owner dropped.
 async fn raised(mut flag: watch::Receiver<bool>) {
     let _ = flag.wait_for(|up| *up).await;
 }

@@ -1,38 +1,38 @@
-//! Settings: all from environment variables, because those are what the platform sets.
+//! Settings, from environment variables.
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
-/// Looks up an environment variable. A parameter, so that tests need not change those of the process.
+/// Looks up an environment variable. An argument, so that tests need not change those of the process.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Where the greeting is when `GREETING_FILE` does not say otherwise.
+/// Default of `GREETING_FILE`.
 const DEFAULT_GREETING_FILE: &str = "/etc/sample/greeting.json";
 
-/// A variable that cannot be understood.
+/// An invalid variable.
 #[derive(Debug, thiserror::Error, PartialEq)]
-#[error("{name}={value:?} cannot be used: {expected} is expected")]
+#[error("{name}={value:?} is not valid: expected {expected}")]
 pub(crate) struct SettingError {
     name: &'static str,
     value: String,
     expected: &'static str,
 }
 
-/// What the service was told from outside.
+/// Settings of the service.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
     /// Port of the pages (`PORT`).
     pub(crate) port: u16,
-    /// Port of the metrics (`METRICS_PORT`): one of its own, so that no route leads to it.
+    /// Port of the metrics (`METRICS_PORT`), separate so that no route exposes it.
     pub(crate) metrics_port: u16,
-    /// The greeting's file, and whether somebody asked for exactly this one.
+    /// The greeting's file, and whether it was set explicitly.
     pub(crate) greeting_file: (PathBuf, bool),
-    /// Time to go on answering after the service was told to stop (`DRAIN_SECONDS`).
+    /// Time for which the service still responds after SIGTERM (`DRAIN_SECONDS`).
     pub(crate) drain: Duration,
     /// Where the service runs.
     pub(crate) place: Place,
 }
 
-/// Where the service runs. Each field is `unknown` where nobody says, such as on a laptop without a cluster.
+/// Where the service runs. Fields are `unknown` if not set, such as on a laptop without a cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Place {
     /// Name of the application (`IDP_APPLICATION`).
@@ -60,7 +60,7 @@ impl Settings {
                 asked.as_deref().unwrap_or(DEFAULT_GREETING_FILE).into(),
                 asked.is_some(),
             ),
-            // Endpoints are taken out of gateways and proxies a moment after SIGTERM, not at once.
+            // Gateways and proxies remove endpoints shortly after SIGTERM, not immediately.
             drain: Duration::from_secs(number(env, "DRAIN_SECONDS", 5, "a number of seconds")?),
             place: Place {
                 application: text("IDP_APPLICATION").unwrap_or_else(|| env!("CARGO_PKG_NAME").to_owned()),
@@ -107,7 +107,7 @@ mod tests {
         let error = Settings::read(&|name| (name == "PORT").then(|| "http".to_owned())).unwrap_err();
         assert_eq!(
             error.to_string(),
-            r#"PORT="http" cannot be used: a port number is expected"#
+            r#"PORT="http" is not valid: expected a port number"#
         );
     }
 }

@@ -14,15 +14,15 @@ use metrics_exporter_prometheus::{
 
 const REQUESTS: &str = "sample_http_requests_total";
 const DURATION: &str = "sample_http_request_duration_seconds";
-/// The application scales by it: see `autoscaling.custom` in webapplication.yaml.
+/// Used for autoscaling: see `autoscaling.custom` in webapplication.yaml.
 const IN_FLIGHT: &str = "sample_http_requests_in_flight";
 
-/// The bounds of Istio's histogram up to 10 s, so that the application's and the mesh's numbers compare.
+/// The bounds of Istio's histogram up to 10 s, so that the application's and the mesh's figures are comparable.
 const BOUNDS: [f64; 12] = [
     0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// Counts and times requests. Holds its recorder itself, instead of the process's one, so that each test has its own.
+/// Counts and times requests. It has its own recorder, not the process's, so that each test has its own.
 pub(crate) struct Telemetry {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
@@ -43,10 +43,10 @@ impl Telemetry {
             );
             describe_histogram!(
                 DURATION,
-                "Time from a request's head to its answer's, by path template."
+                "Time from a request's head to its response's, by path template."
             );
-            describe_gauge!(IN_FLIGHT, "Requests that are being answered.");
-            // Present from the start: an autoscaler takes a missing series for a broken one.
+            describe_gauge!(IN_FLIGHT, "Active requests.");
+            // Present from the start, because an autoscaler treats a missing series as an error.
             gauge!(IN_FLIGHT).set(0.0);
         });
         Ok(Self {
@@ -56,15 +56,15 @@ impl Telemetry {
         })
     }
 
-    /// Counts a request as being answered until the result is dropped, as it is too when a client goes away.
+    /// Counts a request as active until the result is dropped, also if the client disconnects.
     pub(crate) fn in_flight(&self) -> InFlight<'_> {
         with_local_recorder(&self.recorder, || gauge!(IN_FLIGHT).increment(1.0));
         InFlight(self)
     }
 
-    /// Notes an answer. `route` is the path template, never the path: labels must stay few.
+    /// Records a response. `route` is the path template, never the path, to limit the number of series.
     pub(crate) fn answered(&self, method: &'static str, route: &str, status: u16, time: Duration) {
-        // Probes ask several times a minute; a visitor wants to see visitors counted.
+        // Without probes, which run several times a minute.
         if !matches!(route, "/healthz" | "/readyz") {
             self.served.fetch_add(1, Ordering::Relaxed);
         }
@@ -75,7 +75,7 @@ impl Telemetry {
         });
     }
 
-    /// Requests answered, probes left out.
+    /// Requests answered, without probes.
     pub(crate) fn served(&self) -> u64 {
         self.served.load(Ordering::Relaxed)
     }
@@ -85,13 +85,13 @@ impl Telemetry {
         self.handle.render()
     }
 
-    /// Folds samples into buckets. To be called now and then, for the case that nobody scrapes.
+    /// Folds samples into buckets. Must be called regularly, in case there are no scrapes.
     pub(crate) fn upkeep(&self) {
         self.handle.run_upkeep();
     }
 }
 
-/// A request that is being answered.
+/// An active request.
 pub(crate) struct InFlight<'a>(&'a Telemetry);
 
 impl Drop for InFlight<'_> {

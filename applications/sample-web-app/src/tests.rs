@@ -1,4 +1,4 @@
-//! The real server on loopback ports, asked by a client of a few lines.
+//! The real server on loopback ports, called by a minimal client.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -82,7 +82,7 @@ async fn get(address: SocketAddr, path: &str) -> (u16, String) {
 async fn ended(task: JoinHandle<Result<(), ServerError>>) -> Result<(), ServerError> {
     timeout(Duration::from_secs(5), task)
         .await
-        .expect("the server ends")
+        .expect("the server stops")
         .expect("without a panic")
 }
 

@@ -1,4 +1,4 @@
-//! The pages: what is answered to whom.
+//! The pages.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -23,18 +23,18 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// Longest time that `/api/delay` waits: whoever asks for more must not hold a connection for ever.
+/// Maximum delay of `/api/delay`, so that no request holds a connection for long.
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
-/// A page that runs no script and loads nothing needs no more than its own style.
+/// The page has no scripts and loads nothing, so it needs only its own style.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What all requests share.
+/// State shared by all requests.
 pub(crate) struct App {
     place: Place,
     greeting: OnceLock<Greeting>,
     started: Instant,
-    /// Whether requests should be sent here.
+    /// Readiness.
     pub(crate) lifecycle: Lifecycle,
     /// Counts and times requests.
     pub(crate) telemetry: Telemetry,
@@ -52,7 +52,7 @@ impl App {
         })
     }
 
-    /// Takes the configuration, and is ready.
+    /// Sets the configuration, and becomes ready.
     pub(crate) fn start(&self, greeting: Greeting) {
         self.greeting.get_or_init(|| greeting);
         self.lifecycle.advance(Phase::Ready);
@@ -88,7 +88,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// The metrics, for a port of their own.
+/// The metrics, on a separate port.
 pub(crate) fn metrics_router(app: Arc<App>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
@@ -120,7 +120,7 @@ async fn info(State(app): State<Arc<App>>) -> Response {
     }
 }
 
-/// Answers late, to try out time limits, retries, latency alerts and shutdown.
+/// Responds late, to try timeouts, retries, latency alerts and shutdown.
 async fn delay(Path(milliseconds): Path<u64>) -> String {
     let time = Duration::from_millis(milliseconds).min(LONGEST_DELAY);
     tokio::time::sleep(time).await;
@@ -156,7 +156,7 @@ async fn measure(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     response
 }
 
-/// The method as a label: a client can invent methods, and must not be able to invent series.
+/// The method as a label. Unknown methods share one label, so that clients cannot create series.
 fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

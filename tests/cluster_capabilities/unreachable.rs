@@ -1,4 +1,4 @@
-//! Capabilities that do not answer, or not in time.
+//! Unreachable and slow capabilities.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{SOON, lab};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_runs_goes_on_beside_a_silent_capability() {
+async fn pods_keep_running_while_a_capability_is_unreachable() {
     let lab = lab("silent").await;
     let answer = |request: &_| with_binding(variable("A", "1"), "CapabilityBinding", request);
     let stub = lab.stub("silent", answer);
@@ -32,7 +32,7 @@ async fn what_runs_goes_on_beside_a_silent_capability() {
         "{problem}"
     );
     assert!(problem.message.contains("since 20"), "says since when: {problem}");
-    // A change meanwhile is not planned either, and the text stays as it is.
+    // A change in the meantime is not planned either, and the message does not change.
     lab.change("shop", json!({ "image": "shop:3.0" })).await;
     let bindings: Api<CapabilityBinding> = lab.api();
     stays(Duration::from_secs(20), "all stays as it is", || async {
@@ -69,7 +69,7 @@ async fn what_runs_goes_on_beside_a_silent_capability() {
 const MANY: usize = 24;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_capability_holds_up_nobody_else() {
+async fn a_slow_capability_delays_no_other() {
     let lab = lab("slow").await;
     let stub = lab.stub("slow", |_| variable("A", "1"));
     stub.hang(true);
@@ -82,7 +82,7 @@ async fn a_slow_capability_holds_up_nobody_else() {
     }
     let problem = lab.problem("slow-0", "CapabilityUnreachable").await;
     assert_eq!(problem.path.as_deref(), Some("spec.capabilities.slow"));
-    // The silence goes on for longer than it takes until it is tried again, and others come and go meanwhile.
+    // The outage lasts longer than the retry interval, and other capabilities come and go in the meantime.
     for number in 0..5 {
         let name = format!("other-{number}");
         lab.create(&name, json!({})).await;

@@ -1,4 +1,4 @@
-//! What a capability answers, and what the application makes of it.
+//! Responses of a capability, and their effect on the application.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ async fn a_refusal_is_shown_where_it_belongs() {
     lab.ready("shop").await;
     assert_eq!(lab.variables("shop").await["SIZE"], "small");
 
-    // What ran goes on when a later wish is refused.
+    // Running pods are not affected when a later change is rejected.
     let before = lab.generation("shop").await;
     let wish = json!({ "image": "shop:2.0", "capabilities": { "picky": { "size": "huge" } } });
     lab.change("shop", wish).await;
@@ -123,7 +123,7 @@ async fn an_answer_of_another_kind_is_not_carried_out() {
     );
     assert!(problem.message.contains("ClusterRoleBinding"), "{problem}");
     assert!(lab.deployment("shop").await.is_none());
-    // The platform team mends it; nobody touches the application.
+    // The platform team fixes it; the application does not change.
     stub.answer(|request| with_binding(variable("A", "1"), "CapabilityBinding", request));
     stub.stale(&[]);
     crate::bindings::serve(&lab, "shop", "1", &[]).await;

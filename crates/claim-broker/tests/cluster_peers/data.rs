@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use futures::future::join_all;
 use idp_api::{ClaimBindingStatus, claim_binding::ClaimPhase};
-use idp_claim_broker::{annotations, kinds, reasons, retention::cli as data};
+use idp_claim_broker::{annotations, reasons, retention::cli as data};
 use idp_testkit::{cli::idp_cli, eventually, stays};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -111,7 +111,7 @@ async fn what_is_removed_is_kept_and_comes_back(lab: Lab) {
     })
     .await;
     is_there(&lab, &namespace, "shop-orders", &first).await.unwrap();
-    let kept = data::list(&lab.client(), &kinds::CLAIMS, Some(&namespace))
+    let kept = data::list(&lab.client(), &lab.way.kinds(), Some(&namespace))
         .await
         .unwrap();
     assert_eq!((kept.len(), kept[0].claim.application.as_str()), (1, "shop"));
@@ -181,7 +181,7 @@ async fn deleting_takes_a_second_act_and_its_time(lab: Lab) {
     })
     .await;
     assert!(
-        data::delete(&lab.client(), &kinds::CLAIMS, &namespace, "shop-orders")
+        data::delete(&lab.client(), &lab.way.kinds(), &namespace, "shop-orders")
             .await
             .unwrap_err()
             .to_string()
@@ -209,7 +209,7 @@ async fn deleting_takes_a_second_act_and_its_time(lab: Lab) {
     .await;
 
     // Ordered, taken back, and ordered again: through the binding, as an annotation.
-    data::delete(&lab.client(), &kinds::CLAIMS, &namespace, "shop-users")
+    data::delete(&lab.client(), &lab.way.kinds(), &namespace, "shop-users")
         .await
         .unwrap_err();
     lab.patch_binding(&namespace, "shop-orders", order("shop-orders"))
@@ -241,18 +241,18 @@ async fn deleting_takes_a_second_act_and_its_time(lab: Lab) {
         Ok(())
     })
     .await;
-    let tombstone = data::delete(&lab.client(), &kinds::CLAIMS, &namespace, "shop-users")
+    let tombstone = data::delete(&lab.client(), &lab.way.kinds(), &namespace, "shop-users")
         .await
         .unwrap();
     assert!(tombstone.delete && !tombstone.until.is_empty());
-    data::undelete(&lab.client(), &kinds::CLAIMS, &namespace, "shop-users")
+    data::undelete(&lab.client(), &lab.way.kinds(), &namespace, "shop-users")
         .await
         .unwrap();
     stays(Duration::from_secs(10), "the claim", || {
         is_there(&lab, &namespace, "shop-users", &second)
     })
     .await;
-    data::delete(&lab.client(), &kinds::CLAIMS, &namespace, "shop-users")
+    data::delete(&lab.client(), &lab.way.kinds(), &namespace, "shop-users")
         .await
         .unwrap();
     eventually("the data go", || is_gone(&lab, &namespace, "shop-users")).await;
@@ -282,7 +282,7 @@ async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again(lab: Lab) 
     };
     lab.until(&namespace, "shop-orders", "its deletion is planned", is_ordered)
         .await;
-    data::undelete(&lab.client(), &kinds::CLAIMS, &namespace, "shop-orders")
+    data::undelete(&lab.client(), &lab.way.kinds(), &namespace, "shop-orders")
         .await
         .unwrap();
     lab.until(&namespace, "shop-orders", "it is kept", |status| {
@@ -383,7 +383,7 @@ async fn nobody_deletes_a_claim_by_mistake_not_even_with_its_namespace(lab: Lab)
         "{:?}",
         claim.metadata
     );
-    data::delete(&lab.client(), &kinds::CLAIMS, &namespace, "shop-orders")
+    data::delete(&lab.client(), &lab.way.kinds(), &namespace, "shop-orders")
         .await
         .unwrap();
     eventually("the namespace goes, once somebody has said so", || async {

@@ -64,12 +64,12 @@ impl Way {
     }
 
     /// The kinds that hold data.
-    pub(crate) fn kinds(self) -> impl Iterator<Item = Kind> {
+    pub(crate) fn kinds(self) -> Vec<Kind> {
         let group = self.group();
         let platform = kinds::CLAIMS
             .into_iter()
             .filter(|kind| kind.group == kinds::PLATFORM);
-        platform.map(move |kind| Kind { group, ..kind })
+        platform.map(|kind| Kind { group, ..kind }).collect()
     }
 
     /// The kind that the tests use.
@@ -106,7 +106,8 @@ impl Way {
         if self == Self::Claims {
             arguments.extend(
                 self.kinds()
-                    .map(|kind| format!("--claim-kind={}", written(&kind))),
+                    .iter()
+                    .map(|kind| format!("--claim-kind={}", written(kind))),
             );
             let composites = self.composites();
             arguments.extend(
@@ -126,10 +127,8 @@ impl Way {
             json!({ "apiGroups": [machine.group], "resources": [machine.plural], "verbs": ["list", "watch"] }),
         ];
         if self == Self::Claims {
-            rules.push(
-                json!({ "apiGroups": [CLAIMS], "resources": plurals(self.kinds().collect()),
-                "verbs": ["list", "watch", "create", "patch", "delete"] }),
-            );
+            rules.push(json!({ "apiGroups": [CLAIMS], "resources": plurals(self.kinds()),
+                "verbs": ["list", "watch", "create", "patch", "delete"] }));
             rules.push(
                 json!({ "apiGroups": [CLAIMS], "resources": plurals(self.composites()),
                 "verbs": ["list", "watch"] }),

@@ -38,21 +38,23 @@ func main() {
 	kubeconfig := flag.String("kubeconfig", "", "how the API server is reached, and as whom")
 	namespace := flag.String("cluster-resource-namespace", "cert-manager", "where ClusterIssuers have their Secrets")
 	address := flag.String("metrics-listen-address", "127.0.0.1:9402", "where /metrics is served")
+	qps := flag.Float64("kube-api-qps", 20, "requests a second to the API server")
+	burst := flag.Int("kube-api-burst", 50, "requests that may exceed this rate at once")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *kubeconfig, *namespace, *address); err != nil {
+	if err := run(ctx, *address, options(*kubeconfig, *namespace, float32(*qps), *burst)); err != nil {
 		fmt.Fprintln(os.Stderr, "cert-manager:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, kubeconfig, namespace, address string) error {
+func run(ctx context.Context, address string, options controller.ContextOptions) error {
 	// If one controller ends, all end: a partial cert-manager would look like a slow one.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	factory, err := controller.NewContextFactory(ctx, options(kubeconfig, namespace))
+	factory, err := controller.NewContextFactory(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -108,12 +110,12 @@ func serve(shared *controller.Context, address string, failed context.CancelCaus
 	return server, nil
 }
 
-// options returns the defaults of cert-manager's own command.
-func options(kubeconfig, namespace string) controller.ContextOptions {
+// options returns the defaults of cert-manager's own command, but for the rate of requests.
+func options(kubeconfig, namespace string, qps float32, burst int) controller.ContextOptions {
 	return controller.ContextOptions{
 		Kubeconfig:         kubeconfig,
-		KubernetesAPIQPS:   20,
-		KubernetesAPIBurst: 50,
+		KubernetesAPIQPS:   qps,
+		KubernetesAPIBurst: burst,
 		IssuerOptions:      controller.IssuerOptions{ClusterResourceNamespace: namespace},
 		CertificateOptions: controller.CertificateOptions{
 			CopiedAnnotationPrefixes: []string{

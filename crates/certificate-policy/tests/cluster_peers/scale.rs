@@ -11,7 +11,7 @@ use crate::lab::{Lab, is_ready};
 
 /// How many.
 const BINDINGS: usize = 500;
-/// cert-manager's client sends 20 requests a second, and needs about ten for a certificate: that is what takes long.
+/// cert-manager needs about ten requests for a certificate: that is what takes long.
 const PATIENCE: Duration = Duration::from_secs(1200);
 
 #[tokio::test]

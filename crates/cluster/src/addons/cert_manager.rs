@@ -24,6 +24,9 @@ pub(super) async fn start(setup: &mut Setup<'_>) -> Result<()> {
             format!("--kubeconfig={kubeconfig}"),
             format!("--cluster-resource-namespace={NAMESPACE}"),
             format!("--metrics-listen-address={metrics}"),
+            // Its default of 20 a second is two certificates a second, for which tests would wait.
+            "--kube-api-qps=200".to_owned(),
+            "--kube-api-burst=400".to_owned(),
         ],
         env: vec![],
         netns: None,

@@ -1,4 +1,4 @@
-//! `idp.capability.v1`: the trait that a capability implements, its server, and calls of its methods.
+//! `idp.capability.v1`: the trait that a capability implements, its server, and its client.
 
 mod convert;
 mod malformed;
@@ -22,25 +22,25 @@ use crate::proto::capability::{
 
 pub use malformed::Malformed;
 
-/// Full name of the service, as health checks and authorization name it.
+/// Full name of the service, for health checks and authorization.
 pub const SERVICE: &str = "idp.capability.v1.Capability";
 
-/// Who may call which method: the controller of WebApplications plans, and everybody may ask what there is.
+/// Allowed callers of each method: only the WebApplication controller calls `Plan` and `Watch`.
 pub const CALLERS: &[(&str, &[&str])] = &[
     ("Describe", &["*"]),
     ("Plan", &["idp-webapp"]),
     ("Watch", &["idp-webapp"]),
 ];
 
-/// A capability: what a controller must be able to say of the sections that it serves.
+/// A capability: what a controller implements to serve sections of applications.
 pub trait Capability: Send + Sync + 'static {
-    /// What it is.
+    /// Name, version and schema of the section.
     fn describe(&self) -> Description;
 
-    /// What one section becomes. Reads caches and nothing else.
+    /// The plan of one section. Reads only caches.
     fn plan(&self, request: &SectionRequest) -> SectionPlan;
 
-    /// Namespaces whose plans may have changed, as it happens; an empty list means all.
+    /// A stream of namespaces whose plans may have changed; an empty list means all.
     fn watch(&self) -> BoxStream<'static, Vec<String>>;
 }
 
@@ -71,10 +71,10 @@ impl<C: Capability> capability_server::Capability for Service<C> {
     }
 }
 
-/// Asks a capability what it is.
+/// Calls `Describe`.
 ///
 /// # Errors
-/// When it does not answer, or not as agreed.
+/// When the capability is unreachable, or its response is malformed.
 pub async fn describe<T>(channel: T) -> Result<Description, Status>
 where
     T: GrpcService<Body>,
@@ -82,19 +82,19 @@ where
     T::ResponseBody: HttpBody<Data = Bytes> + Send + 'static,
     <T::ResponseBody as HttpBody>::Error: Into<StdError> + Send,
 {
-    let answer = CapabilityClient::new(channel)
+    let response = CapabilityClient::new(channel)
         .describe(DescribeRequest {})
         .await?;
-    answer
+    response
         .into_inner()
         .try_into()
-        .map_err(|malformed| unintelligible(&malformed))
+        .map_err(|malformed| invalid_response(&malformed))
 }
 
-/// Asks a capability what a section becomes.
+/// Calls `Plan`.
 ///
 /// # Errors
-/// When it does not answer, or not as agreed.
+/// When the capability is unreachable, or its response is malformed.
 pub async fn plan<T>(channel: T, request: &SectionRequest) -> Result<SectionPlan, Status>
 where
     T: GrpcService<Body>,
@@ -102,19 +102,19 @@ where
     T::ResponseBody: HttpBody<Data = Bytes> + Send + 'static,
     <T::ResponseBody as HttpBody>::Error: Into<StdError> + Send,
 {
-    let answer = CapabilityClient::new(channel)
+    let response = CapabilityClient::new(channel)
         .plan(PlanRequest::from(request))
         .await?;
-    answer
+    response
         .into_inner()
         .try_into()
-        .map_err(|malformed| unintelligible(&malformed))
+        .map_err(|malformed| invalid_response(&malformed))
 }
 
-/// Listens to what a capability says of plans that may have changed: lists of namespaces, empty for all.
+/// Calls `Watch`: a stream of namespaces whose plans may have changed; an empty list means all.
 ///
 /// # Errors
-/// When it does not answer.
+/// When the capability is unreachable.
 pub async fn watch<T>(channel: T) -> Result<impl Stream<Item = Result<Vec<String>, Status>> + use<T>, Status>
 where
     T: GrpcService<Body>,
@@ -122,12 +122,12 @@ where
     T::ResponseBody: HttpBody<Data = Bytes> + Send + 'static,
     <T::ResponseBody as HttpBody>::Error: Into<StdError> + Send,
 {
-    let answer = CapabilityClient::new(channel).watch(WatchRequest {}).await?;
-    Ok(answer
+    let response = CapabilityClient::new(channel).watch(WatchRequest {}).await?;
+    Ok(response
         .into_inner()
         .map(|stale| stale.map(|stale| stale.namespaces)))
 }
 
-fn unintelligible(malformed: &Malformed) -> Status {
-    Status::data_loss(format!("the answer is not as agreed: {malformed}"))
+fn invalid_response(malformed: &Malformed) -> Status {
+    Status::data_loss(format!("malformed response: {malformed}"))
 }

@@ -1,5 +1,4 @@
-//! The gRPC contracts of the platform. This crate alone knows the wire; everybody else speaks in the types of
-//! `idp-core`.
+//! The gRPC contracts of the platform. Only this crate uses the generated types; all others use those of `idp-core`.
 
 pub mod capability;
 
@@ -12,5 +11,5 @@ pub mod proto {
     }
 }
 
-/// Every contract as an encoded `FileDescriptorSet`: what the reflection service tells.
+/// Every contract as an encoded `FileDescriptorSet`, for the reflection service.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -64,8 +64,8 @@ fn names<M, T: TryFrom<M, Error = Malformed> + std::fmt::Debug>(
     assert!(
         error.starts_with(&format!("{field} is missing"))
             || error.starts_with(&format!("{field} is not JSON: "))
-            || error.starts_with(&format!("{field} is 65536, which is no port"))
-            || error.contains(", which is no name") && error.starts_with(&format!("{field} is ")),
+            || error.starts_with(&format!("{field} is 65536, which is not a port"))
+            || error.contains(", which is not a name of") && error.starts_with(&format!("{field} is ")),
         "{field}: {error}"
     );
 }

@@ -1,4 +1,4 @@
-//! Between the wire's types and the platform's.
+//! Conversions between the generated types and those of `idp-core`.
 
 use idp_core::{
     Problem, Severity,
@@ -220,7 +220,7 @@ impl From<Egress> for wire::Egress {
 impl TryFrom<wire::Egress> for Egress {
     type Error = Malformed;
 
-    /// What would open more than it says is refused: no ports would mean all of them, and no labels all pods.
+    /// Missing ports and labels are rejected, because they would mean all ports and all pods.
     fn try_from(egress: wire::Egress) -> Result<Self, Malformed> {
         use wire::egress::To;
         if egress.ports.is_empty() {
@@ -274,7 +274,7 @@ impl From<wire::Problem> for Problem {
     fn from(problem: wire::Problem) -> Self {
         let optional = |text: String| (!text.is_empty()).then_some(text);
         Self {
-            // What a newer peer calls otherwise counts as an error: to go on in spite of it would be a guess.
+            // A severity that only a newer peer knows counts as an error, to be safe.
             severity: match problem.severity() {
                 wire::Severity::Warning => Severity::Warning,
                 wire::Severity::Error | wire::Severity::Unspecified => Severity::Error,

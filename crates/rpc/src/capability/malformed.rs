@@ -1,36 +1,36 @@
-//! What is wrong with a message, with the field that it is about.
+//! Errors of messages, with the field.
 
 use idp_core::names::is_label;
 use serde_json::Value;
 
-/// Why a message cannot be understood.
+/// Why a message is malformed.
 #[derive(Debug, thiserror::Error)]
 pub enum Malformed {
-    /// A field that must be there is not.
+    /// A required field is missing.
     #[error("{0} is missing")]
     Missing(String),
-    /// A text that can be no object's name.
-    #[error("{field} is {name:?}, which is no name: 1 to 63 small letters, digits and '-' are")]
+    /// A text is not a valid object name.
+    #[error("{field} is {name:?}, which is not a name of 1 to 63 lower-case letters, digits and '-'")]
     NoName {
         /// The field.
         field: String,
         /// The text, cut where it is long.
         name: String,
     },
-    /// A number that is no TCP port.
-    #[error("{field} is {port}, which is no port: 1 to 65535 are")]
+    /// A number is not a TCP port.
+    #[error("{field} is {port}, which is not a port from 1 to 65535")]
     NoPort {
         /// The field.
         field: String,
         /// The number.
         port: u32,
     },
-    /// A field that holds JSON does not parse.
+    /// A field is not valid JSON.
     #[error("{field} is not JSON: {error}")]
     NotJson {
         /// The field.
         field: String,
-        /// What the parser says; it quotes nothing of the text.
+        /// The parser's error; it does not quote the text.
         error: serde_json::Error,
     },
 }
@@ -40,7 +40,7 @@ impl Malformed {
         Self::Missing(field.to_owned())
     }
 
-    /// The same, of an item of a list.
+    /// The same error, of an item of a list.
     fn of(self, list: &str, index: usize) -> Self {
         let field = |field: String| format!("{list}[{index}].{field}");
         match self {
@@ -61,7 +61,7 @@ impl Malformed {
     }
 }
 
-/// A field that holds JSON.
+/// A field in JSON.
 pub(crate) fn json(field: &str, text: &str) -> Result<Value, Malformed> {
     serde_json::from_str(text).map_err(|error| Malformed::NotJson {
         field: field.to_owned(),
@@ -69,7 +69,7 @@ pub(crate) fn json(field: &str, text: &str) -> Result<Value, Malformed> {
     })
 }
 
-/// A text without which the message means nothing.
+/// A required text.
 pub(crate) fn some(field: &str, text: String) -> Result<String, Malformed> {
     if text.is_empty() {
         return Err(Malformed::missing(field));
@@ -89,7 +89,7 @@ pub(crate) fn label(field: &str, text: String) -> Result<String, Malformed> {
     })
 }
 
-/// A list, each item converted.
+/// Converts each item of a list.
 pub(crate) fn all<A, B: TryFrom<A, Error = Malformed>>(
     list: &str,
     items: Vec<A>,

@@ -140,7 +140,7 @@ async fn a_tenants_pod_cannot_preempt_others() {
     for class in ["system-node-critical", "system-cluster-critical"] {
         let refused = tenant.make(POD, pod("critical", Some(class))).await.unwrap_err();
         assert!(
-            refused.to_string().contains("is for Kubernetes itself"),
+            refused.to_string().contains("is reserved for Kubernetes itself"),
             "{refused}"
         );
     }

@@ -302,7 +302,7 @@ async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again(lab: Lab) 
     // By the command line: the name is said twice, or nothing happens.
     let delete = ["data", "delete", "shop-orders", "-n", &namespace];
     for (confirm, why) in [
-        (&[][..], "add --confirm shop-orders"),
+        (&[][..], "Confirm with --confirm shop-orders"),
         (&["--confirm", "shop"], "is not"),
     ] {
         let said = idp_cli(&lab.test.cluster, &[&delete, confirm].concat(), "shop-orders\n")

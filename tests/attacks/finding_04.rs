@@ -75,7 +75,7 @@ async fn no_taint_is_tolerated_unasked() {
             problem
                 .hint
                 .unwrap()
-                .contains("allowedTolerations of Environment local")
+                .contains("placement.allowedTolerations of Environment local")
         );
         assert!(tenant.lab.deployment(&name).await.is_none());
     }

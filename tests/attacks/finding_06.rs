@@ -33,7 +33,7 @@ async fn the_platforms_own_capabilities_have_no_back_door() {
         let refused = |answer: Result<(), kube::Error>| {
             let error = answer.expect_err(&format!("{section}")).to_string();
             assert!(
-                error.contains("the platform serves secrets, claims and certificates itself"),
+                error.contains("secrets, claims and certificates are built in"),
                 "{error}"
             );
         };

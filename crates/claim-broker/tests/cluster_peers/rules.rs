@@ -130,7 +130,7 @@ async fn a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them(l
         }
     };
     let refused = err(patch(json!({ "spec": { "resource": { "kind": "Aurora" } } })).await);
-    assert!(refused.contains("make a class of another name"), "{refused}");
+    assert!(refused.contains("create a class with another name"), "{refused}");
     patch(json!({ "spec": { "template": { "parameters": { "storageGB": "{size.typo}" } } } }))
         .await
         .unwrap();

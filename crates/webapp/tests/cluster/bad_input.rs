@@ -109,7 +109,7 @@ fn refused() -> Vec<(Value, &'static str, &'static str)> {
         (
             json!({"routes": [{"host": "a", "redirect": {"path": "/"}, "timeout": "1s"}]}),
             "spec.routes[0]",
-            "reaches no pod",
+            "cannot be used with redirect",
         ),
         (
             json!({"routes": [{"host": "a", "redirect": {}}]}),
@@ -124,12 +124,12 @@ fn refused() -> Vec<(Value, &'static str, &'static str)> {
         (
             json!({"routes": [{"host": "a", "tls": {"mode": "Secret"}}]}),
             "spec.routes[0].tls",
-            "needs it",
+            "is required with mode Secret",
         ),
         (
             json!({"routes": [{"host": "a", "cors": {"allowOrigins": ["*"], "allowCredentials": true}}]}),
             "spec.routes[0].cors",
-            "browsers refuse it",
+            "which browsers reject",
         ),
         (
             json!({"routes": [{"host": "a", "timeout": "5"}]}),
@@ -149,7 +149,7 @@ fn refused() -> Vec<(Value, &'static str, &'static str)> {
         (
             json!({"rollout": {"strategy": "Canary"}}),
             "spec.rollout.strategy",
-            "not built yet",
+            "not supported yet",
         ),
         (
             json!({"migration": {"command": []}}),

@@ -206,7 +206,7 @@ async fn what_is_not_ours_is_not_touched() {
                 child,
                 "written by",
                 "somebody",
-                "rename this resource",
+                "Rename this resource",
                 "delete the object",
                 "annotate",
             ] {

@@ -22,7 +22,7 @@ async fn what_is_planned_happens() {
     assert!(new.well, "{new:?}");
     assert!(new.output.contains("+ Deployment/shop"), "{new:?}");
     assert!(
-        new.output.contains(" 0 to change, 0 to delete, 0 as they are"),
+        new.output.contains(" 0 to change, 0 to delete, 0 unchanged"),
         "{new:?}"
     );
     assert!(
@@ -37,7 +37,7 @@ async fn what_is_planned_happens() {
         "{children}: {new:?}"
     );
     let same = planned(&lab, &app).await;
-    let nothing = format!("0 to create, 0 to change, 0 to delete, {children} as they are");
+    let nothing = format!("0 to create, 0 to change, 0 to delete, {children} unchanged");
     assert!(same.output.contains(&nothing), "{same:?}");
 
     app.spec.image = "shop:2.0".into();

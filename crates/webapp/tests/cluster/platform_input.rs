@@ -104,7 +104,7 @@ async fn what_cannot_work_is_refused_with_what_to_write() {
             environment,
             "spec.placement.allowedPriorityClasses",
             json!([{"name": "system-node-critical"}]),
-            "system- classes are the cluster's own",
+            "system- classes are reserved for the cluster",
         ),
         (
             environment,

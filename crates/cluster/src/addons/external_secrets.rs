@@ -49,6 +49,9 @@ pub(super) async fn start(setup: &mut Setup<'_>) -> Result<()> {
             format!("--live-addr=127.0.0.1:{health}"),
             format!("--metrics-addr=127.0.0.1:{metrics}"),
             "--concurrent=5".into(),
+            // The default of 50 requests a second is for clusters that many share.
+            "--client-qps=200".into(),
+            "--client-burst=400".into(),
             // After a restart of LocalStack, all secrets wait for the next check of their store. The default is 5 minutes.
             "--store-requeue-interval=10s".into(),
         ],

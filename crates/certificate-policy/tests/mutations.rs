@@ -1,5 +1,5 @@
-//! Mutated requests: none makes the reader panic, or takes it long, and none of them gets a name that a policy
-//! forbids. `IDP_MUTATIONS` says how many (1000000 is what is promised, and takes half a minute).
+//! Mutated requests: none makes the parser panic or exceeds the time limit, and none gets a name that no policy allows.
+//! `IDP_MUTATIONS` sets their number (the promise is 1000000, which takes half a minute).
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 
@@ -12,12 +12,12 @@ mod build;
 
 use build::Build;
 
-/// What one request may take.
+/// The time limit of one request.
 const LIMIT: Duration = Duration::from_millis(10);
-/// How many by default: half a minute, also unoptimised.
+/// The default number of requests: half a minute, even in a debug build.
 const DEFAULT: u64 = 1_000_000;
 
-/// A generator of numbers that is the same everywhere: a failure can be repeated by its number.
+/// A deterministic random number generator: the number of a failed request reproduces the failure.
 struct Numbers(u64);
 
 impl Numbers {
@@ -33,7 +33,7 @@ impl Numbers {
     }
 
     fn byte(&mut self) -> u8 {
-        // Bytes that mean something in DER come more often.
+        // Bytes with a meaning in DER are more frequent.
         const TELLING: [u8; 16] = [
             0, 1, 2, 3, 4, 6, 0x0c, 0x30, 0x31, 0x7f, 0x80, 0x81, 0x82, 0xa0, 0xff, b'*',
         ];
@@ -93,7 +93,7 @@ fn seeds() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn no_request_makes_the_reader_panic_or_takes_it_long() {
+fn no_request_makes_the_parser_panic_or_exceeds_the_time_limit() {
     let count: u64 = std::env::var("IDP_MUTATIONS")
         .map_or(DEFAULT, |count| count.parse().expect("IDP_MUTATIONS is a number"));
     let seeds = seeds();
@@ -101,7 +101,7 @@ fn no_request_makes_the_reader_panic_or_takes_it_long() {
     let (mut read, mut slowest) = (0_u64, Duration::ZERO);
     for number in 0..count {
         let mut bytes = seeds[numbers.below(seeds.len())].clone();
-        // Half of them around the request itself, a quarter around its PEM, a quarter around both.
+        // Half of the mutations change the DER, a quarter the PEM text, a quarter both.
         let kind = numbers.below(4);
         if kind != 0 {
             mutate(&mut bytes, &mut numbers);
@@ -121,7 +121,7 @@ fn no_request_makes_the_reader_panic_or_takes_it_long() {
         }
         let (mut outcome, mut took) = once(&bytes);
         if took > LIMIT {
-            // The machine may have been busy with something else; a slow request is slow every time.
+            // The machine may have been busy; a really slow request is slow every time.
             (outcome, took) = (0..5)
                 .map(|_| once(&bytes))
                 .min_by_key(|(_, took)| *took)
@@ -134,6 +134,6 @@ fn no_request_makes_the_reader_panic_or_takes_it_long() {
             assert!(csr.names.count() <= 100);
         }
     }
-    eprintln!("{count} requests, {read} of them still readable, the slowest in {slowest:?}");
+    eprintln!("{count} requests; {read} can still be parsed; the slowest took {slowest:?}");
     assert!(read > 0 && read < count);
 }

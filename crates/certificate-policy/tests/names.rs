@@ -1,4 +1,4 @@
-//! Matching of names against definitions so plain that they can be seen to be right.
+//! Compares the matching of names with definitions that are simple enough to be obviously correct.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -11,7 +11,7 @@ use idp_certificate_policy::{
 use idp_core::names::{DnsName, DnsPattern};
 use proptest::prelude::*;
 
-/// Labels from few letters, so that names and patterns often nearly match.
+/// Labels of a few letters only, so that names and patterns often almost match.
 fn label() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => "[ab][ab-]{0,2}[ab]",
@@ -31,7 +31,7 @@ fn name() -> impl Strategy<Value = String> {
     })
 }
 
-/// Anything at all, with what matters to names in it more often than by chance.
+/// Any text; characters with a meaning in names are more frequent.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         name(),
@@ -41,7 +41,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// The plain normal form of what is no international name: small letters, no trailing dot.
+/// The normal form of a name without international labels: lower case, no trailing dot.
 fn plain(name: &str) -> String {
     let lower = name.to_ascii_lowercase().replace("bücher", "xn--bcher-kva");
     lower.strip_suffix('.').unwrap_or(&lower).to_owned()
@@ -51,7 +51,7 @@ fn labels(name: &str) -> Vec<String> {
     plain(name).split('.').map(str::to_owned).collect()
 }
 
-/// A label pattern, letter by letter: one star stands for one or more letters, digits or dashes.
+/// Matches a label pattern character by character: a star matches one or more letters, digits or dashes.
 fn label_matches(pattern: &str, label: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == label,
@@ -110,10 +110,10 @@ proptest! {
         }
     }
 
-    /// Whatever the text, a name that is allowed consists of what host names consist of, and only the listed wildcard
-    /// is one.
+    /// For any text: an allowed name contains only the characters of host names, and a wildcard is allowed only if it is
+    /// listed.
     #[test]
-    fn whatever_is_allowed_is_a_host_name(pattern in text(), name in text()) {
+    fn every_allowed_name_is_a_host_name(pattern in text(), name in text()) {
         let Ok(found) = DnsName::parse(&name) else { return Ok(()) };
         let shown = found.to_string();
         prop_assert!(shown.len() <= 253);
@@ -148,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn networks_hold_the_addresses_with_their_prefix(address: u32, network: u32, length in 0_u8..=32, mapped: bool) {
+    fn networks_contain_the_addresses_with_their_prefix(address: u32, network: u32, length in 0_u8..=32, mapped: bool) {
         let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
         let mut spec = CertificatePolicySpec {
             namespaces: vec![NamespaceSelector::default()],

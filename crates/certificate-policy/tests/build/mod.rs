@@ -1,4 +1,4 @@
-//! Certificate signing requests byte by byte: what no library would make. Their signatures are none.
+//! Builds certificate signing requests byte by byte, which no library would create. Their signatures are invalid.
 
 #![allow(dead_code, reason = "not every test needs every part")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
@@ -46,7 +46,7 @@ pub(crate) const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 pub(crate) const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x1e];
 const EXTENSION_REQUEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 14];
 
-/// A request in the making.
+/// A builder of requests.
 #[derive(Clone)]
 pub(crate) struct Build {
     pub(crate) subject: Vec<(&'static [u8], String)>,
@@ -55,12 +55,12 @@ pub(crate) struct Build {
     pub(crate) extensions: Vec<Vec<u8>>,
     /// Attributes besides the one with the extensions.
     pub(crate) attributes: Vec<Vec<u8>>,
-    /// What follows the sequence of extensions in its set.
+    /// Bytes after the sequence of extensions, in the same set.
     pub(crate) more_extensions: Vec<Vec<u8>>,
 }
 
 impl Build {
-    /// For these DNS names, with a key on P-256.
+    /// A request for these DNS names, with a P-256 key.
     pub(crate) fn new(names: &[&str]) -> Self {
         Self {
             subject: Vec::new(),
@@ -104,7 +104,7 @@ impl Build {
             self.key.clone(),
             value(0xa0, &attributes.concat()),
         ]);
-        // ecdsa-with-SHA256, and a signature that is none.
+        // ecdsa-with-SHA256, and an invalid signature.
         let algorithm = sequence(&[identifier(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2])]);
         sequence(&[info, algorithm, value(0x03, &[0, 1, 2, 3])])
     }
@@ -173,7 +173,7 @@ pub(crate) fn server_usage() -> Vec<u8> {
     value(0x03, &[5, 0xa0])
 }
 
-/// `id-kp` with this last number.
+/// The OID `id-kp` with this last number.
 pub(crate) fn purpose(number: u8) -> Vec<u8> {
     sequence(&[identifier(&[0x2b, 6, 1, 5, 5, 7, 3, number])])
 }

@@ -1,4 +1,4 @@
-//! The admission policy on the real API server.
+//! The admission policy for hosts, on a real API server.
 
 use anyhow::ensure;
 use idp_api::WebApplication;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::lab::{Lab, SOON};
 
-/// Applies the policy of the repository to this test's namespace only, under a name of its own.
+/// Applies the repository's policy to this test's namespace only, with its own name.
 async fn apply(lab: &Lab) {
     let text = std::fs::read_to_string(root().join("platform/admission/hosts.yaml")).unwrap();
     let text = text.replace("idp-webapplication-hosts", &name(lab)).replace(
@@ -57,7 +57,7 @@ fn app(lab: &Lab, routes: &Value) -> WebApplication {
     .unwrap()
 }
 
-/// What the API server says to such an application, without keeping it.
+/// The API server's response to such an application, as a dry run.
 async fn create(lab: &Lab, routes: Value) -> Result<(), String> {
     let apps: Api<WebApplication> = Api::namespaced(lab.client.clone(), &lab.ns);
     let params = PostParams {
@@ -72,10 +72,10 @@ async fn create(lab: &Lab, routes: Value) -> Result<(), String> {
 }
 
 #[tokio::test]
-async fn hosts_that_no_policy_allows_are_refused_at_apply_time() {
+async fn hosts_that_no_policy_allows_are_rejected_at_apply_time() {
     let lab = Lab::enter().await;
     let domain = lab.domain();
-    // The Environment of the cluster is `local`: what its issuer may sign counts.
+    // The cluster's Environment is `local`, so the policies for its issuer count.
     let policy = |names: Value| {
         lab.policy_named(
             "-admission",
@@ -90,9 +90,12 @@ async fn hosts_that_no_policy_allows_are_refused_at_apply_time() {
     let evil = json!([{"host": "evil.net.test"}]);
     let refused = eventually_within(SOON, "the policy is in force", || async {
         let answer = create(&lab, evil.clone()).await;
-        ensure!(answer.is_err(), "evil.net.test is let in");
+        ensure!(answer.is_err(), "evil.net.test is accepted");
         let message = answer.unwrap_err();
-        ensure!(message.contains("-admission"), "not known yet: {message}");
+        ensure!(
+            message.contains("-admission"),
+            "not the policy's message: {message}"
+        );
         Ok(message)
     })
     .await;
@@ -117,9 +120,9 @@ async fn hosts_that_no_policy_allows_are_refused_at_apply_time() {
         "x.only.net.test".to_owned(),
     ] {
         let answer = create(&lab, json!([{"host": host}])).await;
-        assert!(answer.is_err(), "{host} is let in");
+        assert!(answer.is_err(), "{host} is accepted");
     }
-    // What the Environment does not give is refused whatever gateway and certificate it has.
+    // Hosts that the Environment does not allow are rejected with any gateway and certificate.
     for (route, why) in [
         (
             json!({"host": "www.bank.org", "tls": {"mode": "None"}}),
@@ -152,7 +155,7 @@ async fn hosts_that_no_policy_allows_are_refused_at_apply_time() {
             "{route}: {answer:?}"
         );
     }
-    // The name without dots is completed with the Environment's domain.
+    // A name without dots is completed with the Environment's domain.
     let short = create(&lab, json!([{"host": "zzz-nobodys"}])).await;
     let may_be_allowed = lab
         .policies()
@@ -162,14 +165,14 @@ async fn hosts_that_no_policy_allows_are_refused_at_apply_time() {
         .is_some();
     assert_eq!(short.is_ok(), may_be_allowed, "{short:?}");
 
-    // What an application has already is not asked again, so that a narrower policy does not stop its rollouts.
+    // Hosts that an application already has are not checked again, so that a narrower policy does not stop its rollouts.
     let apps: Api<WebApplication> = Api::namespaced(lab.client.clone(), &lab.ns);
     let routes = json!([{"host": format!("shop.{domain}")}]);
     apps.create(&PostParams::default(), &app(&lab, &routes))
         .await
         .unwrap();
     policy(json!({"exact": ["only.net.test"]})).await;
-    eventually_within(SOON, "the narrower policy counts", || async {
+    eventually_within(SOON, "the narrower policy is in force", || async {
         ensure!(create_other(&lab, &routes).await.is_err(), "not yet");
         Ok(())
     })
@@ -177,11 +180,11 @@ async fn hosts_that_no_policy_allows_are_refused_at_apply_time() {
     let image = json!({"spec": {"image": "shop:2.0"}});
     apps.patch("shop", &PatchParams::default(), &Patch::Merge(&image))
         .await
-        .expect("another image has nothing to do with hosts");
+        .expect("a new image is accepted, because hosts stay the same");
     let routes = json!({"spec": {"routes": [{"host": format!("other.{domain}")}]}});
     apps.patch("shop", &PatchParams::default(), &Patch::Merge(&routes))
         .await
-        .expect_err("another host has");
+        .expect_err("a new host is rejected");
     remove(&lab).await;
     lab.clean().await;
 }

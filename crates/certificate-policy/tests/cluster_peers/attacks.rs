@@ -1,4 +1,4 @@
-//! What somebody would try.
+//! Attacks on the approver, and on the bindings' Secrets.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn requests_that_are_made_to_deceive() {
+async fn deceptive_requests_are_denied() {
     let lab = Lab::enter().await;
     lab.policy(json!({})).await;
     let host = lab.host("shop");
@@ -78,7 +78,7 @@ async fn requests_that_are_made_to_deceive() {
         let (found, message) = lab.denied(name).await;
         assert_eq!(found, *reason, "{name}: {message}");
     }
-    // In the spec instead of the request.
+    // In the spec instead of the CSR.
     lab.request("ca-spec", &honest().pem(), json!({"isCA": true}))
         .await
         .unwrap();
@@ -87,7 +87,7 @@ async fn requests_that_are_made_to_deceive() {
 }
 
 #[tokio::test]
-async fn requests_that_are_made_to_hurt() {
+async fn huge_requests_are_denied_and_do_no_harm() {
     let lab = Lab::enter().await;
     lab.policy(json!({})).await;
     let names: Vec<String> = (0..10_000).map(|n| lab.host(&format!("n{n}"))).collect();
@@ -104,8 +104,8 @@ async fn requests_that_are_made_to_hurt() {
     let megabyte = "A".repeat(1 << 20);
     match lab.request("megabyte", &megabyte, json!({})).await {
         Ok(_) => assert_eq!(lab.denied("megabyte").await.0, "RequestTooLarge"),
-        // etcd takes no object of more than 1.5 MiB: also an answer.
-        Err(error) => eprintln!("1 MiB is refused by the API server: {error}"),
+        // etcd rejects objects of more than 1.5 MiB, which is fine too.
+        Err(error) => eprintln!("the API server rejects 1 MiB: {error}"),
     }
     let (code, _) = lab.running().controller.get("/livez").await.unwrap();
     assert_eq!(code, 200);
@@ -117,13 +117,13 @@ async fn a_foreign_cluster_issuer_signs_nothing() {
     let lab = Lab::enter().await;
     let other = lab.another().await;
     lab.policy(json!({})).await;
-    // Nobody has given `other.issuer` to anybody: it is not ours, and nobody approves.
+    // No policy lists `other.issuer`, so its requests are ignored and stay pending.
     lab.certificate(
         "foreign",
         json!({"issuerRef": {"name": other.issuer, "kind": "ClusterIssuer"}}),
     )
     .await;
-    eventually("there is a request", || async {
+    eventually("a request exists", || async {
         let requests = lab.requests(&lab.ns).list(&Default::default()).await?;
         anyhow::ensure!(!requests.items.is_empty(), "none yet");
         Ok(())
@@ -132,7 +132,7 @@ async fn a_foreign_cluster_issuer_signs_nothing() {
     stays(Duration::from_secs(3), "nothing is signed", || async {
         let secret = lab.secrets(&lab.ns).get_opt("foreign-tls").await?;
         let data = secret.and_then(|secret| secret.data).unwrap_or_default();
-        anyhow::ensure!(!data.contains_key("tls.crt"), "it was signed");
+        anyhow::ensure!(!data.contains_key("tls.crt"), "the request was signed");
         Ok(())
     })
     .await;
@@ -141,7 +141,7 @@ async fn a_foreign_cluster_issuer_signs_nothing() {
 }
 
 #[tokio::test]
-async fn secrets_that_exist_already_stay_as_they_are() {
+async fn existing_secrets_are_not_overwritten() {
     let lab = Lab::enter().await;
     lab.policy(json!({})).await;
     let password: Secret = serde_json::from_value(json!({
@@ -155,14 +155,14 @@ async fn secrets_that_exist_already_stay_as_they_are() {
     lab.certificate("database", json!({"secretName": "database"}))
         .await;
     assert_eq!(lab.denied("database").await.0, "SecretNameNotAllowed");
-    // A Secret that another Certificate writes.
+    // A Secret that belongs to another Certificate.
     lab.certificate("mine", json!({})).await;
     let mine = lab.issued(&lab.ns, "mine-tls", LONG).await;
-    // Times of creation have seconds.
+    // Creation timestamps have a resolution of a second.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     lab.certificate("theirs", json!({"secretName": "mine-tls"})).await;
-    // cert-manager itself lets neither go on, where it notices.
-    stays(Duration::from_secs(3), "both Secrets stay", || async {
+    // cert-manager itself stops both where it detects the conflict.
+    stays(Duration::from_secs(3), "both Secrets stay unchanged", || async {
         let database = lab
             .secrets(&lab.ns)
             .get("database")
@@ -172,7 +172,7 @@ async fn secrets_that_exist_already_stay_as_they_are() {
         anyhow::ensure!(database.len() == 1, "{:?}", database.keys());
         anyhow::ensure!(
             lab.issued(&lab.ns, "mine-tls", SOON).await == mine,
-            "it was written"
+            "the Secret was overwritten"
         );
         Ok(())
     })
@@ -181,7 +181,7 @@ async fn secrets_that_exist_already_stay_as_they_are() {
 }
 
 #[tokio::test]
-async fn nobody_has_a_secret_written_before_approval() {
+async fn no_secret_is_written_before_approval() {
     let lab = Lab::enter().await;
     let file = idp_testkit::root().join("platform/admission/certificates.yaml");
     let text = std::fs::read_to_string(file).unwrap();
@@ -199,9 +199,9 @@ async fn nobody_has_a_secret_written_before_approval() {
         dry_run: true,
         ..PostParams::default()
     };
-    eventually("it is refused", || async {
+    eventually("the annotation is rejected", || async {
         let answer = lab.certificates(&lab.ns).create(&params, &hasty).await;
-        anyhow::ensure!(answer.is_err(), "it is let in");
+        anyhow::ensure!(answer.is_err(), "the annotation was accepted");
         Ok(())
     })
     .await;
@@ -217,7 +217,7 @@ async fn a_forged_owner_gets_nothing() {
     let binding = lab
         .binding_becomes(&lab.ns, "shop", LONG, "the binding is ready", is_ready)
         .await;
-    // Somebody who may create Certificates beside the gateway copies the labels, and asks for another host.
+    // An attacker who may create Certificates in the gateway's namespace copies the labels and requests another host.
     let real = lab
         .certificates(&lab.gateway)
         .get(&secret::name(&host))
@@ -244,7 +244,7 @@ async fn a_forged_owner_gets_nothing() {
         .create(&PostParams::default(), &forged)
         .await
         .unwrap();
-    eventually("it is denied", || async {
+    eventually("the request is denied", || async {
         let requests = lab.requests(&lab.gateway).list(&Default::default()).await?;
         let denied = requests.iter().any(|request| {
             request

@@ -1,4 +1,4 @@
-//! What exists although no policy allows it is told, and goes on working.
+//! Certificates that no policy allows any more are reported, and keep working.
 
 use anyhow::{Context, ensure};
 use idp_testkit::eventually_within;
@@ -13,7 +13,7 @@ async fn a_narrower_policy_is_reported_and_breaks_nothing() {
     let host = lab.host("shop");
     lab.bind(&lab.ns, "shop", &[&host]).await;
     let issued = lab
-        .binding_becomes(&lab.ns, "shop", LONG, "it is issued", is_ready)
+        .binding_becomes(&lab.ns, "shop", LONG, "the certificate is issued", is_ready)
         .await
         .status
         .unwrap();
@@ -75,9 +75,9 @@ async fn a_narrower_policy_is_reported_and_breaks_nothing() {
         "no {expiry}"
     );
 
-    // Nothing breaks: the binding is told, and stays ready with the certificate that it has.
+    // Nothing breaks: the binding has a warning, and stays ready with its certificate.
     let warned = lab
-        .binding_becomes(&lab.ns, "shop", SOON, "the binding is told", |binding| {
+        .binding_becomes(&lab.ns, "shop", SOON, "the binding has the warning", |binding| {
             reasons(binding) == ["NotAllowedAnyMore"] && is_ready(binding)
         })
         .await
@@ -93,7 +93,7 @@ async fn a_narrower_policy_is_reported_and_breaks_nothing() {
     assert_eq!(lab.issued(&lab.ns, "own-tls", SOON).await, own);
 
     lab.policy(json!({})).await;
-    eventually_within(SOON, "the policy is complied with again", || async {
+    eventually_within(SOON, "the policy has no violations any more", || async {
         let status = lab.policies().get(&lab.ns).await?.status.context("no status")?;
         ensure!(status.violation_count == Some(0), "{}", json!(status));
         ensure!(status.certificates == Some(2), "{}", json!(status));
@@ -104,7 +104,7 @@ async fn a_narrower_policy_is_reported_and_breaks_nothing() {
 }
 
 #[tokio::test]
-async fn entries_that_cannot_be_read_are_told_and_allow_nothing() {
+async fn invalid_entries_are_reported_and_allow_nothing() {
     let lab = Lab::enter().await;
     lab.policy(json!({"names": {"dns": {"exact": ["a_b.test"], "suffixes": [lab.domain()]}}}))
         .await;
@@ -118,7 +118,7 @@ async fn entries_that_cannot_be_read_are_told_and_allow_nothing() {
         status.problems[0].path.as_deref(),
         Some("spec.names.dns.exact[0]")
     );
-    // What can be read counts.
+    // The valid entries count.
     lab.certificate("good", json!({})).await;
     lab.approved("good").await;
     lab.clean().await;

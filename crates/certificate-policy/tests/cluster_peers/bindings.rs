@@ -1,4 +1,4 @@
-//! Bindings become certificates.
+//! A binding creates Certificates and shows their state.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::lab::{LONG, Lab, SOON, is_ready, reasons};
 
 #[tokio::test]
-async fn an_allowed_host_is_issued_and_in_the_secret() {
+async fn an_allowed_host_gets_a_certificate_in_its_secret() {
     let lab = Lab::enter().await;
     lab.policy(json!({})).await;
     let (shop, www) = (lab.host("shop"), lab.host("www"));
@@ -39,14 +39,14 @@ async fn an_allowed_host_is_issued_and_in_the_secret() {
         );
         assert!(!certificate.is_ca());
     }
-    // A binding that goes takes its Certificates along, from a namespace where no owner reference holds them.
+    // Deleting a binding deletes its Certificates, which are in another namespace and so have no owner reference.
     lab.bindings(&lab.ns)
         .delete("shop", &DeleteParams::default())
         .await
         .unwrap();
-    eventually_within(LONG, "the Certificates go", || async {
+    eventually_within(LONG, "the Certificates are deleted", || async {
         let left = lab.ordered().await?;
-        anyhow::ensure!(left == 0, "{left} are left");
+        anyhow::ensure!(left == 0, "{left} remain");
         Ok(())
     })
     .await;
@@ -54,7 +54,7 @@ async fn an_allowed_host_is_issued_and_in_the_secret() {
 }
 
 #[tokio::test]
-async fn the_first_to_hold_a_host_keeps_it() {
+async fn the_first_binding_of_a_host_keeps_it() {
     let lab = Lab::enter().await;
     let other = lab.test.namespace("rival").await.unwrap();
     let selectors = json!({"namespaces": [{"matchExpressions": [{
@@ -63,29 +63,43 @@ async fn the_first_to_hold_a_host_keeps_it() {
     lab.policy(selectors).await;
     let host = lab.host("shop");
     lab.bind(&lab.ns, "shop", &[&host]).await;
-    lab.binding_becomes(&lab.ns, "shop", LONG, "the first has it", is_ready)
+    lab.binding_becomes(&lab.ns, "shop", LONG, "the first binding is ready", is_ready)
         .await;
     lab.bind(&other, "thief", &[&host]).await;
     let refused = lab
-        .binding_becomes(&other, "thief", SOON, "the second is refused", |binding| {
-            reasons(binding) == ["HostTaken"]
-        })
+        .binding_becomes(
+            &other,
+            "thief",
+            SOON,
+            "the second binding is rejected",
+            |binding| reasons(binding) == ["HostTaken"],
+        )
         .await;
     let problem = &refused.status.as_ref().unwrap().problems[0];
     assert!(problem.message.contains(&format!("{}/shop", lab.ns)), "{problem}");
     assert_eq!(problem.path.as_deref(), Some("spec.routes[0].host"));
-    stays(Duration::from_secs(2), "the first keeps it", || async {
-        let binding = lab.bindings(&lab.ns).get("shop").await?;
-        anyhow::ensure!(is_ready(&binding), "{}", json!(binding.status));
-        Ok(())
-    })
+    stays(
+        Duration::from_secs(2),
+        "the first binding keeps the host",
+        || async {
+            let binding = lab.bindings(&lab.ns).get("shop").await?;
+            anyhow::ensure!(is_ready(&binding), "{}", json!(binding.status));
+            Ok(())
+        },
+    )
     .await;
     lab.bindings(&lab.ns)
         .delete("shop", &DeleteParams::default())
         .await
         .unwrap();
-    lab.binding_becomes(&other, "thief", LONG, "it is taken over once free", is_ready)
-        .await;
+    lab.binding_becomes(
+        &other,
+        "thief",
+        LONG,
+        "the second binding gets the host once it is free",
+        is_ready,
+    )
+    .await;
     let _ = lab
         .bindings(&other)
         .delete("thief", &DeleteParams::default())
@@ -103,7 +117,7 @@ async fn a_wider_policy_lets_waiting_bindings_proceed_within_seconds() {
     let host = lab.host("shop");
     lab.bind(&lab.ns, "shop", &[&host]).await;
     let waiting = lab
-        .binding_becomes(&lab.ns, "shop", SOON, "it is refused", |binding| {
+        .binding_becomes(&lab.ns, "shop", SOON, "the binding is rejected", |binding| {
             reasons(binding) == ["NameNotAllowed"]
         })
         .await;
@@ -121,7 +135,7 @@ async fn a_wider_policy_lets_waiting_bindings_proceed_within_seconds() {
     );
     lab.policy(json!({})).await;
     let began = std::time::Instant::now();
-    lab.binding_becomes(&lab.ns, "shop", LONG, "it proceeds", is_ready)
+    lab.binding_becomes(&lab.ns, "shop", LONG, "the binding becomes ready", is_ready)
         .await;
     eprintln!("issued {:?} after the policy was widened", began.elapsed());
     lab.clean().await;
@@ -133,7 +147,7 @@ async fn bindings_of_one_application_share_the_certificate_of_a_host() {
     lab.policy(json!({})).await;
     let host = lab.host("shop");
     lab.bind(&lab.ns, "shop", &[&host]).await;
-    lab.binding_becomes(&lab.ns, "shop", LONG, "the first is ready", is_ready)
+    lab.binding_becomes(&lab.ns, "shop", LONG, "the first binding is ready", is_ready)
         .await;
     let second = json!({
         "apiVersion": "idp.dev/v1alpha1", "kind": "CertificateBinding", "metadata": {"name": "shop-too"},
@@ -144,7 +158,13 @@ async fn bindings_of_one_application_share_the_certificate_of_a_host() {
         .await
         .unwrap();
     let both = lab
-        .binding_becomes(&lab.ns, "shop-too", LONG, "the second is ready too", is_ready)
+        .binding_becomes(
+            &lab.ns,
+            "shop-too",
+            LONG,
+            "the second binding is ready too",
+            is_ready,
+        )
         .await;
     assert!(both.status.unwrap().children.is_empty());
     assert_eq!(lab.ordered().await.unwrap(), 1);
@@ -154,18 +174,18 @@ async fn bindings_of_one_application_share_the_certificate_of_a_host() {
 #[tokio::test]
 async fn renewal_is_visible_and_changes_no_version() {
     let lab = Lab::enter().await;
-    // cert-manager's shortest life is an hour; renewed 59 minutes and 50 seconds before its end.
+    // cert-manager's shortest duration is an hour; renewBefore is 59 minutes and 50 seconds.
     lab.policy(json!({"lifetime": {"max": "1h"}})).await;
     let host = lab.host("shop");
     lab.bind(&lab.ns, "shop", &[&host]).await;
     let first = lab
-        .binding_becomes(&lab.ns, "shop", LONG, "it is issued", is_ready)
+        .binding_becomes(&lab.ns, "shop", LONG, "the certificate is issued", is_ready)
         .await
         .status
         .unwrap();
     lab.renew(&secret::name(&host)).await;
     let renewed = lab
-        .binding_becomes(&lab.ns, "shop", LONG, "it is renewed", |binding| {
+        .binding_becomes(&lab.ns, "shop", LONG, "the certificate is renewed", |binding| {
             is_ready(binding) && revisions(binding, 2)
         })
         .await
@@ -176,42 +196,46 @@ async fn renewal_is_visible_and_changes_no_version() {
 }
 
 #[tokio::test]
-async fn a_renewal_that_was_denied_is_tried_again_at_once_when_policies_allow_it() {
+async fn a_denied_renewal_is_retried_at_once_when_policies_allow_it() {
     let lab = Lab::enter().await;
     lab.policy(json!({})).await;
     let host = lab.host("shop");
     lab.bind(&lab.ns, "shop", &[&host]).await;
-    lab.binding_becomes(&lab.ns, "shop", LONG, "it is issued", is_ready)
+    lab.binding_becomes(&lab.ns, "shop", LONG, "the certificate is issued", is_ready)
         .await;
     let name = secret::name(&host);
     let first = lab.certificates(&lab.gateway).get(&name).await.unwrap();
     let issued = lab.issued(&lab.gateway, &name, SOON).await;
     lab.policy(json!({"names": {"dns": {"exact": ["elsewhere.test"]}}}))
         .await;
-    lab.binding_becomes(&lab.ns, "shop", SOON, "it is told", |binding| {
+    lab.binding_becomes(&lab.ns, "shop", SOON, "the binding has the warning", |binding| {
         reasons(binding) == ["NotAllowedAnyMore"]
     })
     .await;
     lab.renew(&name).await;
-    lab.binding_becomes(&lab.ns, "shop", LONG, "its renewal is denied", |binding| {
+    lab.binding_becomes(&lab.ns, "shop", LONG, "the renewal is denied", |binding| {
         is_ready(binding) && reasons(binding) == ["NotAllowedAnyMore", "NotRenewed"]
     })
     .await;
-    // A Certificate must have been there for a minute to be made anew.
+    // A Certificate is only created again if it is older than a minute.
     tokio::time::sleep(Duration::from_secs(61)).await;
     lab.policy(json!({})).await;
-    lab.binding_becomes(&lab.ns, "shop", LONG, "it is as if nothing had been", |binding| {
-        is_ready(binding) && reasons(binding).is_empty()
-    })
+    lab.binding_becomes(
+        &lab.ns,
+        "shop",
+        LONG,
+        "the binding is ready without problems",
+        |binding| is_ready(binding) && reasons(binding).is_empty(),
+    )
     .await;
     let second = lab.certificates(&lab.gateway).get(&name).await.unwrap();
     assert_ne!(first.metadata.uid, second.metadata.uid);
-    // Its Secret was there all the time.
+    // The Secret existed all the time.
     assert_eq!(lab.issued(&lab.gateway, &name, SOON).await, issued);
     lab.clean().await;
 }
 
-/// Whether each certificate has been issued this often.
+/// Whether each certificate has been issued this many times.
 fn revisions(binding: &idp_api::CertificateBinding, count: i64) -> bool {
     let mut states = binding.status.iter().flat_map(|status| &status.certificates);
     states.all(|state| state.revision == Some(count))

@@ -1,4 +1,4 @@
-//! The controller approves its own certificate, which its gRPC needs: it comes up with nothing but the manifests.
+//! The controller approves its own certificate, which its gRPC needs: it starts with nothing but the manifests.
 
 use std::{path::Path, time::Duration};
 
@@ -15,27 +15,27 @@ use crate::{
     lab::{self, LONG, Lab, files, own_certificates},
 };
 
-/// Name of the Secret of a controller's certificates.
+/// The name of the Secret with a controller's certificate.
 fn secret(controller: &str) -> String {
     format!("{controller}-tls")
 }
 
-/// Plays the kubelet, which mounts a Secret as files; not before it is there, as with an optional volume.
+/// Mounts a Secret as files once it exists, as the kubelet does for an optional volume.
 async fn mount(secrets: &Api<Secret>, name: &str, folder: &Path) {
     let data = eventually_within(LONG, &format!("{name} is issued"), || async {
-        let data = secrets.get(name).await?.data.context("nothing in it")?;
+        let data = secrets.get(name).await?.data.context("the Secret is empty")?;
         ensure!(data.contains_key("tls.crt"), "no certificate yet");
         Ok(data)
     })
     .await;
-    // The certificate last: with it the others are there.
+    // The certificate last, because the controller waits for it.
     for file in ["ca.crt", "tls.key", "tls.crt"] {
         std::fs::write(folder.join(file), &data[file].0).unwrap();
     }
 }
 
 #[tokio::test]
-async fn it_comes_up_without_its_certificate_and_again_with_it() {
+async fn it_starts_without_its_certificate_and_restarts_with_it() {
     let mut lab = Lab::alone().await;
     lab.kill();
     let mut manifests = files(&["secrets/cert-manager/grpc"]);
@@ -43,7 +43,7 @@ async fn it_comes_up_without_its_certificate_and_again_with_it() {
     apply_manifests(&lab.client, &manifests).await.unwrap();
     let secrets: Api<Secret> = Api::namespaced(lab.client.clone(), "idp-system");
     let callers = "idp-webapp";
-    // As in a new cluster. Nobody approves meanwhile, so that they do not come back by themselves.
+    // As in a new cluster. No approver runs now, so the Secrets stay deleted.
     for name in [NAME, callers] {
         let _ = secrets.delete(&secret(name), &DeleteParams::default()).await;
     }
@@ -54,14 +54,14 @@ async fn it_comes_up_without_its_certificate_and_again_with_it() {
     mount(&secrets, &secret(NAME), folder.path()).await;
     let ended = tokio::time::timeout(Duration::from_secs(30), first.ends()).await;
     assert!(
-        ended.expect("it ends").unwrap(),
-        "and well: it is to be started again"
+        ended.expect("the controller ends").unwrap(),
+        "the exit code is 0, because the controller only wants a restart"
     );
     let leases: Api<Lease> = Api::namespaced(lab.client.clone(), "idp-system");
     let lease = leases.get(NAME).await.unwrap().spec.unwrap();
     assert_eq!(
         lease.holder_identity, None,
-        "the next one need not wait for the Lease to run out"
+        "the next process does not have to wait until the Lease expires"
     );
 
     let second = lab::start(&lab.test, folder.path()).await;

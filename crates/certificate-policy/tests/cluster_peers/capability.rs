@@ -21,7 +21,7 @@ use serde_json::json;
 use crate::lab::{LOCAL_CA, LONG, Lab, SOON, is_ready};
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType};
 
-/// Certificates as cert-manager would mount them: one for the server, and one for a client.
+/// A folder with certificates as cert-manager would issue them: one for the server, one for a client.
 pub(crate) fn certificates() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tls-{}", std::process::id()));
     let key = KeyPair::generate().unwrap();
@@ -55,12 +55,12 @@ pub(crate) fn certificates() -> PathBuf {
     folder
 }
 
-/// The lab's controller as the peer called `name` reaches it.
+/// A connection to the lab's controller, with the certificate of `name`.
 fn peer(lab: &Lab, name: &str) -> Peer {
     peer_of(&lab.running().controller, &lab.running().tls.join(name))
 }
 
-/// A controller as the peer with the certificates in `folder` reaches it.
+/// A connection to a controller, with the certificate in `folder`.
 pub(crate) fn peer_of(controller: &Controller, folder: &Path) -> Peer {
     let log = controller.log();
     let line = log.lines().find(|line| line.contains("Serving gRPC.")).unwrap();
@@ -103,7 +103,7 @@ fn reasons(problems: &[Problem]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_plan_names_binding_secrets_and_what_is_wrong() {
+async fn a_plan_contains_binding_secrets_and_problems() {
     let lab = Lab::enter().await;
     let webapp = peer(&lab, "idp-webapp");
     let host = lab.host("shop");
@@ -128,12 +128,12 @@ async fn a_plan_names_binding_secrets_and_what_is_wrong() {
     );
     let spec: CertificateBindingSpec = serde_json::from_value(binding.spec.clone()).unwrap();
     assert_eq!(spec.hosts.len(), 1);
-    // What was planned is what happens.
+    // The binding gets what the plan promises.
     lab.bindings(&lab.ns)
         .create(&PostParams::default(), &CertificateBinding::new("shop", spec))
         .await
         .unwrap();
-    lab.binding_becomes(&lab.ns, "shop", LONG, "it is issued", is_ready)
+    lab.binding_becomes(&lab.ns, "shop", LONG, "the certificate is issued", is_ready)
         .await;
 
     let wildcard = format!("*.{}", lab.domain());
@@ -158,7 +158,7 @@ async fn a_plan_names_binding_secrets_and_what_is_wrong() {
     );
     assert!(bad.problems[0].message.contains(&lab.ns), "{}", bad.problems[0]);
     assert!(bad.problems[0].hint.is_some());
-    // A host that another namespace holds.
+    // A host that another namespace uses.
     let other = plan(&webapp, &request(&lab, "default", &[&host])).await;
     assert_eq!(reasons(&other.problems), ["HostTaken"]);
     assert!(
@@ -170,9 +170,9 @@ async fn a_plan_names_binding_secrets_and_what_is_wrong() {
     let mut nobody = request(&lab, &lab.ns, &[&host]);
     nobody.environment_spec["certificates"] = json!(null);
     assert_eq!(reasons(&plan(&webapp, &nobody).await.problems), ["NoIssuer"]);
-    // A narrower policy does not stop what has a certificate.
+    // A narrower policy does not stop an application that has a certificate.
     lab.policy(json!({"names": {}})).await;
-    eventually_within(SOON, "it is only warned", || async {
+    eventually_within(SOON, "the plan has a warning only", || async {
         let planned = plan(&webapp, &request(&lab, &lab.ns, &[&host])).await;
         anyhow::ensure!(
             reasons(&planned.problems) == ["NotAllowedAnyMore"],
@@ -187,17 +187,17 @@ async fn a_plan_names_binding_secrets_and_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn watch_says_what_became_stale() {
+async fn watch_reports_what_became_stale() {
     let lab = Lab::enter().await;
     lab.policy(json!({})).await;
     let host = lab.host("shop");
     lab.bind(&lab.ns, "shop", &[&host]).await;
-    lab.binding_becomes(&lab.ns, "shop", LONG, "it is issued", is_ready)
+    lab.binding_becomes(&lab.ns, "shop", LONG, "the certificate is issued", is_ready)
         .await;
     let webapp = peer(&lab, "idp-webapp");
     let stale = webapp.open(rpc::watch).await.unwrap();
     pin_mut!(stale);
-    // Others' tests make it speak of their namespaces too.
+    // The stream also contains the namespaces of other tests.
     let mut everybody = async |why: &str| {
         let told = async { while !stale.next().await.unwrap().unwrap().is_empty() {} };
         tokio::time::timeout(SOON, told).await.expect(why);
@@ -213,7 +213,7 @@ async fn watch_says_what_became_stale() {
 }
 
 #[tokio::test]
-async fn only_the_web_application_controller_may_ask_for_plans() {
+async fn only_the_web_application_controller_may_call_for_plans() {
     let lab = Lab::enter().await;
     let stranger = peer(&lab, "idp-secrets-bridge");
     let wanted = request(&lab, &lab.ns, &["a.test"]);

@@ -1,4 +1,4 @@
-//! Each rule denies once, with its reason; what is not ours is left alone.
+//! Each rule denies with its own reason; requests to other issuers are ignored.
 
 use std::time::Duration;
 
@@ -120,14 +120,14 @@ async fn each_rule_denies_a_real_request() {
 }
 
 #[tokio::test]
-async fn namespace_issuer_and_key_deny_too() {
+async fn namespace_issuer_and_key_rules_deny_too() {
     let lab = Lab::enter().await;
     lab.policy(json!({"keys": [{"algorithm": "ECDSA", "minSize": 384}]}))
         .await;
     lab.certificate("weak", json!({})).await;
     let (reason, message) = lab.denied("weak").await;
     assert_eq!(reason, "KeyNotAllowed", "{message}");
-    // A policy of another name for another namespace: that namespace may, this one may not.
+    // A policy for another namespace allows nothing in this one.
     let other = lab.another().await;
     other.policy(json!({"issuers": [{"name": other.issuer}]})).await;
     lab.certificate(
@@ -141,7 +141,7 @@ async fn namespace_issuer_and_key_deny_too() {
         message.contains(&other.ns) && message.contains("spec.namespaces"),
         "{message}"
     );
-    // Its own policy comes nearest where only the issuer is another's.
+    // The denial names the namespace's own policy, which differs only in the issuer.
     lab.policy(json!({})).await;
     lab.certificate(
         "issuer",
@@ -155,14 +155,14 @@ async fn namespace_issuer_and_key_deny_too() {
 }
 
 #[tokio::test]
-async fn requests_for_other_issuers_and_decided_ones_are_left_alone() {
+async fn requests_to_other_issuers_and_decided_ones_are_ignored() {
     let lab = Lab::enter().await;
     lab.policy(json!({})).await;
     let foreign =
         json!({"issuerRef": {"name": "somebody-elses", "kind": "ClusterIssuer", "group": "cert-manager.io"}});
     let pem = Build::new(&[&lab.host("a")]).pem();
     lab.request("foreign", &pem, foreign).await.unwrap();
-    // The same name, but of another group: another issuer.
+    // An issuer with the same name but another group is another issuer.
     let group =
         json!({"issuerRef": {"name": lab.issuer, "kind": "ClusterIssuer", "group": "issuers.example.com"}});
     lab.request("group", &pem, group).await.unwrap();
@@ -170,16 +170,16 @@ async fn requests_for_other_issuers_and_decided_ones_are_left_alone() {
         .await
         .unwrap();
     lab.approved("ours").await;
-    stays(Duration::from_secs(2), "they are left alone", || async {
+    stays(Duration::from_secs(2), "both requests stay unchanged", || async {
         for name in ["foreign", "group"] {
             let request = lab.requests(&lab.ns).get(name).await?;
             let decided = request.status.is_some_and(|status| status.is_decided());
-            anyhow::ensure!(!decided, "{name} was decided on");
+            anyhow::ensure!(!decided, "{name} was decided");
         }
         Ok(())
     })
     .await;
-    // Ours, as soon as a policy names the issuer.
+    // They are ours as soon as a policy lists the issuer.
     lab.policy(json!({"issuers": [{"name": lab.issuer}, {"name": "somebody-elses"}]}))
         .await;
     lab.approved("foreign").await;

@@ -1,4 +1,4 @@
-//! The controller as a process, with the real cert-manager (its own approver off) on the cluster `peers`.
+//! Runs the controller as a process, with the real cert-manager (its own approver is off) on the cluster `peers`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 

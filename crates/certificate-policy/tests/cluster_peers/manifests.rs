@@ -1,4 +1,4 @@
-//! The manifests of the repository: what they promise, on a real API server and cert-manager.
+//! The manifests of the repository, on a real API server with cert-manager.
 
 use anyhow::{Context, ensure};
 use idp_certificate_policy::kinds::CERTIFICATE;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::lab::{LONG, Lab, dynamic, files, own_certificates};
 
 #[tokio::test]
-async fn the_local_ca_and_our_own_certificates_come_up_by_themselves() {
+async fn the_local_ca_and_our_own_certificates_are_issued_without_help() {
     let lab = Lab::enter().await;
     let mut manifests = files(&["secrets/cert-manager/local", "secrets/cert-manager/grpc"]);
     manifests.extend(own_certificates().await);
@@ -76,7 +76,7 @@ async fn every_manifest_is_accepted() {
     for environment in ["staging", "production"] {
         let file = root().join(format!("secrets/cert-manager/{environment}/issuers.yaml"));
         let mut kubectl = lab.test.cluster.kubectl().unwrap();
-        // The namespace of the gateway is another's to make, and not in this cluster.
+        // The gateway's namespace comes with the gateway, which this cluster does not have.
         kubectl
             .args(["create", "--dry-run=client", "--validate=strict", "-f"])
             .arg(file);

@@ -1,4 +1,4 @@
-//! cert-manager goes and comes back; so does the controller.
+//! Outages of cert-manager and of the controller.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use serde_json::json;
 use crate::lab::{self, LONG, Lab, SOON, is_ready, reasons};
 
 #[tokio::test]
-async fn cert_manager_goes_and_comes_back() {
+async fn bindings_wait_while_cert_manager_is_down() {
     let lab = Lab::alone().await;
     lab.policy(json!({})).await;
     let (before, meanwhile) = (lab.host("before"), lab.host("meanwhile"));
     lab.bind(&lab.ns, "before", &[&before]).await;
-    lab.binding_becomes(&lab.ns, "before", LONG, "it is issued", is_ready)
+    lab.binding_becomes(&lab.ns, "before", LONG, "the certificate is issued", is_ready)
         .await;
 
     stop_component(&lab.test.cluster, "cert-manager").await.unwrap();
     lab.bind(&lab.ns, "meanwhile", &[&meanwhile]).await;
-    // First it waits, and then it says for what.
-    lab.binding_becomes(&lab.ns, "meanwhile", SOON, "it waits", |binding| {
+    // The binding waits first, then reports what it waits for.
+    lab.binding_becomes(&lab.ns, "meanwhile", SOON, "the binding waits", |binding| {
         binding
             .status
             .as_ref()
@@ -31,26 +31,32 @@ async fn cert_manager_goes_and_comes_back() {
         &lab.ns,
         "meanwhile",
         LONG,
-        "it says what it waits for",
+        "the binding reports what it waits for",
         |binding| reasons(binding) == ["IssuerNotResponding"],
     )
     .await;
-    stays(Duration::from_secs(2), "what was issued stays", || async {
+    stays(Duration::from_secs(2), "issued certificates stay", || async {
         let binding = lab.bindings(&lab.ns).get("before").await?;
         anyhow::ensure!(is_ready(&binding), "{}", json!(binding.status));
         Ok(())
     })
     .await;
-    TestCluster::peers().await.expect("cert-manager is started again");
+    TestCluster::peers().await.expect("cert-manager starts again");
     let back = lab
-        .binding_becomes(&lab.ns, "meanwhile", LONG, "it goes on by itself", is_ready)
+        .binding_becomes(
+            &lab.ns,
+            "meanwhile",
+            LONG,
+            "the binding becomes ready without help",
+            is_ready,
+        )
         .await;
     assert!(reasons(&back).is_empty());
     lab.clean().await;
 }
 
 #[tokio::test]
-async fn what_happens_while_the_controller_is_away_is_decided_once_it_is_back() {
+async fn requests_made_while_the_controller_is_down_are_decided_after_its_start() {
     let mut lab = Lab::alone().await;
     lab.policy(json!({})).await;
     let tls = lab.kill();
@@ -58,19 +64,19 @@ async fn what_happens_while_the_controller_is_away_is_decided_once_it_is_back() 
     lab.certificate("bad", json!({"dnsNames": ["evil.test"]})).await;
     let host = lab.host("shop");
     lab.bind(&lab.ns, "shop", &[&host]).await;
-    stays(Duration::from_secs(2), "nobody decides", || async {
+    stays(Duration::from_secs(2), "no request is decided", || async {
         let requests = lab.requests(&lab.ns).list(&Default::default()).await?;
         let decided = |request: &idp_certificate_policy::certificate_request::types::CertificateRequest| {
             request.status.as_ref().is_some_and(|status| status.is_decided())
         };
-        anyhow::ensure!(!requests.iter().any(decided), "somebody did");
+        anyhow::ensure!(!requests.iter().any(decided), "a request was decided");
         Ok(())
     })
     .await;
     let _controller = lab::start(&lab.test, &tls).await;
     lab.approved("good").await;
     assert_eq!(lab.denied("bad").await.0, "NameNotAllowed");
-    lab.binding_becomes(&lab.ns, "shop", LONG, "it is issued", is_ready)
+    lab.binding_becomes(&lab.ns, "shop", LONG, "the certificate is issued", is_ready)
         .await;
     lab.clean().await;
 }

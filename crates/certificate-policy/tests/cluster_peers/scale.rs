@@ -1,4 +1,4 @@
-//! Many at once.
+//! Many bindings at once.
 
 use std::time::{Duration, Instant};
 
@@ -9,9 +9,9 @@ use serde_json::json;
 
 use crate::lab::{Lab, is_ready};
 
-/// How many.
+/// The number of bindings.
 const BINDINGS: usize = 500;
-/// cert-manager needs about ten requests for a certificate: that is what takes long.
+/// Most of the time is cert-manager's, which sends about ten requests for each certificate.
 const PATIENCE: Duration = Duration::from_secs(1200);
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn five_hundred_bindings_at_once() {
         .collect::<()>()
         .await;
     let created = began.elapsed();
-    eventually_within(PATIENCE, "there are Certificates", || async {
+    eventually_within(PATIENCE, "the Certificates exist", || async {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let ordered = lab.ordered().await?;
         ensure!(ordered == BINDINGS, "{ordered}");
@@ -40,7 +40,7 @@ async fn five_hundred_bindings_at_once() {
     })
     .await;
     let ordered = began.elapsed();
-    eventually_within(PATIENCE, "all are issued", || async {
+    eventually_within(PATIENCE, "all certificates are issued", || async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let bindings = lab.bindings(&lab.ns).list(&Default::default()).await?;
         let ready = bindings.iter().filter(|binding| is_ready(binding)).count();

@@ -1,4 +1,4 @@
-//! The cluster, the controller, and for each test two namespaces, an issuer and what it asks of them.
+//! The cluster, the controller, and for each test its namespaces, an issuer and helpers to use them.
 
 mod start;
 mod waits;
@@ -24,15 +24,15 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use start::{cluster_issuers, issuer, running};
 pub(crate) use start::{files, own_certificates, start};
 
-/// Where the local Environment has its gateway, and who signs there.
+/// The gateway's namespace and the issuer of the local Environment.
 pub(crate) const GATEWAY: &str = "istio-system";
 pub(crate) const LOCAL_CA: &str = "local-ca";
-/// For whatever passes several controllers, on two busy cores.
+/// The time limit for work of several controllers, on two busy cores.
 pub(crate) const LONG: Duration = Duration::from_secs(600);
-/// For what must be seen within seconds.
+/// The time limit for changes that must be visible within seconds.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
-/// Tests that stop cert-manager or the controller are alone; all others run beside each other.
+/// Tests that stop cert-manager or the controller run alone; all others run at the same time.
 static OTHERS: RwLock<()> = RwLock::const_new(());
 
 enum Guard {
@@ -42,14 +42,14 @@ enum Guard {
     Alone {
         _guard: RwLockWriteGuard<'static, ()>,
     },
-    /// Another lab of the same test has one.
+    /// Another lab of the same test has the guard.
     Others,
 }
 
 /// The controller that all tests share.
 pub(crate) struct Running {
     pub(crate) controller: Controller,
-    /// Folder of its certificates, and of others below it.
+    /// The folder of its certificates; those of other controllers are in folders below it.
     pub(crate) tls: PathBuf,
 }
 
@@ -58,9 +58,9 @@ pub(crate) struct Lab {
     pub(crate) client: Client,
     /// The application's namespace.
     pub(crate) ns: String,
-    /// The gateway's namespace, as the local Environment has it: all tests share it.
+    /// The gateway's namespace in the local Environment, shared by all tests.
     pub(crate) gateway: String,
-    /// A ClusterIssuer of this test's own, for what no binding asks for.
+    /// A ClusterIssuer of this test only, for requests without a binding.
     pub(crate) issuer: String,
     running: Option<Arc<Running>>,
     _guard: Guard,
@@ -77,7 +77,7 @@ impl Lab {
         Self::new(Guard::Alone { _guard: guard }).await
     }
 
-    /// A second lab of the same test: one guard is enough, and waiting for another could be for ever.
+    /// A second lab of the same test. It takes no guard, because waiting for a second one could deadlock.
     pub(crate) async fn another(&self) -> Self {
         Self::new(Guard::Others).await
     }
@@ -104,19 +104,19 @@ impl Lab {
         self.running.as_deref().expect("it runs")
     }
 
-    /// Kills the controller: only for tests that are alone.
+    /// Kills the controller. Only for tests that run alone.
     pub(crate) fn kill(&mut self) -> PathBuf {
         let running = self.running.take().expect("it runs");
         let tls = running.tls.clone();
         Arc::into_inner(running)
-            .expect("nobody else has it")
+            .expect("no other test uses the controller")
             .controller
             .kill()
             .unwrap();
         tls
     }
 
-    /// A domain of this test's own.
+    /// The domain of this test.
     pub(crate) fn domain(&self) -> String {
         format!("{}.test", self.ns)
     }
@@ -125,7 +125,7 @@ impl Lab {
         format!("{name}.{}", self.domain())
     }
 
-    /// A policy that lets this test's namespaces have names below its domain from its issuer, changed by `more`.
+    /// Creates a policy that allows this test's namespaces names below its domain from its issuer, changed by `more`.
     pub(crate) async fn policy(&self, more: Value) -> CertificatePolicy {
         self.policy_named("", more).await
     }
@@ -192,7 +192,7 @@ impl Lab {
             .unwrap();
     }
 
-    /// How many Certificates beside the gateway are this test's namespace's.
+    /// The number of Certificates in the gateway's namespace that belong to this test's namespace.
     pub(crate) async fn ordered(&self) -> anyhow::Result<usize> {
         let own = format!("{}/", self.ns);
         let all = self
@@ -214,15 +214,15 @@ impl Lab {
         let _ = self.policies().delete(name, &DeleteParams::default()).await;
     }
 
-    /// Takes away what is not in the namespaces, so that later tests are not slowed down by it.
+    /// Deletes the namespace and the cluster-scoped objects of this test, so that they do not slow down later tests.
     pub(crate) async fn clean(self) {
         let bindings = self.bindings(&self.ns);
         let _ = bindings
             .delete_collection(&DeleteParams::default(), &Default::default())
             .await;
-        eventually_within(LONG, "bindings go", || async {
+        eventually_within(LONG, "the bindings are deleted", || async {
             let left = bindings.list(&Default::default()).await?.items.len();
-            ensure!(left == 0, "{left} are left");
+            ensure!(left == 0, "{left} remain");
             Ok(())
         })
         .await;
@@ -237,7 +237,7 @@ impl Lab {
     }
 }
 
-/// Whether a binding is Ready for what it says now.
+/// Whether a binding is Ready in its present generation.
 pub(crate) fn is_ready(binding: &CertificateBinding) -> bool {
     let Some(status) = &binding.status else {
         return false;
@@ -249,7 +249,7 @@ pub(crate) fn is_ready(binding: &CertificateBinding) -> bool {
             .any(|condition| condition.type_ == READY && condition.is_true())
 }
 
-/// Reasons of a binding's problems.
+/// The reasons of a binding's problems.
 pub(crate) fn reasons(binding: &CertificateBinding) -> Vec<&str> {
     let problems = binding.status.iter().flat_map(|status| &status.problems);
     problems.map(|problem| problem.reason.as_str()).collect()

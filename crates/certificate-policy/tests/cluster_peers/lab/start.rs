@@ -1,4 +1,4 @@
-//! What a test needs before it begins: an issuer, the repository's manifests, and the controller.
+//! The set-up of a test: an issuer, the repository's manifests, and the controller.
 
 use std::{
     path::{Path, PathBuf},
@@ -29,7 +29,7 @@ pub(super) fn cluster_issuers(client: &Client) -> Api<DynamicObject> {
     Api::all_with(client.clone(), &kind.api_resource())
 }
 
-/// A CA of the test's own: cert-manager finds its Secret where those of ClusterIssuers are.
+/// Creates a CA for this test. Its Secret is in cert-manager's namespace, as for every ClusterIssuer.
 pub(super) async fn issuer(client: &Client, ns: &str) -> String {
     let name = format!("ca-{ns}");
     let key = rcgen::KeyPair::generate().unwrap();
@@ -59,7 +59,7 @@ pub(super) async fn issuer(client: &Client, ns: &str) -> String {
     name
 }
 
-/// The controller, started by the first of the tests that run now, and ended with the last.
+/// The controller, which tests share: the first test starts it, and it ends with the last.
 pub(super) async fn running(test: &TestCluster) -> Arc<Running> {
     static RUNNING: Mutex<Weak<Running>> = Mutex::const_new(Weak::new());
     let mut running = RUNNING.lock().await;
@@ -77,7 +77,7 @@ pub(super) async fn running(test: &TestCluster) -> Arc<Running> {
         controller: start(test, &tls).await,
         tls,
     });
-    // The Environment's issuer: its own certificate is approved by the controller.
+    // The Environment's issuer. The controller approves the certificate of its CA.
     apply_manifests(&test.client, &files(&["secrets/cert-manager/local"]))
         .await
         .unwrap();
@@ -85,7 +85,7 @@ pub(super) async fn running(test: &TestCluster) -> Arc<Running> {
     started
 }
 
-/// A controller process that leads, with complete caches.
+/// Starts a controller process and waits until it leads, with complete caches.
 pub(crate) async fn start(test: &TestCluster, tls: &Path) -> Controller {
     let log =
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("certificate-policy-{}.log", std::process::id()));
@@ -96,7 +96,7 @@ pub(crate) async fn start(test: &TestCluster, tls: &Path) -> Controller {
     let controller =
         Controller::start(program, &kubeconfig, &log, &["--grpc-address=127.0.0.1:0", &tls]).unwrap();
     eventually_within(LONG, "the controller leads", || async {
-        ensure!(controller.leads().await, "its log: {}", controller.log());
+        ensure!(controller.leads().await, "log: {}", controller.log());
         Ok(())
     })
     .await;

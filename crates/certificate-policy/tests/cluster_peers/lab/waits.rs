@@ -1,4 +1,4 @@
-//! What a test makes, and what it waits for.
+//! Objects that tests create, and conditions that they wait for.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{LONG, Lab, dynamic};
 
 impl Lab {
-    /// Waits until a binding is as `check` says.
+    /// Waits until `check` accepts a binding.
     pub(crate) async fn binding_becomes(
         &self,
         namespace: &str,
@@ -34,15 +34,15 @@ impl Lab {
     }
 
     pub(crate) async fn binding_gone(&self, namespace: &str, name: &str) {
-        eventually_within(LONG, "the binding goes", || async {
+        eventually_within(LONG, "the binding is deleted", || async {
             let found = self.bindings(namespace).get_opt(name).await?;
-            ensure!(found.is_none(), "it is still there");
+            ensure!(found.is_none(), "the binding still exists");
             Ok(())
         })
         .await;
     }
 
-    /// Has a Certificate beside the gateway renewed, as `cmctl renew` does.
+    /// Renews a Certificate in the gateway's namespace, as `cmctl renew` does.
     pub(crate) async fn renew(&self, name: &str) {
         let condition = json!({"status": {"conditions": [{
             "type": "Issuing", "status": "True", "reason": "ManuallyTriggered", "message": "by hand",
@@ -54,7 +54,7 @@ impl Lab {
             .unwrap();
     }
 
-    /// A Certificate as somebody would write it, changed by `more`.
+    /// Creates a Certificate as a user would, changed by `more`.
     pub(crate) async fn certificate(&self, name: &str, more: Value) -> DynamicObject {
         let mut spec = json!({
             "dnsNames": [self.host(name)],
@@ -77,7 +77,7 @@ impl Lab {
             .unwrap()
     }
 
-    /// A bare request with this PEM text.
+    /// Creates a CertificateRequest with this PEM text.
     pub(crate) async fn request(
         &self,
         name: &str,
@@ -106,7 +106,7 @@ impl Lab {
         self.requests(&self.ns).get(name).await
     }
 
-    /// Reason and message with which the request of this name, or of the Certificate of this name, is denied.
+    /// Waits until the request of this name, or of the Certificate of this name, is denied. Returns reason and message.
     pub(crate) async fn denied(&self, name: &str) -> (String, String) {
         let (reason, message) = self.decided(name, "Denied").await;
         (reason, message)
@@ -133,7 +133,7 @@ impl Lab {
         .await
     }
 
-    /// The Secret's certificate, as PEM.
+    /// Waits for the Secret's certificate, as PEM.
     pub(crate) async fn issued(&self, namespace: &str, secret: &str, within: Duration) -> String {
         eventually_within(within, &format!("secret {namespace}/{secret}"), || async {
             let secret = self.secrets(namespace).get(secret).await?;
@@ -143,7 +143,7 @@ impl Lab {
                 .map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned());
             certificate
                 .filter(|text| !text.is_empty())
-                .ok_or_else(|| anyhow!("no certificate in it"))
+                .ok_or_else(|| anyhow!("the Secret has no certificate"))
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! The whole way: an application names a database, and its pods get it.
+//! End to end: an application has a database in its spec, and its pods get it.
 
 use anyhow::{Result, anyhow, ensure};
 use idp_api::{Environment, WebApplication, WebApplicationStatus};
@@ -24,10 +24,10 @@ use crate::support::{Broker, Lab, SHORT, both_ways, shown};
 
 both_ways! {
     a_database_reaches_the_pods_and_its_errors_the_application,
-    the_capability_answers_and_tells_what_became_stale,
+    the_capability_plans_and_reports_what_became_stale,
 }
 
-/// The webapp controller, with the broker as its capability.
+/// Starts the webapp controller, with the broker as its capability.
 pub(crate) async fn webapp(lab: &Lab, broker: &Broker, log: &str) -> Controller {
     let kubeconfig = lab.test.controller_kubeconfig("idp-webapp").await.unwrap();
     let capability = format!("--capability=claims=idp-claim-broker@127.0.0.1:{}", broker.grpc);
@@ -40,15 +40,15 @@ pub(crate) async fn webapp(lab: &Lab, broker: &Broker, log: &str) -> Controller 
         &["--leader-elect=false", &capability, &tls],
     )
     .unwrap();
-    eventually_within(SHORT, "the webapp controller works", || async {
-        ensure!(controller.leads().await, "its log: {}", controller.log());
+    eventually_within(SHORT, "the webapp controller leads", || async {
+        ensure!(controller.leads().await, "log: {}", controller.log());
         Ok(())
     })
     .await;
     controller
 }
 
-/// Has the cluster's Environment serve `engine` by this class.
+/// Sets this class for `engine` in the cluster's Environment.
 pub(crate) async fn serve(lab: &Lab, engine: &str, class: &str) {
     let environments = Api::<Environment>::all(lab.client());
     let all = environments.list(&ListParams::default()).await.unwrap();
@@ -107,7 +107,7 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application(lab: Lab) {
     shop.spec.migration = serde_json::from_value(json!({ "command": ["migrate"] })).unwrap();
     apps.create(&PostParams::default(), &shop).await.unwrap();
 
-    // The cloud refuses: the application says why, and neither pods nor the migration are there yet.
+    // The cloud rejects the database: the application shows why, and has neither pods nor a migration yet.
     let status = until(&lab, &namespace, "the cloud's error is shown", |status| {
         status
             .problems
@@ -181,10 +181,13 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application(lab: Lab) {
         "ports": [{ "protocol": "TCP", "port": 5432 }],
     });
     let egress = policy["spec"]["egress"].as_array().unwrap();
-    assert!(egress.contains(&reach), "its pods may connect to it: {egress:#?}");
+    assert!(
+        egress.contains(&reach),
+        "pods may connect to the database: {egress:#?}"
+    );
 
-    // One more is over the quota. The command line says so before anything is applied; then nothing is changed, and the
-    // application says so.
+    // A second database exceeds the quota. `idp-cli plan` reports it before anything is applied. If it is applied, no
+    // objects change, and the application has the problem.
     let mut more = shop.clone();
     more.spec.migration = None;
     more.spec.databases = serde_json::from_value(json!([
@@ -203,7 +206,7 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application(lab: Lab) {
         "{planned:?}"
     );
     patch(json!({ "databases": [{ "name": "orders", "engine": "postgres", "version": "16" }, { "name": "users", "engine": "postgres" }] })).await;
-    let status = until(&lab, &namespace, "the quota is told", |status| {
+    let status = until(&lab, &namespace, "the application reports the quota", |status| {
         status
             .problems
             .iter()
@@ -219,10 +222,10 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application(lab: Lab) {
     );
     assert_eq!(lab.claim_names(&namespace).await, ["shop-orders"]);
 
-    // Removed: the data are kept, and it says so. Then the application goes.
+    // Removed: the data is kept, and the application reports it. Then the application is deleted.
     patch(json!({ "databases": null })).await;
-    let told = "that data are kept is told, and nobody waits for them";
-    until(&lab, &namespace, told, |status| {
+    let what = "the application reports the kept data, and does not wait for it";
+    until(&lab, &namespace, what, |status| {
         status
             .problems
             .iter()
@@ -233,7 +236,7 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application(lab: Lab) {
                 .any(|condition| condition.type_ == "ClaimsReady" && condition.is_true())
     })
     .await;
-    eventually("the pods do not get it any more", || async {
+    eventually("the pods do not get the database any more", || async {
         let variables = env(&lab, &namespace).await?;
         ensure!(
             !variables.iter().any(|variable| variable["name"] == "ORDERS_HOST"),
@@ -243,10 +246,10 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application(lab: Lab) {
     })
     .await;
     apps.delete("shop", &Default::default()).await.unwrap();
-    eventually("the binding goes with the application", || async {
+    eventually("the binding is deleted with the application", || async {
         ensure!(
             lab.bindings(&namespace).get_opt("shop-orders").await?.is_none(),
-            "there"
+            "the binding still exists"
         );
         Ok::<_, anyhow::Error>(())
     })
@@ -256,7 +259,7 @@ async fn a_database_reaches_the_pods_and_its_errors_the_application(lab: Lab) {
     lab.clean(&namespace).await;
 }
 
-async fn the_capability_answers_and_tells_what_became_stale(lab: Lab) {
+async fn the_capability_plans_and_reports_what_became_stale(lab: Lab) {
     let namespace = lab.test.namespace("grpc").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("grpc").await;
@@ -290,12 +293,12 @@ async fn the_capability_answers_and_tells_what_became_stale(lab: Lab) {
     assert!(first.is_possible() && first.bindings.len() == 1, "{first:?}");
 
     let mut stale = Box::pin(peer.open(rpc::watch).await.unwrap());
-    // Namespaces of others come and go meanwhile, which is told too.
+    // The stream also reports namespaces of other tests.
     let told = async |stale: &mut std::pin::Pin<Box<_>>, wanted: &dyn Fn(&[String]) -> bool, what: &str| {
         let wanted = async {
             loop {
                 let next: Option<Result<Vec<String>, _>> = futures::StreamExt::next(stale).await;
-                if wanted(&next.expect("the stream goes on").unwrap()) {
+                if wanted(&next.expect("the stream stays open").unwrap()) {
                     return;
                 }
             }
@@ -304,19 +307,29 @@ async fn the_capability_answers_and_tells_what_became_stale(lab: Lab) {
     };
     lab.class(&namespace, json!({ "quota": { "perNamespace": 0 } }))
         .await;
-    told(&mut stale, &<[String]>::is_empty, "a class concerns everybody").await;
+    told(
+        &mut stale,
+        &<[String]>::is_empty,
+        "a change of a class concerns all applications",
+    )
+    .await;
     let refused = plan().await;
     assert_eq!(refused.problems[0].reason, reasons::QUOTA_EXCEEDED);
     lab.class(&namespace, json!({ "quota": { "perNamespace": 1 } }))
         .await;
-    told(&mut stale, &<[String]>::is_empty, "a class concerns everybody").await;
+    told(
+        &mut stale,
+        &<[String]>::is_empty,
+        "a change of a class concerns all applications",
+    )
+    .await;
     let mut other = crate::support::binding(&namespace, &class, "other", "db");
     other.spec.version = Some("16".into());
     lab.bind(&other).await;
     told(
         &mut stale,
         &|namespaces| namespaces.contains(&namespace),
-        "the room in the quota concerns its namespace",
+        "a change of the quota's use concerns its namespace",
     )
     .await;
     assert_eq!(plan().await.problems[0].reason, reasons::QUOTA_EXCEEDED);

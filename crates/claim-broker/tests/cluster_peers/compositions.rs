@@ -1,4 +1,4 @@
-//! Whatever the repository offers, composed by the real Crossplane: as it is, and in the way of claims.
+//! The real Crossplane composes every class of the repository, with composite resources in namespaces and with claims.
 
 use crate::support::{Lab, both_ways, offers};
 

@@ -1,4 +1,4 @@
-//! The broker is killed, Crossplane is down: one claim each, and no orphan.
+//! The broker is killed, or Crossplane is down: exactly one claim for each binding, and no orphans.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -17,16 +17,16 @@ use crate::support::{Lab, SHORT, binding, both_ways, cloud, condition, problem, 
 
 both_ways! {
     a_broker_killed_after_any_request_leaves_one_claim,
-    a_crossplane_that_is_down_is_told_of_and_caught_up_with,
-    the_broker_asks_for_nothing_that_it_may_not,
+    a_crossplane_that_is_down_is_reported_and_catches_up,
+    the_broker_sends_no_request_without_permission,
 }
 
-/// Names of the composite resources and of the machines of a namespace's claims.
+/// The names of the composite resources and of the machines of a namespace's claims.
 async fn made(lab: &Lab, namespace: &str) -> (Vec<String>, Vec<String>) {
     let names = |list: kube::api::ObjectList<DynamicObject>| list.iter().map(ResourceExt::name_any).collect();
     let machine = cloud::kind(lab.way).api_resource();
     let Some(composite) = lab.way.composites().first().map(Kind::api_resource) else {
-        // The composite resource is what the broker makes, and all is in the namespace.
+        // The broker creates the composite resource itself, and everything is in the namespace.
         let machines = Api::<DynamicObject>::namespaced_with(lab.client(), namespace, &machine);
         let machines = machines.list(&ListParams::default()).await.unwrap();
         return (lab.claim_names(namespace).await, names(machines));
@@ -57,7 +57,7 @@ async fn a_broker_killed_after_any_request_leaves_one_claim(lab: Lab) {
         let broker = lab.broker(&format!("crash-{number}")).await;
         lab.bind(&binding(&namespace, &class, "shop", &format!("db{number}")))
             .await;
-        let seen = eventually_within(SHORT, "enough requests, or the end", || async {
+        let seen = eventually_within(SHORT, "enough requests, or the claim is ready", || async {
             let requests = audit.requests()?;
             let seen = writes(&requests, &name);
             let ready = || async {
@@ -94,12 +94,15 @@ async fn a_broker_killed_after_any_request_leaves_one_claim(lab: Lab) {
         (survived, survived, survived),
         "{composites:?} {machines:?}"
     );
-    assert!(survived >= 4, "a creation has more requests: {shown:?}");
+    assert!(
+        survived >= 4,
+        "a creation takes at least four requests: {shown:?}"
+    );
     eprintln!("crash: {shown:?}");
     lab.clean(&namespace).await;
 }
 
-async fn a_crossplane_that_is_down_is_told_of_and_caught_up_with(lab: Lab) {
+async fn a_crossplane_that_is_down_is_reported_and_catches_up(lab: Lab) {
     let namespace = lab.test.namespace("down").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("down").await;
@@ -107,9 +110,14 @@ async fn a_crossplane_that_is_down_is_told_of_and_caught_up_with(lab: Lab) {
     lab.until_ready(&namespace, "shop-before").await;
     stop_component(&lab.test.cluster, "crossplane").await.unwrap();
     lab.bind(&binding(&namespace, &class, "shop", "orders")).await;
-    lab.until(&namespace, "shop-orders", "it waits", |status| {
-        condition(status, "Reconciling").is_some_and(|condition| condition.reason == "WaitsForCrossplane")
-    })
+    lab.until(
+        &namespace,
+        "shop-orders",
+        "the binding waits for Crossplane",
+        |status| {
+            condition(status, "Reconciling").is_some_and(|condition| condition.reason == "WaitsForCrossplane")
+        },
+    )
     .await;
     let told = lab
         .until_within(
@@ -122,7 +130,7 @@ async fn a_crossplane_that_is_down_is_told_of_and_caught_up_with(lab: Lab) {
         .await;
     assert!(
         condition(&told.status.unwrap(), "Synced").unwrap().is_true(),
-        "the claim is made all the same"
+        "the claim is created nevertheless"
     );
     let before = lab
         .bindings(&namespace)
@@ -133,7 +141,7 @@ async fn a_crossplane_that_is_down_is_told_of_and_caught_up_with(lab: Lab) {
         .unwrap();
     assert!(
         before.problems.is_empty(),
-        "what works does not notice: {before:#?}"
+        "bindings that work are not affected: {before:#?}"
     );
     start_component(&lab.test.cluster, "crossplane").await.unwrap();
     let ready = lab.until_ready(&namespace, "shop-orders").await;
@@ -142,7 +150,7 @@ async fn a_crossplane_that_is_down_is_told_of_and_caught_up_with(lab: Lab) {
     lab.clean(&namespace).await;
 }
 
-async fn the_broker_asks_for_nothing_that_it_may_not(lab: Lab) {
+async fn the_broker_sends_no_request_without_permission(lab: Lab) {
     let namespace = lab.test.namespace("rights").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "1s" })).await;
     let audit = lab.audit();
@@ -157,15 +165,15 @@ async fn the_broker_asks_for_nothing_that_it_may_not(lab: Lab) {
     )
     .await
     .unwrap();
-    eventually("the data go", || async {
+    eventually("the data is deleted", || async {
         ensure!(
             lab.claims(&namespace).get_opt("shop-orders").await?.is_none(),
-            "there"
+            "the claim still exists"
         );
         Ok(())
     })
     .await;
-    assert!(broker.controller.stop().await.unwrap(), "it ends well");
+    assert!(broker.controller.stop().await.unwrap(), "the exit code is 0");
     let requests = audit.requests().unwrap();
     let ours = requests
         .iter()
@@ -174,11 +182,11 @@ async fn the_broker_asks_for_nothing_that_it_may_not(lab: Lab) {
     assert!(refused.is_empty(), "{refused:?}");
     assert!(
         !ours.clone().any(|request| request.resource == "secrets"),
-        "it never asks for a Secret"
+        "the broker never requests a Secret"
     );
     assert!(
         ours.clone().any(|request| request.verb == "delete"),
-        "what it may delete, it deleted"
+        "the permission to delete is used"
     );
     lab.clean(&namespace).await;
 }

@@ -1,4 +1,4 @@
-//! Data outlive mistakes: what is kept, what comes back, and what it takes to delete.
+//! Data outlives mistakes: how it is kept, used again, and deleted.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use serde_json::json;
 use crate::support::{Lab, binding, both_ways, err, is_ready, problem};
 
 both_ways! {
-    what_is_removed_is_kept_and_comes_back,
-    deleting_takes_a_second_act_and_its_time,
-    an_order_on_a_binding_that_is_taken_back_does_not_come_again,
-    a_class_may_say_that_its_data_go_by_themselves,
-    nobody_deletes_a_claim_by_mistake_not_even_with_its_namespace,
-    a_claim_that_somebody_deleted_is_not_made_anew_empty,
+    removed_data_is_kept_and_used_again,
+    deletion_requires_a_second_action_and_the_grace_period,
+    a_cancelled_deletion_is_not_requested_again,
+    a_class_with_policy_delete_deletes_its_data,
+    a_claim_is_never_deleted_by_mistake_even_with_its_namespace,
+    a_claim_deleted_by_hand_is_not_created_again_empty,
 }
 
 async fn uid(lab: &Lab, namespace: &str, name: &str) -> String {
@@ -33,7 +33,7 @@ async fn is_there(lab: &Lab, namespace: &str, name: &str, uid: &str) -> Result<(
     let claim = lab.claims(namespace).get(name).await?;
     ensure!(
         claim.uid().as_deref() == Some(uid) && claim.metadata.deletion_timestamp.is_none(),
-        "another, or going"
+        "another claim, or in deletion"
     );
     Ok(())
 }
@@ -44,11 +44,11 @@ async fn is_gone(lab: &Lab, namespace: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn marked(claim: &kube::api::DynamicObject) -> bool {
+fn is_annotated(claim: &kube::api::DynamicObject) -> bool {
     claim.annotations().contains_key(annotations::RELEASED_AT)
 }
 
-async fn what_is_removed_is_kept_and_comes_back(lab: Lab) {
+async fn removed_data_is_kept_and_used_again(lab: Lab) {
     let namespace = lab.test.namespace("kept").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "1s" })).await;
     let broker = lab.broker("kept").await;
@@ -57,12 +57,12 @@ async fn what_is_removed_is_kept_and_comes_back(lab: Lab) {
     lab.until_ready(&namespace, "shop-orders").await;
     let first = uid(&lab, &namespace, "shop-orders").await;
 
-    // Removed from the application: the binding goes on as released.
+    // Removed from the application: the binding stays, as released.
     lab.patch_binding(&namespace, "shop-orders", json!({ "spec": { "released": true } }))
         .await
         .unwrap();
     let released = lab
-        .until(&namespace, "shop-orders", "it is released", |status| {
+        .until(&namespace, "shop-orders", "the claim is released", |status| {
             status.tombstone.is_some()
         })
         .await;
@@ -70,16 +70,18 @@ async fn what_is_removed_is_kept_and_comes_back(lab: Lab) {
     assert_eq!(status.phase, Some(ClaimPhase::Released));
     assert!(
         is_ready(&status) && status.version.is_some(),
-        "nobody must wait for it: {status:#?}"
+        "a released claim must not block its application: {status:#?}"
     );
-    assert!(marked(&lab.claims(&namespace).get("shop-orders").await.unwrap()));
-    // Its time is over, and nobody has said that it may go.
-    stays(Duration::from_secs(5), "the claim", || {
+    assert!(is_annotated(
+        &lab.claims(&namespace).get("shop-orders").await.unwrap()
+    ));
+    // The grace period is over, but no deletion was requested.
+    stays(Duration::from_secs(5), "the claim stays", || {
         is_there(&lab, &namespace, "shop-orders", &first)
     })
     .await;
 
-    // Named again.
+    // The application has it again.
     lab.patch_binding(
         &namespace,
         "shop-orders",
@@ -88,24 +90,24 @@ async fn what_is_removed_is_kept_and_comes_back(lab: Lab) {
     .await
     .unwrap();
     lab.until_ready(&namespace, "shop-orders").await;
-    eventually("the marks are off", || async {
+    eventually("the annotations are removed", || async {
         ensure!(
-            !marked(&lab.claims(&namespace).get("shop-orders").await?),
-            "marked"
+            !is_annotated(&lab.claims(&namespace).get("shop-orders").await?),
+            "still annotated"
         );
         Ok(())
     })
     .await;
 
-    // The application goes, and its binding with it.
+    // The application is deleted, and its binding with it.
     lab.bindings(&namespace)
         .delete("shop-orders", &DeleteParams::background())
         .await
         .unwrap();
-    eventually("the binding goes", || async {
+    eventually("the binding is deleted", || async {
         ensure!(
             lab.bindings(&namespace).get_opt("shop-orders").await?.is_none(),
-            "there"
+            "the binding still exists"
         );
         Ok(())
     })
@@ -116,7 +118,7 @@ async fn what_is_removed_is_kept_and_comes_back(lab: Lab) {
         .unwrap();
     assert_eq!((kept.len(), kept[0].claim.application.as_str()), (1, "shop"));
     assert!(kept[0].claim.tombstone.is_some(), "{kept:?}");
-    let class_status = eventually("the class counts it", || async {
+    let class_status = eventually("the class counts the kept claim", || async {
         let status = lab.classes().get(&class).await?.status.unwrap_or_default();
         ensure!(status.kept == 1, "{status:?}");
         Ok(status)
@@ -124,28 +126,28 @@ async fn what_is_removed_is_kept_and_comes_back(lab: Lab) {
     .await;
     assert!(class_status.problems.is_empty(), "{class_status:?}");
 
-    // The application comes back, and has its data.
+    // The application is created again, and gets its data back.
     lab.bind(&wish).await;
     lab.until_ready(&namespace, "shop-orders").await;
     is_there(&lab, &namespace, "shop-orders", &first).await.unwrap();
-    eventually("the marks are off", || async {
+    eventually("the annotations are removed", || async {
         ensure!(
-            !marked(&lab.claims(&namespace).get("shop-orders").await?),
-            "marked"
+            !is_annotated(&lab.claims(&namespace).get("shop-orders").await?),
+            "still annotated"
         );
         Ok(())
     })
     .await;
 
-    // Another application does not get them.
+    // Another application does not get it.
     lab.bindings(&namespace)
         .delete("shop-orders", &DeleteParams::background())
         .await
         .unwrap();
-    eventually("the binding goes", || async {
+    eventually("the binding is deleted", || async {
         ensure!(
             lab.bindings(&namespace).get_opt("shop-orders").await?.is_none(),
-            "there"
+            "the binding still exists"
         );
         Ok(())
     })
@@ -153,7 +155,7 @@ async fn what_is_removed_is_kept_and_comes_back(lab: Lab) {
     let mut other = binding(&namespace, &class, "other", "orders");
     other.metadata.name = Some("shop-orders".into());
     lab.bind(&other).await;
-    lab.until(&namespace, "shop-orders", "it is refused", |status| {
+    lab.until(&namespace, "shop-orders", "the binding is rejected", |status| {
         problem(status, reasons::NAME_TAKEN).is_some()
     })
     .await;
@@ -162,7 +164,7 @@ async fn what_is_removed_is_kept_and_comes_back(lab: Lab) {
     lab.clean(&namespace).await;
 }
 
-async fn deleting_takes_a_second_act_and_its_time(lab: Lab) {
+async fn deletion_requires_a_second_action_and_the_grace_period(lab: Lab) {
     let namespace = lab.test.namespace("second").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "6s" })).await;
     let broker = lab.broker("second").await;
@@ -172,7 +174,7 @@ async fn deleting_takes_a_second_act_and_its_time(lab: Lab) {
     lab.until_ready(&namespace, "shop-users").await;
     let order = |name: &str| json!({ "metadata": { "annotations": { "idp.dev/delete-data": name } } });
 
-    // An order for what is in use is told, and not carried out, now or later.
+    // A deletion of data in use is reported, and not executed, now or later.
     lab.patch_binding(&namespace, "shop-orders", order("shop-orders"))
         .await
         .unwrap();
@@ -195,7 +197,7 @@ async fn deleting_takes_a_second_act_and_its_time(lab: Lab) {
     .await
     .unwrap();
 
-    // Released, and ordered under a wrong name.
+    // Released, and a deletion with a wrong name.
     let first = uid(&lab, &namespace, "shop-orders").await;
     lab.patch_binding(&namespace, "shop-orders", json!({ "spec": { "released": true } }))
         .await
@@ -203,39 +205,39 @@ async fn deleting_takes_a_second_act_and_its_time(lab: Lab) {
     lab.patch_binding(&namespace, "shop-orders", order("orders"))
         .await
         .unwrap();
-    stays(Duration::from_secs(9), "the claim", || {
+    stays(Duration::from_secs(9), "the claim stays", || {
         is_there(&lab, &namespace, "shop-orders", &first)
     })
     .await;
 
-    // Ordered, taken back, and ordered again: through the binding, as an annotation.
+    // A deletion that is requested, cancelled and requested again, with an annotation of the binding.
     data::delete(&lab.client(), &lab.way.kinds(), &namespace, "shop-users")
         .await
         .unwrap_err();
     lab.patch_binding(&namespace, "shop-orders", order("shop-orders"))
         .await
         .unwrap();
-    eventually("the data go", || is_gone(&lab, &namespace, "shop-orders")).await;
+    eventually("the data is deleted", || is_gone(&lab, &namespace, "shop-orders")).await;
     let deleted = lab
         .until(&namespace, "shop-orders", "it says so", |status| {
             status.phase == Some(ClaimPhase::Deleted)
         })
         .await;
     assert!(is_ready(&deleted.status.unwrap()));
-    stays(Duration::from_secs(3), "it is not made anew", || {
+    stays(Duration::from_secs(3), "the claim is not created again", || {
         is_gone(&lab, &namespace, "shop-orders")
     })
     .await;
 
-    // Without its binding: by the command line's functions, within the grace period, and taken back in time.
+    // Without a binding: requested with the functions of `idp-cli data`, and cancelled within the grace period.
     let second = uid(&lab, &namespace, "shop-users").await;
     lab.bindings(&namespace)
         .delete("shop-users", &DeleteParams::background())
         .await
         .unwrap();
-    eventually("the claim is marked", || async {
+    eventually("the claim is annotated", || async {
         ensure!(
-            marked(&lab.claims(&namespace).get("shop-users").await?),
+            is_annotated(&lab.claims(&namespace).get("shop-users").await?),
             "not yet"
         );
         Ok(())
@@ -248,14 +250,14 @@ async fn deleting_takes_a_second_act_and_its_time(lab: Lab) {
     data::undelete(&lab.client(), &lab.way.kinds(), &namespace, "shop-users")
         .await
         .unwrap();
-    stays(Duration::from_secs(10), "the claim", || {
+    stays(Duration::from_secs(10), "the claim stays", || {
         is_there(&lab, &namespace, "shop-users", &second)
     })
     .await;
     data::delete(&lab.client(), &lab.way.kinds(), &namespace, "shop-users")
         .await
         .unwrap();
-    eventually("the data go", || is_gone(&lab, &namespace, "shop-users")).await;
+    eventually("the data is deleted", || is_gone(&lab, &namespace, "shop-users")).await;
     assert!(
         broker
             .controller
@@ -266,7 +268,7 @@ async fn deleting_takes_a_second_act_and_its_time(lab: Lab) {
     lab.clean(&namespace).await;
 }
 
-async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again(lab: Lab) {
+async fn a_cancelled_deletion_is_not_requested_again(lab: Lab) {
     let namespace = lab.test.namespace("back").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "10m" })).await;
     let broker = lab.broker("back").await;
@@ -280,26 +282,26 @@ async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again(lab: Lab) 
         let tombstone = status.tombstone.as_ref();
         tombstone.is_some_and(|tombstone| tombstone.delete)
     };
-    lab.until(&namespace, "shop-orders", "its deletion is planned", is_ordered)
+    lab.until(&namespace, "shop-orders", "the deletion is scheduled", is_ordered)
         .await;
     data::undelete(&lab.client(), &lab.way.kinds(), &namespace, "shop-orders")
         .await
         .unwrap();
-    lab.until(&namespace, "shop-orders", "it is kept", |status| {
+    lab.until(&namespace, "shop-orders", "the claim is kept", |status| {
         status.tombstone.is_some() && !is_ordered(status)
     })
     .await;
-    stays(Duration::from_secs(3), "the order is taken back", || async {
+    stays(Duration::from_secs(3), "the deletion stays cancelled", || async {
         let claim = lab.claims(&namespace).get("shop-orders").await?;
         ensure!(
             !claim.annotations().contains_key(annotations::DELETE_DATA),
-            "again"
+            "requested again"
         );
         anyhow::Ok(())
     })
     .await;
 
-    // By the command line: the name is said twice, or nothing happens.
+    // With the command line: nothing happens unless the name is confirmed.
     let delete = ["data", "delete", "shop-orders", "-n", &namespace];
     for (confirm, why) in [
         (&[][..], "Confirm with --confirm shop-orders"),
@@ -315,7 +317,7 @@ async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again(lab: Lab) 
     let confirmed = [&delete[..], &["--confirm", "shop-orders"]].concat();
     let said = idp_cli(&lab.test.cluster, &confirmed, "").await.unwrap();
     assert!(said.well, "{said:?}");
-    lab.until(&namespace, "shop-orders", "its deletion is planned", is_ordered)
+    lab.until(&namespace, "shop-orders", "the deletion is scheduled", is_ordered)
         .await;
     let list = ["data", "list", "-n", &namespace];
     let said = idp_cli(&lab.test.cluster, &list, "").await.unwrap();
@@ -324,7 +326,7 @@ async fn an_order_on_a_binding_that_is_taken_back_does_not_come_again(lab: Lab) 
     lab.clean(&namespace).await;
 }
 
-async fn a_class_may_say_that_its_data_go_by_themselves(lab: Lab) {
+async fn a_class_with_policy_delete_deletes_its_data(lab: Lab) {
     let namespace = lab.test.namespace("cache").await.unwrap();
     let class = lab
         .class(
@@ -339,12 +341,12 @@ async fn a_class_may_say_that_its_data_go_by_themselves(lab: Lab) {
         .delete("shop-cache", &DeleteParams::background())
         .await
         .unwrap();
-    eventually("the data go", || is_gone(&lab, &namespace, "shop-cache")).await;
+    eventually("the data is deleted", || is_gone(&lab, &namespace, "shop-cache")).await;
     drop(broker);
     lab.clean(&namespace).await;
 }
 
-async fn nobody_deletes_a_claim_by_mistake_not_even_with_its_namespace(lab: Lab) {
+async fn a_claim_is_never_deleted_by_mistake_even_with_its_namespace(lab: Lab) {
     let namespace = lab.test.namespace("gone").await.unwrap();
     let class = lab.class(&namespace, json!({ "gracePeriod": "1s" })).await;
     let broker = lab.broker("gone").await;
@@ -362,32 +364,32 @@ async fn nobody_deletes_a_claim_by_mistake_not_even_with_its_namespace(lab: Lab)
 
     lab.test.delete_namespace(&namespace).await.unwrap();
     let namespaces = Api::<Namespace>::all(lab.client());
-    eventually("the namespace says what keeps it", || async {
+    eventually("the namespace reports what blocks its deletion", || async {
         let status = namespaces.get(&namespace).await?.status.unwrap_or_default();
         let conditions = serde_json::to_string(&status.conditions)?;
         ensure!(conditions.contains("holds data"), "{conditions}");
         Ok::<_, anyhow::Error>(())
     })
     .await;
-    eventually("the binding goes", || async {
+    eventually("the binding is deleted", || async {
         ensure!(
             lab.bindings(&namespace).get_opt("shop-orders").await?.is_none(),
-            "there"
+            "the binding still exists"
         );
         Ok(())
     })
     .await;
     let claim = lab.claims(&namespace).get("shop-orders").await.unwrap();
     assert!(
-        marked(&claim) && claim.uid() == Some(first),
+        is_annotated(&claim) && claim.uid() == Some(first),
         "{:?}",
         claim.metadata
     );
     data::delete(&lab.client(), &lab.way.kinds(), &namespace, "shop-orders")
         .await
         .unwrap();
-    eventually("the namespace goes, once somebody has said so", || async {
-        ensure!(namespaces.get_opt(&namespace).await?.is_none(), "there");
+    eventually("the namespace is deleted after the explicit request", || async {
+        ensure!(namespaces.get_opt(&namespace).await?.is_none(), "it still exists");
         Ok(())
     })
     .await;
@@ -395,11 +397,11 @@ async fn nobody_deletes_a_claim_by_mistake_not_even_with_its_namespace(lab: Lab)
     lab.clean(&namespace).await;
 }
 
-async fn a_claim_that_somebody_deleted_is_not_made_anew_empty(lab: Lab) {
+async fn a_claim_deleted_by_hand_is_not_created_again_empty(lab: Lab) {
     let namespace = lab.test.namespace("lost").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("lost").await;
-    // Deleted in the very moment in which they become ready, when the broker may be planning with what it has just seen.
+    // Deleted at the moment when they become ready: the broker may still be planning with the state before.
     let lost = ["orders", "users", "carts", "stock", "mails", "audit"].map(async |name| {
         lab.bind(&binding(&namespace, &class, "shop", name)).await;
         let name = format!("shop-{name}");
@@ -420,7 +422,7 @@ async fn a_claim_that_somebody_deleted_is_not_made_anew_empty(lab: Lab) {
         .clone()
         .unwrap();
     assert!(hint.contains(&format!("idp.dev/recreate={first}")), "{hint}");
-    stays(Duration::from_secs(3), "none is made anew", || async {
+    stays(Duration::from_secs(3), "no claim is created again", || async {
         let claims = lab.claim_names(&namespace).await;
         ensure!(claims.is_empty(), "{claims:?}");
         Ok(())

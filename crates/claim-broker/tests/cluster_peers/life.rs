@@ -1,4 +1,4 @@
-//! A claim from its wish to its Secret, and what goes wrong on the way.
+//! A claim from its binding to its Secret, and the errors in between.
 
 use idp_api::claim_binding::ClaimPhase;
 use idp_claim_broker::reasons;
@@ -27,27 +27,27 @@ async fn a_binding_becomes_a_claim_with_its_secret() {
     assert_eq!(published.data.unwrap()["host"].0, b"db.cloud.test");
     let claim = lab.claims(&namespace).get("shop-orders").await.unwrap();
     assert_eq!(claim.data["spec"]["parameters"]["storageGB"], 20);
-    // The version by which pods restart for a new password.
+    // A change of this version restarts the pods, so that they get a new password.
     let published = &claim.data["status"]["connectionDetails"]["lastPublishedTime"];
     assert!(published.is_string(), "{}", claim.data["status"]);
     assert_eq!(
         claim.metadata.owner_references, None,
-        "the garbage collector must not take it"
+        "the garbage collector must not delete it"
     );
     assert_eq!(status.claim.unwrap().uid, claim.metadata.uid.unwrap());
 
-    // A bigger one is the same claim, changed.
+    // A larger size changes the same claim.
     lab.patch_binding(&namespace, "shop-orders", json!({ "spec": { "size": "large" } }))
         .await
         .unwrap();
-    lab.until(&namespace, "shop-orders", "it is observed", |status| {
+    lab.until(&namespace, "shop-orders", "the change is observed", |status| {
         status.phase == Some(ClaimPhase::Ready)
     })
     .await;
     let claim = lab.claims(&namespace).get("shop-orders").await.unwrap();
     assert_eq!(claim.data["spec"]["parameters"]["storageGB"], 100);
 
-    // It fails later: a warning, no new version, and nobody is stopped.
+    // It fails later: a warning, no new version, and pods keep running.
     let before = lab
         .bindings(&namespace)
         .get("shop-orders")
@@ -60,7 +60,7 @@ async fn a_binding_becomes_a_claim_with_its_secret() {
         .await
         .unwrap();
     let failing = lab
-        .until(&namespace, "shop-orders", "the failure shows", |status| {
+        .until(&namespace, "shop-orders", "the failure is shown", |status| {
             problem(status, reasons::RESOURCE_FAILED).is_some()
         })
         .await;
@@ -77,7 +77,7 @@ async fn a_binding_becomes_a_claim_with_its_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_errors_of_the_cloud_and_of_crossplane_are_shown_with_their_cause() {
+async fn errors_of_the_cloud_and_of_crossplane_are_shown_with_their_cause() {
     let lab = Lab::with_claims().await;
     let namespace = lab.test.namespace("cause").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
@@ -90,9 +90,12 @@ async fn the_errors_of_the_cloud_and_of_crossplane_are_shown_with_their_cause() 
     lab.bind(&slow).await;
 
     let status = lab
-        .until(&namespace, "shop-refused", "the cloud's error shows", |status| {
-            problem(status, reasons::RESOURCE_FAILED).is_some()
-        })
+        .until(
+            &namespace,
+            "shop-refused",
+            "the cloud's error is shown",
+            |status| problem(status, reasons::RESOURCE_FAILED).is_some(),
+        )
         .await
         .status
         .unwrap();
@@ -114,16 +117,21 @@ async fn the_errors_of_the_cloud_and_of_crossplane_are_shown_with_their_cause() 
     assert!(status.version.is_none() && !is_ready(&status));
 
     let status = lab
-        .until(&namespace, "shop-slow", "what it waits for shows", |status| {
-            condition(status, "Reconciling")
-                .is_some_and(|condition| condition.message.contains("waits for Machine shop-slow-"))
-        })
+        .until(
+            &namespace,
+            "shop-slow",
+            "the binding shows what it waits for",
+            |status| {
+                condition(status, "Reconciling")
+                    .is_some_and(|condition| condition.message.contains("waits for Machine shop-slow-"))
+            },
+        )
         .await
         .status
         .unwrap();
     assert_eq!(status.phase, Some(ClaimPhase::Creating));
 
-    // Mended, it becomes ready by itself.
+    // Once fixed, it becomes ready without help.
     lab.patch_binding(&namespace, "shop-refused", json!({ "spec": { "version": "16" } }))
         .await
         .unwrap();
@@ -140,7 +148,7 @@ async fn the_errors_of_the_cloud_and_of_crossplane_are_shown_with_their_cause() 
         .until(
             &namespace,
             "shop-homeless",
-            "Crossplane's error shows",
+            "Crossplane's error is shown",
             |status| problem(status, reasons::COMPOSITION_FAILED).is_some(),
         )
         .await

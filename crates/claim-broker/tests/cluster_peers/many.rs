@@ -1,4 +1,4 @@
-//! Many claims at once, and how little they ask when nothing happens.
+//! Many claims at once, and no requests when nothing changes.
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ fn works(binding: &ClaimBinding) -> bool {
         .is_some_and(|status| is_ready(status) && status.version.is_some())
 }
 
-/// How long it takes until so many bindings are as wanted.
+/// The time until `count` bindings are as wanted.
 async fn time(
     lab: &Lab,
     namespace: &str,
@@ -38,7 +38,7 @@ async fn time(
     since: Instant,
     wanted: fn(&ClaimBinding) -> bool,
 ) -> Duration {
-    eventually_within(LONG, "all are", || async {
+    eventually_within(LONG, "all bindings are as wanted", || async {
         let all = lab.bindings(namespace).list(&ListParams::default()).await?;
         let done = all.iter().filter(|binding| wanted(binding)).count();
         ensure!(done == count, "{done} of {count}");
@@ -48,7 +48,7 @@ async fn time(
     since.elapsed()
 }
 
-/// Waits until the broker has asked for nothing for a while.
+/// Waits until the broker has sent no request for a while.
 async fn settled(lab: &Lab) {
     let began = Instant::now();
     loop {
@@ -67,7 +67,7 @@ async fn settled(lab: &Lab) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_hundred_at_once_are_soon_there_and_then_quiet() {
+async fn three_hundred_bindings_at_once_are_soon_ready_and_then_quiet() {
     let lab = Lab::with_claims().await;
     let namespace = lab.test.namespace("many").await.unwrap();
     let class = lab
@@ -110,9 +110,9 @@ async fn three_hundred_at_once_are_soon_there_and_then_quiet() {
          Synced after {synced:.2?} and Ready after {ready:.2?}; {:.1} requests of the broker each",
         asked as f64 / (COUNT - 1) as f64
     );
-    // The broker does not make them wait for Crossplane, which shares the API server with it: a claim is there long before
-    // most are ready, and the last comes after a small multiple of what one takes until it is ready.
-    // How long it takes is printed, and not asserted: other work on the machine would decide.
+    // The broker creates claims without waiting for Crossplane, which uses the same API server: all claims exist long
+    // before most are ready, and the last one after a small multiple of the time that a single one takes.
+    // The times are printed, but not asserted, because they depend on other work on the machine.
     assert!(synced < ready, "{synced:?}");
 
     let audit = lab.audit();

@@ -1,4 +1,4 @@
-//! From the wish to the Secret, and what goes wrong on the way, where both differ from claims.
+//! From the binding to the Secret with composite resources in namespaces, where it differs from claims.
 
 use anyhow::ensure;
 use idp_claim_broker::reasons;
@@ -35,7 +35,7 @@ async fn the_contract_is_the_same_without_connection_secrets_of_crossplane() {
     );
     assert_eq!(resource.metadata.owner_references, None);
 
-    // The Secret changes: a new version, so that pods are restarted.
+    // A changed Secret gives a new version, so that pods restart.
     let version = eventually("the version is that of the Secret", || async {
         let resource = lab.claims(&namespace).get("shop-orders").await?;
         let published = resource.data["status"]["connection"]["version"]
@@ -47,7 +47,7 @@ async fn the_contract_is_the_same_without_connection_secrets_of_crossplane() {
     })
     .await;
     let before = lab
-        .until(&namespace, "shop-orders", "it has a version", |status| {
+        .until(&namespace, "shop-orders", "the binding has a version", |status| {
             status.version.is_some()
         })
         .await;
@@ -57,9 +57,12 @@ async fn the_contract_is_the_same_without_connection_secrets_of_crossplane() {
         .await
         .unwrap();
     let before = before.status.unwrap().version;
-    lab.until(&namespace, "shop-orders", "a new version", |status| {
-        status.version.is_some() && status.version != before
-    })
+    lab.until(
+        &namespace,
+        "shop-orders",
+        "the binding has a new version",
+        |status| status.version.is_some() && status.version != before,
+    )
     .await;
     assert_ne!(
         secrets.get(&name).await.unwrap().resource_version(),
@@ -79,9 +82,12 @@ async fn errors_are_shown_with_their_cause() {
     refused.spec.version = Some("99".into());
     lab.bind(&refused).await;
     let status = lab
-        .until(&namespace, "shop-refused", "the cloud's error shows", |status| {
-            problem(status, reasons::RESOURCE_FAILED).is_some()
-        })
+        .until(
+            &namespace,
+            "shop-refused",
+            "the cloud's error is shown",
+            |status| problem(status, reasons::RESOURCE_FAILED).is_some(),
+        )
         .await
         .status
         .unwrap();
@@ -101,7 +107,7 @@ async fn errors_are_shown_with_their_cause() {
         .until(
             &namespace,
             "shop-homeless",
-            "Crossplane's error shows",
+            "Crossplane's error is shown",
             |status| problem(status, reasons::COMPOSITION_FAILED).is_some(),
         )
         .await

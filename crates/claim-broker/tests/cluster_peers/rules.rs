@@ -1,4 +1,4 @@
-//! Who may have what, and what cannot change.
+//! Quotas, allowed namespaces, changes of classes, and immutable fields.
 
 use idp_api::{WebApplication, claim_binding::ClaimPhase};
 use idp_claim_broker::reasons;
@@ -13,13 +13,13 @@ use serde_json::json;
 use crate::support::{Lab, binding, both_ways, err, problem};
 
 both_ways! {
-    a_quota_lets_the_oldest_in_and_the_next_when_one_goes,
-    a_class_is_for_the_namespaces_that_it_selects,
-    a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them,
-    what_cannot_change_is_refused_by_the_api_server_with_the_way_out,
+    a_quota_admits_the_oldest_and_the_next_when_one_is_deleted,
+    a_class_serves_only_the_namespaces_that_it_selects,
+    a_changed_class_changes_its_claims_and_a_deleted_one_leaves_them,
+    immutable_fields_are_rejected_by_the_api_server_with_a_way_out,
 }
 
-async fn a_quota_lets_the_oldest_in_and_the_next_when_one_goes(lab: Lab) {
+async fn a_quota_admits_the_oldest_and_the_next_when_one_is_deleted(lab: Lab) {
     let namespace = lab.test.namespace("quota").await.unwrap();
     let class = lab
         .class(
@@ -34,16 +34,16 @@ async fn a_quota_lets_the_oldest_in_and_the_next_when_one_goes(lab: Lab) {
     lab.until_ready(&namespace, "shop-a").await;
     lab.until_ready(&namespace, "shop-b").await;
     let refused = lab
-        .until(&namespace, "shop-c", "it is over the quota", |status| {
+        .until(&namespace, "shop-c", "the third exceeds the quota", |status| {
             problem(status, reasons::QUOTA_EXCEEDED).is_some()
         })
         .await;
     assert_eq!(refused.status.unwrap().phase, Some(ClaimPhase::Pending));
-    // Kept data count; once they are gone, the next one gets the place, by itself.
+    // Kept data counts; once it is deleted, the next binding proceeds without help.
     lab.patch_binding(&namespace, "shop-a", json!({ "spec": { "released": true } }))
         .await
         .unwrap();
-    lab.until(&namespace, "shop-a", "it is released", |status| {
+    lab.until(&namespace, "shop-a", "the claim is released", |status| {
         status.phase == Some(ClaimPhase::Released)
     })
     .await;
@@ -61,7 +61,7 @@ async fn a_quota_lets_the_oldest_in_and_the_next_when_one_goes(lab: Lab) {
     lab.clean(&namespace).await;
 }
 
-async fn a_class_is_for_the_namespaces_that_it_selects(lab: Lab) {
+async fn a_class_serves_only_the_namespaces_that_it_selects(lab: Lab) {
     let namespace = lab.test.namespace("allowed").await.unwrap();
     let class = lab
         .class(
@@ -70,12 +70,12 @@ async fn a_class_is_for_the_namespaces_that_it_selects(lab: Lab) {
         )
         .await;
     let broker = lab.broker("allowed").await;
-    // Of several, some are just being looked at when the namespace gets its label.
+    // Several, because some are being reconciled when the namespace gets its label.
     let others = ["users", "carts", "stock", "mails", "audit"];
     for name in ["orders"].iter().chain(&others) {
         lab.bind(&binding(&namespace, &class, "shop", name)).await;
     }
-    lab.until(&namespace, "shop-orders", "it is not allowed", |status| {
+    lab.until(&namespace, "shop-orders", "the class is not allowed", |status| {
         problem(status, reasons::CLASS_NOT_ALLOWED).is_some()
     })
     .await;
@@ -88,7 +88,7 @@ async fn a_class_is_for_the_namespaces_that_it_selects(lab: Lab) {
     for name in others {
         lab.until_ready(&namespace, &format!("shop-{name}")).await;
     }
-    // Taken away again, what exists stays.
+    // When the label is removed again, existing claims stay.
     let patch = json!({ "metadata": { "labels": { "tier": null } } });
     Api::<Namespace>::all(lab.client())
         .patch(&namespace, &PatchParams::default(), &Patch::Merge(&patch))
@@ -102,7 +102,7 @@ async fn a_class_is_for_the_namespaces_that_it_selects(lab: Lab) {
     lab.clean(&namespace).await;
 }
 
-async fn a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them(lab: Lab) {
+async fn a_changed_class_changes_its_claims_and_a_deleted_one_leaves_them(lab: Lab) {
     let namespace = lab.test.namespace("class").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     let broker = lab.broker("class").await;
@@ -137,11 +137,11 @@ async fn a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them(l
     lab.until(
         &namespace,
         "shop-orders",
-        "it says that the class is wrong",
+        "the binding reports the invalid class",
         |status| problem(status, reasons::CLASS_INVALID).is_some(),
     )
     .await;
-    eventually("the class says so itself", || async {
+    eventually("the class has the problem too", || async {
         let status = lab
             .classes()
             .get(&class)
@@ -169,21 +169,21 @@ async fn a_class_that_changes_changes_its_claims_and_one_that_goes_leaves_them(l
         .until(
             &namespace,
             "shop-orders",
-            "it says that the class is gone",
+            "the binding reports the missing class",
             |status| problem(status, reasons::CLASS_MISSING).is_some(),
         )
         .await;
     let status = left.status.unwrap();
     assert!(
         status.version.is_some() && status.claim.is_some(),
-        "what runs keeps running: {status:#?}"
+        "the existing claim stays: {status:#?}"
     );
     assert_eq!(lab.claim_names(&namespace).await, ["shop-orders"]);
     drop(broker);
     lab.clean(&namespace).await;
 }
 
-async fn what_cannot_change_is_refused_by_the_api_server_with_the_way_out(lab: Lab) {
+async fn immutable_fields_are_rejected_by_the_api_server_with_a_way_out(lab: Lab) {
     let namespace = lab.test.namespace("fixed").await.unwrap();
     let class = lab.class(&namespace, json!({})).await;
     lab.bind(&binding(&namespace, &class, "shop", "orders")).await;
@@ -227,7 +227,7 @@ async fn what_cannot_change_is_refused_by_the_api_server_with_the_way_out(lab: L
         refused.contains("copy the data, then remove this one"),
         "{refused}"
     );
-    // Another order, one less and one more is all fine.
+    // Reordering, removing one and adding one are allowed.
     change(
         json!([{ "name": "b", "engine": "postgres", "size": "large" }, { "name": "c", "engine": "mysql" }]),
     )

@@ -1,4 +1,4 @@
-//! A volume: no Crossplane, but Kubernetes itself acts on the claim.
+//! Volumes: PersistentVolumeClaims, which Kubernetes itself provides without Crossplane.
 
 use anyhow::{anyhow, ensure};
 use idp_api::WebApplication;
@@ -25,7 +25,7 @@ use crate::{
 
 const CLAIM: &str = "shop-uploads-volume";
 
-/// A disk of the cluster's, for that claim alone.
+/// Creates a PersistentVolume for this claim only.
 async fn disk(lab: &Lab, namespace: &str) -> (Api<PersistentVolume>, String) {
     let name = format!("disk-{namespace}");
     let volume = json!({
@@ -44,7 +44,7 @@ async fn disk(lab: &Lab, namespace: &str) -> (Api<PersistentVolume>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_volume_is_mounted_and_kept_until_somebody_deletes_it() {
+async fn a_volume_is_mounted_and_kept_until_its_deletion_is_requested() {
     let lab = Lab::with_claims().await;
     let namespace = lab.test.namespace("volume").await.unwrap();
     let class = lab
@@ -74,7 +74,7 @@ async fn a_volume_is_mounted_and_kept_until_somebody_deletes_it() {
     apps.create(&PostParams::default(), &shop).await.unwrap();
 
     let claims = Api::<PersistentVolumeClaim>::namespaced(lab.client(), &namespace);
-    let claim = eventually("the claim is made", || claims.get(CLAIM)).await;
+    let claim = eventually("the claim is created", || claims.get(CLAIM)).await;
     let asked = claim
         .spec
         .and_then(|spec| spec.resources)
@@ -83,7 +83,7 @@ async fn a_volume_is_mounted_and_kept_until_somebody_deletes_it() {
     let (volumes, disk) = disk(&lab, &namespace).await;
     lab.until_ready(&namespace, CLAIM).await;
     let deployments = Api::<Deployment>::namespaced(lab.client(), &namespace);
-    let pod = eventually("the pods get it", || async {
+    let pod = eventually("the pods mount the volume", || async {
         let deployment = serde_json::to_value(deployments.get("shop").await?)?;
         Ok::<_, anyhow::Error>(deployment["spec"]["template"]["spec"].clone())
     })
@@ -106,24 +106,29 @@ async fn a_volume_is_mounted_and_kept_until_somebody_deletes_it() {
     })
     .await;
 
-    // Removed: kept, and nobody deletes it by mistake.
+    // Removed from the application: kept, and protected from deletion by mistake.
     let none = Patch::Merge(json!({ "spec": { "storage": null } }));
     apps.patch("shop", &PatchParams::default(), &none).await.unwrap();
-    until(&lab, &namespace, "that it is kept is told", |status| {
-        let mut problems = status.problems.iter();
-        problems.any(|problem| problem.reason == reasons::DATA_KEPT)
-    })
+    until(
+        &lab,
+        &namespace,
+        "the application reports the kept data",
+        |status| {
+            let mut problems = status.problems.iter();
+            problems.any(|problem| problem.reason == reasons::DATA_KEPT)
+        },
+    )
     .await;
     let refused = claims.delete(CLAIM, &DeleteParams::default()).await.unwrap_err();
     assert!(refused.to_string().contains("holds data"), "{refused}");
 
-    // The second act, after which its time is over.
+    // The second action, after the grace period.
     let delete = json!({ "metadata": { "annotations": { "idp.dev/delete-data": CLAIM } } });
     claims
         .patch(CLAIM, &PatchParams::default(), &Patch::Merge(&delete))
         .await
         .unwrap();
-    eventually("it is deleted", || async {
+    eventually("the claim is deleted", || async {
         let claim = claims.get_opt(CLAIM).await?;
         ensure!(claim.is_none(), "{:?}", claim.map(|claim| claim.metadata));
         Ok::<_, anyhow::Error>(())

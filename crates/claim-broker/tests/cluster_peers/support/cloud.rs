@@ -1,6 +1,6 @@
-//! A fake cloud: a kind that Compositions compose, and an actor that does what a provider would.
+//! A fake cloud: a kind for Compositions, and a controller that does what a provider would do.
 //!
-//! `spec.version` says how it behaves: `99` is refused as AWS would, `slow` is never ready, all else is ready at once.
+//! `spec.version` sets its behaviour: `99` is rejected as AWS would, `slow` is never ready, all others are ready at once.
 
 use std::sync::{
     Once,
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::Way;
 
-/// The kind, which belongs to the cluster or to namespaces, as the kinds of a provider do.
+/// The kind, cluster-scoped or namespaced, as the kinds of a provider are.
 pub(crate) fn kind(way: Way) -> Kind {
     match way {
         Way::Claims => Kind::cluster("cloud.test.idp.dev", "v1", "Machine", "machines"),
@@ -44,7 +44,7 @@ pub(crate) fn definition(way: Way) -> Value {
     })
 }
 
-/// What is composed of a `PostgresInstance`.
+/// The resource that a `PostgresInstance` is composed of.
 pub(crate) fn machine(way: Way) -> Value {
     let from = |field: &str| {
         json!({ "type": "FromCompositeFieldPath", "fromFieldPath": format!("spec.parameters.{field}"),
@@ -60,7 +60,7 @@ pub(crate) fn machine(way: Way) -> Value {
     })
 }
 
-/// Starts the actor, once a process, in a thread of its own: it outlives the test that needs it first.
+/// Starts the controller once for each process, in its own thread, so that it outlives the first test that needs it.
 pub(crate) fn start(kubeconfig: std::path::PathBuf) {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -121,7 +121,7 @@ async fn act(client: Client, kind: Kind) {
         .await;
 }
 
-/// The status of a machine of this version.
+/// The status of a machine with this version.
 fn outcome(version: &str) -> Value {
     static REQUEST: AtomicU32 = AtomicU32::new(0);
     let condition = |type_: &str, yes: bool, reason: &str, message: &str| {

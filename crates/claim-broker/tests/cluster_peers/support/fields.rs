@@ -1,6 +1,7 @@
-//! Fields of the providers' kinds.
+//! The fields of the providers' kinds.
 
-/// `spec.forProvider` of the kinds that we compose, as the providers publish it: those fields that we use or might.
+/// The fields of `spec.forProvider` of the kinds that we compose, from the providers' published definitions: those that we
+/// use or might use.
 pub(crate) const FIELDS: [(&str, &[&str]); 13] = [
     (
         "rds Instance",

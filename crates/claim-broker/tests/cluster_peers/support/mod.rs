@@ -1,4 +1,4 @@
-//! What the cluster tests share: a cluster with Crossplane, a fake cloud, and brokers.
+//! Shared by the cluster tests: a cluster with Crossplane, a fake cloud, and brokers.
 
 pub(crate) mod cloud;
 mod fields;
@@ -31,12 +31,12 @@ use tokio::sync::{Mutex, MutexGuard};
 
 pub(crate) use way::{Way, both_ways};
 
-/// For whatever many claims do together, on two busy cores.
+/// The time limit for many claims together, on two busy cores.
 pub(crate) const LONG: Duration = Duration::from_secs(600);
-/// For one claim.
+/// The time limit for one claim.
 pub(crate) const SHORT: Duration = Duration::from_secs(120);
 
-/// The cluster, for one test at a time: they stop Crossplane, kill brokers and count requests.
+/// The cluster, for one test at a time, because tests stop Crossplane, kill brokers and count requests.
 pub(crate) struct Lab {
     pub(crate) test: TestCluster,
     pub(crate) way: Way,
@@ -64,7 +64,7 @@ impl Lab {
             way,
             _alone: alone,
         };
-        // The cloud plays for both ways.
+        // The fake cloud serves both ways.
         for machine in [Way::Claims, Way::Namespaced].map(cloud::definition) {
             lab.apply(machine).await;
         }
@@ -96,7 +96,7 @@ impl Lab {
         eventually_within(SHORT, "applied", || self.test.apply(object.clone())).await;
     }
 
-    /// A class of the namespace's own, `pg-NAMESPACE`, with `changes` merged into its spec.
+    /// Applies a class for this namespace, `pg-NAMESPACE`, with `changes` merged into its spec.
     pub(crate) async fn class(&self, namespace: &str, changes: Value) -> String {
         let name = format!("pg-{namespace}");
         let mut spec = json!({
@@ -132,7 +132,7 @@ impl Lab {
         Api::namespaced_with(self.client(), namespace, &self.way.postgres().api_resource())
     }
 
-    /// What the webapp controller would create.
+    /// Creates a binding, as the webapp controller would.
     pub(crate) async fn bind(&self, binding: &ClaimBinding) -> ClaimBinding {
         let namespace = binding.namespace().unwrap();
         self.bindings(&namespace)
@@ -152,7 +152,7 @@ impl Lab {
             .await
     }
 
-    /// Waits until the status of a binding is as wanted, and is of its present spec.
+    /// Waits until the status of a binding is as wanted, for its present generation.
     pub(crate) async fn until(
         &self,
         namespace: &str,
@@ -191,17 +191,17 @@ impl Lab {
         .await
     }
 
-    /// A broker that may start anew at once: it does not wait for the Lease of one that was killed.
+    /// A broker without leader election, so that it does not wait for the Lease of one that was killed.
     pub(crate) async fn broker(&self, log: &str) -> Broker {
         self.broker_with(log, &["--leader-elect=false"]).await
     }
 
     pub(crate) async fn broker_with(&self, log: &str, args: &[&str]) -> Broker {
         let broker = self.start(log, args).await;
-        eventually_within(SHORT, "the broker works", || async {
+        eventually_within(SHORT, "the broker leads", || async {
             ensure!(
                 broker.controller.leads().await,
-                "its log: {}",
+                "log: {}",
                 broker.controller.log()
             );
             Ok(())
@@ -236,7 +236,7 @@ impl Lab {
             &all,
         );
         Broker {
-            controller: controller.expect("it starts"),
+            controller: controller.expect("the broker starts"),
             grpc: port,
             certificates,
         }
@@ -246,7 +246,7 @@ impl Lab {
         Audit::from_now(&self.test.cluster.audit_log()).expect("the audit log")
     }
 
-    /// Ends what a test leaves: the policy lets nothing go that does not say so itself.
+    /// Deletes the objects of a test. Claims need the purge annotation, because the admission policy protects them.
     pub(crate) async fn clean(&self, namespace: &str) {
         let claims = self.claims(namespace);
         self.bindings(namespace)
@@ -263,12 +263,12 @@ impl Lab {
         let _ = self.test.delete_namespace(namespace).await;
     }
 
-    /// Deletes a claim by the emergency door, as an operator with the right to purge would.
+    /// Purges a claim, as an operator with the permission would in an emergency.
     pub(crate) async fn destroy(&self, namespace: &str, name: &str) {
         let claims = self.claims(namespace);
         let patch = json!({ "metadata": { "annotations": { "idp.dev/purge": name } } });
-        // Crossplane writes too, and the API server gives up a patch after a few conflicts.
-        eventually_within(SHORT, "the claim may go", || async {
+        // Crossplane writes too, and the API server rejects a patch after a few conflicts.
+        eventually_within(SHORT, "the claim is purged", || async {
             let patched = claims
                 .patch(name, &PatchParams::default(), &Patch::Merge(&patch))
                 .await;
@@ -288,7 +288,7 @@ impl Lab {
     }
 }
 
-/// Whether it went well, or concerned something that is gone already.
+/// Ignores the error that the object does not exist any more.
 fn gone_or<T>(outcome: kube::Result<T>) -> kube::Result<()> {
     match outcome {
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
@@ -296,14 +296,14 @@ fn gone_or<T>(outcome: kube::Result<T>) -> kube::Result<()> {
     }
 }
 
-/// A broker's process.
+/// A broker process.
 pub(crate) struct Broker {
     pub(crate) controller: Controller,
     pub(crate) grpc: u16,
     pub(crate) certificates: PathBuf,
 }
 
-/// A binding as the webapp controller writes it: database `orders` of the application `shop`.
+/// A binding as the webapp controller writes it, for a database of an application.
 pub(crate) fn binding(namespace: &str, class: &str, application: &str, name: &str) -> ClaimBinding {
     let full = format!("{application}-{name}");
     let mut binding = ClaimBinding::new(
@@ -339,7 +339,7 @@ pub(crate) fn problem(status: &ClaimBindingStatus, reason: Reason) -> Option<&Pr
     status.problems.iter().find(|problem| problem.reason == reason)
 }
 
-/// Requests other than those of leader election and the (re)starts of watches, and looking for kinds that are not there.
+/// The broker's requests, without leader election, (re)starts of watches, and lookups of kinds that are not served.
 pub(crate) fn work(requests: &[Request]) -> Vec<&Request> {
     let counts = |request: &&Request| {
         request.user.ends_with(NAME)
@@ -373,14 +373,14 @@ fn merge(base: &mut Value, changes: Value) {
     }
 }
 
-/// For messages of failed tests.
+/// A value in the message of a failed test.
 pub(crate) fn shown(value: &impl Debug) -> String {
     format!("{value:#?}")
 }
 
 pub(crate) fn err<T>(result: Result<T, kube::Error>) -> String {
     match result {
-        Ok(_) => panic!("it was not refused"),
+        Ok(_) => panic!("the request was not rejected"),
         Err(error) => error.to_string(),
     }
 }

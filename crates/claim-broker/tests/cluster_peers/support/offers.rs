@@ -1,5 +1,5 @@
-//! What the repository offers, composed by a real Crossplane: every ClaimClass becomes a claim, as the broker would fill
-//! it in, and every Composition composes what it says. The providers' kinds are there; the cloud behind them is not.
+//! A real Crossplane composes the repository's classes: every ClaimClass becomes a claim, as the broker would create it,
+//! and every Composition creates its resources. The cluster serves the providers' kinds, but there is no cloud.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -45,7 +45,7 @@ pub(crate) async fn every_class_is_composed(lab: &Lab) {
     }
     for composing in &compositions {
         let mut object = composing.object.clone();
-        // The embedded function does not compose connection Secrets. Nothing else depends on them.
+        // The embedded function does not compose connection Secrets, and nothing else depends on them.
         if let Some(input) = object
             .pointer_mut("/spec/pipeline/0/input")
             .and_then(Value::as_object_mut)
@@ -82,7 +82,7 @@ pub(crate) async fn every_class_is_composed(lab: &Lab) {
         let group = version.split(['.', '/']).next().unwrap_or_default();
         let fields = known
             .get(format!("{group} {kind}").as_str())
-            .unwrap_or_else(|| panic!("{version} {kind} is not known"));
+            .unwrap_or_else(|| panic!("{version} {kind} is missing in FIELDS"));
         for object in api(lab, version, kind, None)
             .list(&ListParams::default())
             .await
@@ -127,7 +127,7 @@ fn compositions(way: Way) -> Vec<Composing> {
         .collect()
 }
 
-/// A claim of each class, as the broker would make it, and the label that selects its Composition.
+/// A claim of each class, as the broker would create it, and the label that selects its Composition.
 fn claims(way: Way, namespace: &str) -> Vec<(Value, String)> {
     let mut claims = Vec::new();
     for (environment, class) in way.classes() {
@@ -148,7 +148,7 @@ fn claims(way: Way, namespace: &str) -> Vec<(Value, String)> {
         };
         let inputs = class_template::inputs(&class.spec, namespace, &name, &binding);
         let mut spec = class_template::claim_spec(&class.spec, &inputs, binding.secret.as_deref())
-            .expect("it can be filled in");
+            .expect("the template can be filled in");
         drop_nulls(&mut spec);
         let provider = class.spec.composition_selector["provider"].clone();
         let claim = json!({ "apiVersion": class.spec.resource.api_version, "kind": class.spec.resource.kind,
@@ -158,7 +158,7 @@ fn claims(way: Way, namespace: &str) -> Vec<(Value, String)> {
     claims
 }
 
-/// Plays the providers: all that is composed is there at once.
+/// Does the work of the providers: all composed resources become ready at once.
 async fn play(lab: &Lab, kinds: &BTreeSet<(String, String)>) -> Result<()> {
     let said = |type_: &str| json!({ "type": type_, "status": "True", "reason": "Test", "lastTransitionTime": "2026-01-01T00:00:00Z" });
     let status = json!({ "status": {
@@ -184,8 +184,8 @@ async fn play(lab: &Lab, kinds: &BTreeSet<(String, String)>) -> Result<()> {
     Ok(())
 }
 
-/// Whether the claim is in sync, with as many resources as its Composition has; and ready, unless that takes pods with
-/// volumes, which fake nodes do not have.
+/// Whether the claim is synced, with as many resources as its Composition has, and ready if `ready` is set: fake nodes
+/// cannot run the pods with volumes that some need.
 async fn composed(lab: &Lab, claim: &Value, namespace: &str, count: usize, ready: bool) -> Result<()> {
     let (version, kind) = (text(&claim["apiVersion"]), text(&claim["kind"]));
     let claim = api(lab, &version, &kind, Some(namespace))

@@ -1,4 +1,4 @@
-//! Certificates by which the broker and its callers know each other.
+//! Certificates of the broker and its callers.
 
 use std::{fs, path::Path};
 

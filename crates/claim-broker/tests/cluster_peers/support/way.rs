@@ -1,5 +1,5 @@
-//! The two ways in which Crossplane 2 serves a database, each with a group of its own, because a cluster can serve a kind in
-//! one way only.
+//! The two ways in which Crossplane 2 serves a database. Each has its own group, because a cluster can serve a kind in one
+//! way only.
 
 use std::path::PathBuf;
 
@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 
 use super::{cloud, documents};
 
-/// Group of the claims, and of their composite resources. Installations have the platform's.
+/// The group of the claims and of their composite resources in these tests; installations use the platform's.
 const CLAIMS: &str = "claims.test.idp.dev";
 
-/// The way in which a class gets a database.
+/// How a class gets a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// By a claim and its cluster-scoped composite resource, as with Crossplane 1.20.
+    /// With a claim and its cluster-scoped composite resource, as with Crossplane 1.20.
     Claims,
-    /// By a composite resource in the namespace.
+    /// With a composite resource in the namespace.
     Namespaced,
 }
 
@@ -46,12 +46,12 @@ macro_rules! both_ways {
 pub(crate) use both_ways;
 
 impl Way {
-    /// Whether composite resources, and what they are composed of, live in namespaces.
+    /// Whether composite resources and the resources that they compose are namespaced.
     pub(crate) fn is_namespaced(self) -> bool {
         self == Self::Namespaced
     }
 
-    /// The group of the kinds that hold data.
+    /// The group of the kinds with data.
     pub(crate) fn group(self) -> &'static str {
         match self {
             Self::Claims => CLAIMS,
@@ -63,7 +63,7 @@ impl Way {
         format!("{}/v1alpha1", self.group())
     }
 
-    /// The kinds that hold data.
+    /// The kinds with data.
     pub(crate) fn kinds(self) -> Vec<Kind> {
         let group = self.group();
         let platform = kinds::CLAIMS
@@ -119,7 +119,7 @@ impl Way {
         arguments
     }
 
-    /// The broker's rights besides those of its manifests.
+    /// The broker's permissions in addition to those of its manifests.
     pub(crate) fn rights(self) -> Vec<Value> {
         let plurals = |kinds: Vec<Kind>| -> Vec<&str> { kinds.iter().map(|kind| kind.plural).collect() };
         let machine = cloud::kind(self);
@@ -164,7 +164,7 @@ impl Way {
         };
         let mut compositions = self.read(&[&format!("{folder}/aws"), &format!("{folder}/local")]);
         if self == Self::Claims {
-            // Both ways use the same names, and Compositions belong to the cluster.
+            // Both ways use the same names, and Compositions are cluster-scoped.
             for composition in &mut compositions {
                 composition["metadata"]["name"] =
                     format!("claims-{}", composition["metadata"]["name"].as_str().unwrap()).into();
@@ -181,19 +181,19 @@ impl Way {
         assert_eq!(
             text.matches(&platform).count(),
             2,
-            "the groups of claims are named twice"
+            "the manifests name the groups of claims in two places"
         );
         documents(&text.replace(&platform, &both))
     }
 
-    /// The ClaimClasses of the repository, each with its Environment.
+    /// The ClaimClasses of the repository, each with the name of its Environment.
     pub(crate) fn classes(self) -> Vec<(String, Value)> {
         let mut classes = Vec::new();
         for file in files("platform/claim-classes") {
             let environment = file.file_stem().unwrap().to_string_lossy().into_owned();
             for mut class in documents(&read(&file)) {
                 if self == Self::Claims && class["spec"]["resource"]["type"] == "Composite" {
-                    // Crossplane writes the connection Secret of a claim, where `writeConnectionSecretToRef` names it.
+                    // Crossplane writes a claim's connection Secret; `writeConnectionSecretToRef` names it.
                     let spec = &mut class["spec"];
                     spec["resource"]["type"] = self.resource_type().into();
                     spec["resource"]["apiVersion"] = self.api_version().into();
@@ -208,7 +208,7 @@ impl Way {
         classes
     }
 
-    /// Composes a machine, and the connection Secret as each way does.
+    /// A Composition of a machine, and of the connection Secret as each way has it.
     pub(crate) fn test_composition(self) -> Value {
         let mut machine = cloud::machine(self);
         let resources = match self {
@@ -252,7 +252,7 @@ impl Way {
     }
 }
 
-/// A kind as the broker's arguments name it.
+/// A kind in the form of the broker's arguments.
 fn written(kind: &Kind) -> String {
     let scope = if kind.namespaced { "" } else { "/cluster" };
     format!(

@@ -1,4 +1,4 @@
-//! The controller: the kind, what it watches, and its phases. A table of contents.
+//! The controller: its kind, its watches and its phases. A table of contents.
 
 use std::{sync::Arc, time::Duration};
 

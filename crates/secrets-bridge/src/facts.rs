@@ -1,4 +1,4 @@
-//! What the caches keep of External Secrets' objects. It never includes anything of a Secret.
+//! Facts that the caches keep of External Secrets' objects. They never include data of a Secret.
 
 use idp_api::environment::SecretsLimits;
 use idp_runtime::ObjectKey;

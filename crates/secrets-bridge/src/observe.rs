@@ -1,4 +1,4 @@
-//! The only reads: caches -> [`Observed`].
+//! caches -> [`Observed`]. The only phase that reads.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +16,14 @@ use crate::{
     kinds::{CLUSTER_SECRET_STORE, EVENT, EXTERNAL_SECRET, SECRET_STORE},
 };
 
-/// What `validate` and `status` depend on besides the binding itself.
+/// The input of `validate` and `status` besides the binding itself.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Observed {
-    /// The secret store and its limits, of each Environment, or why it cannot be read. There should be one Environment.
+    /// The secret store and its limits of each Environment, or why it could not be parsed. There should be one Environment.
     pub(crate) environments: Vec<Result<Option<(SecretDefaults, SecretsLimits)>, String>>,
     /// The `ExternalSecret`s that exist, by name.
     pub(crate) external_secrets: BTreeMap<String, ExternalSecretFacts>,
-    /// What happened to them.
+    /// Their latest events.
     pub(crate) events: Vec<EventFacts>,
     /// The state of the binding's store.
     pub(crate) store: Store,

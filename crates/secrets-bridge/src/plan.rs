@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_generated_secret_is_made_once() {
+    fn a_generated_secret_is_created_once() {
         let children = planned(BoundSecret {
             generate: Some(GeneratedSecret::default()),
             ..BoundSecret::default()

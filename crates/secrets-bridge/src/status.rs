@@ -1,4 +1,4 @@
-//! (`Observed`, what was applied) -> status. Pure; the clock is an argument.
+//! (`Observed`, applied objects) -> status. Pure; the clock is an argument.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ pub(crate) fn status(
         Outcome::Applied(plan) => (plan, &[][..]),
         Outcome::Refused { problems, existing } => (existing, &problems[..]),
     };
-    // What was just written counts as written, not as it was read before.
+    // An object that was just written replaces the one that was read before.
     let mut external_secrets = observed.external_secrets.clone();
     let written = plan.children.iter().filter(|child| child.kind == EXTERNAL_SECRET);
     external_secrets.extend(written.filter_map(|child| {
@@ -215,7 +215,7 @@ fn reported_before(secret: &BoundSecret, previous: &SecretBindingStatus) -> Opti
         .find_map(|(reason, cause)| (reported.reason == reason).then_some(cause))
 }
 
-/// The version of what pods read: which spec was synchronized, and when its Secret last changed.
+/// The version of the data that pods read: the synchronized spec, and when its Secret last changed.
 fn version(current: &[Current<'_>]) -> String {
     let all: Vec<_> = current
         .iter()

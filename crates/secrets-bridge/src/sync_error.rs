@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn request_ids_make_no_other_cause() {
+    fn request_ids_do_not_change_the_cause() {
         let message =
             |id: &str| format!("operation error, StatusCode: 500, RequestID: {id}, api error X: broken");
         assert_eq!(cause(&message("1-2")), cause(&message("3-4")));

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn and_only_from_the_environments_store() {
+    fn a_binding_uses_only_the_environments_store() {
         let problems = validate(&binding("team-a/shop/db", "other"), &observed()).unwrap_err();
         assert_eq!(problems[0].reason, "StoreNotAllowed");
     }

@@ -1,4 +1,4 @@
-//! The version of what pods read, and when it is published. Pure; the clock is an argument.
+//! The version of the data that pods read, and when it is published. Pure; the clock is an argument.
 //!
 //! Several secrets often change together, and a new one must exist before pods read it. So a new version is published
 //! only after a few seconds without changes, once for all of them.
@@ -8,9 +8,9 @@ use std::time::Duration;
 use idp_api::secret_binding::PendingVersion;
 use jiff::{SignedDuration, Timestamp};
 
-/// How long nothing must change before a version is published.
+/// A version is published after this time without changes.
 pub(crate) const QUIET: Duration = Duration::from_secs(5);
-/// How long a version is held back at most, while changes continue.
+/// The maximum delay of a version while changes continue.
 const MAX_DELAY: Duration = Duration::from_secs(60);
 
 /// The versions in a status.
@@ -20,7 +20,7 @@ pub(crate) struct Versions {
     pub(crate) pending: Option<PendingVersion>,
 }
 
-/// The next versions. `current` is the version of what exists now; `None` while a secret has never been synchronized.
+/// The next versions. `current` is the version of the existing data; `None` while a secret has never been synchronized.
 pub(crate) fn next(previous: &Versions, current: Option<&str>, now: Timestamp) -> Versions {
     let pending = previous.pending.as_ref();
     let was_published = previous.version.is_some() || pending.is_some();
@@ -32,7 +32,7 @@ pub(crate) fn next(previous: &Versions, current: Option<&str>, now: Timestamp) -
         })
     };
     let Some(current) = current else {
-        // Pods wait. What comes next is published only after a while without changes.
+        // Pods wait. The next version is published only after a while without changes.
         let pending = match pending {
             Some(waiting) if waiting.version.is_empty() => Some(waiting.clone()),
             _ if was_published => wait(""),
@@ -65,7 +65,7 @@ pub(crate) fn next(previous: &Versions, current: Option<&str>, now: Timestamp) -
     }
 }
 
-/// How long until the pending version is published.
+/// The time until the pending version is published.
 pub(crate) fn due(pending: &PendingVersion, now: Timestamp) -> Option<Duration> {
     let left = QUIET.saturating_sub(since(&pending.last, now));
     // A version that does not exist yet comes with an event of its secret.
@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reverted_change_rolls_no_pods() {
+    fn a_reverted_change_causes_no_rollout() {
         let first = next(&Versions::default(), Some("a"), at(0));
         let changed = next(&first, Some("b"), at(10));
         assert_eq!(next(&changed, Some("a"), at(12)), first);
     }
 
     #[test]
-    fn endless_changes_are_published_at_last() {
+    fn endless_changes_are_published_eventually() {
         let mut state = next(&Versions::default(), Some("0"), at(0));
         for second in 1..200 {
             state = next(&state, Some(&format!("{}", second / 3)), at(second));

@@ -9,7 +9,7 @@ use idp_core::{Problem, duration};
 
 use crate::reasons;
 
-/// What is wrong with the templates of the secret at `path`.
+/// Checks the templates of the secret at `path`.
 pub(crate) fn templates(templates: &BTreeMap<String, String>, path: &str) -> Vec<Problem> {
     let mut actions = 0;
     let mut problems: Vec<Problem> = templates
@@ -45,7 +45,7 @@ pub(crate) fn templates(templates: &BTreeMap<String, String>, path: &str) -> Vec
 /// Longest interval, in seconds. A longer one overflows in External Secrets, which then can read none of its objects.
 const YEAR: u64 = 365 * 24 * 3600;
 
-/// What is wrong with a refresh interval: every request to a store costs, and counts towards a shared limit. With the
+/// Checks a refresh interval: every request to a store costs, and counts towards a shared limit. With the
 /// interval 0 the store is read once.
 pub(crate) fn interval(written: &str, least: &str, path: &str) -> Option<Problem> {
     // Fractions are rejected: `0.5h` would be 0 here, and half an hour in External Secrets.
@@ -82,7 +82,7 @@ mod tests {
         for (written, reason) in [
             ("1m", None),
             ("1h30m", None),
-            // Read once.
+            // 0: read once.
             ("0s", None),
             ("59s", Some("LimitExceeded")),
             ("1s", Some("LimitExceeded")),

@@ -8,7 +8,7 @@ const MAX_KEY_BYTES: usize = 512;
 /// The prefix of an application's remote keys.
 ///
 /// # Errors
-/// What is wrong with the Environment's template.
+/// An invalid template in the Environment.
 pub(crate) fn prefix(
     defaults: &SecretDefaults,
     namespace: &str,
@@ -47,7 +47,7 @@ pub(crate) fn prefix(
 /// Whether a key, or a part of one, is a plain path: no store must interpret anything in it.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The rule that it violates.
 pub(crate) fn check(key: &str) -> Result<(), &'static str> {
     if key.len() > MAX_KEY_BYTES {
         return Err("it has more than 512 characters");
@@ -67,7 +67,7 @@ pub(crate) fn check(key: &str) -> Result<(), &'static str> {
 /// Whether `key` is below `prefix`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The rule that it violates.
 pub(crate) fn confined(key: &str, prefix: &str) -> Result<(), &'static str> {
     let rest = key
         .strip_prefix(prefix)
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_variables() {
+    fn variables_are_named_after_properties() {
         assert_eq!(variable("password"), "PASSWORD");
         assert_eq!(variable("api.key-2"), "API_KEY_2");
         assert_eq!(variable("2fa"), "_2FA");

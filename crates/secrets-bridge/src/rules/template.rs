@@ -62,7 +62,7 @@ impl Rejection {
         Self::Syntax(why.into())
     }
 
-    /// What is wrong, without a full stop.
+    /// The error message, without a full stop.
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Function(name) => format!("{name:?} is not a function that templates may call"),
@@ -78,7 +78,7 @@ impl Rejection {
         }
     }
 
-    /// What to write instead.
+    /// The hint of the problem.
     pub(crate) fn hint(&self) -> String {
         let functions = FUNCTIONS.join(", ");
         format!(

@@ -1,5 +1,5 @@
-//! What the section `secrets` of an application becomes: a SecretBinding, environment variables and mounts. Pure: the
-//! controller and the command line get the same answer.
+//! The plan of the section `secrets` of an application: a SecretBinding, environment variables and mounts. Pure: the
+//! controller and the command line get the same result.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ pub(crate) fn schema() -> Value {
     schema.root_schema_for::<Vec<SecretUse>>().to_value()
 }
 
-/// What the section becomes.
+/// Plans the section.
 pub fn plan(request: &SectionRequest) -> SectionPlan {
     let parse = || -> Result<(Vec<SecretUse>, EnvironmentSpec), serde_json::Error> {
         Ok((

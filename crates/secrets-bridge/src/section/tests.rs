@@ -97,7 +97,7 @@ fn an_environment_without_a_store_is_reported() {
 }
 
 #[test]
-fn it_describes_its_section() {
+fn the_section_is_described() {
     assert_eq!(schema()["type"], "array");
 }
 

@@ -94,7 +94,7 @@ fn a_rotation_changes_the_version_once_and_outlives_its_event() {
 }
 
 #[test]
-fn what_was_just_written_counts_as_written() {
+fn an_object_just_written_counts_as_written() {
     let mut binding = binding();
     assert!(
         next(&mut binding, &observed(true, true, &[]), 0)

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_connection_strings_need() {
+fn templates_of_connection_strings_are_accepted() {
     for (template, actions) in [
         ("plain text", 0),
         ("{\"a\": [{}]}", 0),

@@ -1,6 +1,6 @@
 // Command crossplane runs Crossplane's controllers of composite resources and claims, as `crossplane core start` does.
-// The package manager is left out, and with it the clients of registries and clouds, which are half of the program:
-// a local cluster has neither packages nor images, and its one function is a process beside this one.
+// It does not include the package manager with its clients of registries and clouds, which are half of the program: a
+// local cluster has neither packages nor images, and its only function is a separate process.
 package main
 
 import (
@@ -47,7 +47,7 @@ import (
 	"github.com/crossplane/crossplane/v2/internal/xfn"
 )
 
-// The values that Crossplane's own command has by default.
+// The defaults of Crossplane's own command.
 const (
 	syncInterval   = time.Hour
 	pollInterval   = time.Minute
@@ -67,7 +67,7 @@ func main() {
 	flag.Parse() // --kubeconfig is a flag of controller-runtime
 
 	logger := zap.New().WithName("crossplane")
-	// controller-runtime logs every reconcile; its own silence is a warning.
+	// Discarded: controller-runtime logs every reconcile, and without a logger it prints a warning.
 	ctrl.SetLogger(zap.New(zap.WriteTo(io.Discard)))
 	logging.SetFilteredKlogLogger(logger)
 	crossplane := crossplane{namespace: *namespace, account: *account, certs: *certs, log: logging.NewLogrLogger(logger)}
@@ -122,7 +122,7 @@ func (c crossplane) run(ctx context.Context, health, metrics string) error {
 	return mgr.Start(ctx)
 }
 
-// kinds are those that the controllers read and write with Go types.
+// kinds returns a scheme of the kinds that the controllers read and write with Go types.
 func kinds() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
@@ -135,7 +135,7 @@ func kinds() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-// secrets are never cached: there may be many, and few are Crossplane's.
+// secrets returns the kind Secret, which is never cached: there may be many, and few are Crossplane's.
 func secrets() []client.Object {
 	return []client.Object{&corev1.Secret{}}
 }
@@ -165,7 +165,7 @@ func (c crossplane) options(ctx context.Context, mgr manager.Manager) (extension
 		return extensions.Options{}, err
 	}
 	enabled := &feature.Flags{}
-	// What Crossplane enables by default, of that which these controllers have.
+	// The features of these controllers that Crossplane enables by default.
 	enabled.Enable(features.EnableBetaRealtimeCompositions)
 	enabled.Enable(features.EnableBetaClaimSSA)
 	return extensions.Options{
@@ -186,8 +186,8 @@ func (c crossplane) options(ctx context.Context, mgr manager.Manager) (extension
 	}, nil
 }
 
-// clients are those of the controllers of composite resources and claims. Their cache is not the manager's, because the
-// engine must know every watch, to end it with the controller that needs it.
+// clients are for the controllers of composite resources and claims. They have a separate cache, because the engine must
+// know every watch, to stop it together with its controller.
 type clients struct {
 	cache          cache.Cache
 	cached, direct client.Client
@@ -220,7 +220,7 @@ func (c crossplane) clients(mgr manager.Manager) (clients, error) {
 	return clients{cache: objects, cached: cached, direct: direct}, err
 }
 
-// functions calls composition functions where the active FunctionRevision names their endpoint.
+// functions calls composition functions at the endpoint in the status of the active FunctionRevision.
 func (c crossplane) functions(ctx context.Context, mgr manager.Manager) (xfn.FunctionRunner, error) {
 	file := func(name string) string { return filepath.Join(c.certs, name) }
 	tls, err := certificates.LoadMTLSConfig(file("ca.crt"), file("tls.crt"), file("tls.key"), false)

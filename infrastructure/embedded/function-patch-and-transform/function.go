@@ -17,14 +17,14 @@ import (
 	"github.com/crossplane/crossplane/internal/controller/apiextensions/composite"
 )
 
-// again is when Crossplane asks again at the latest.
+// again is the longest time until Crossplane calls again.
 const again = time.Minute
 
 type function struct {
 	fnv1.UnimplementedFunctionRunnerServiceServer
 }
 
-// RunFunction adds the input's resources to what the functions before it desire.
+// RunFunction adds the input's resources to the desired resources of earlier functions.
 func (function) RunFunction(ctx context.Context, request *fnv1.RunFunctionRequest) (*fnv1.RunFunctionResponse, error) {
 	response := &fnv1.RunFunctionResponse{
 		Meta:    &fnv1.ResponseMeta{Tag: request.GetMeta().GetTag(), Ttl: durationpb.New(again)},
@@ -62,7 +62,7 @@ func compose(ctx context.Context, request *fnv1.RunFunctionRequest, response *fn
 		}
 		composition.details = before.GetConnectionDetails()
 	}
-	// The patch engine reads nothing without a kind.
+	// The patch engine requires a kind.
 	composition.status.SetAPIVersion(observed.GetAPIVersion())
 	composition.status.SetKind(observed.GetKind())
 	if desired.Resources == nil {
@@ -77,13 +77,13 @@ func compose(ctx context.Context, request *fnv1.RunFunctionRequest, response *fn
 			continue
 		}
 		err = fmt.Errorf("resource %s: %w", *template.Name, err)
-		// One that is there already would be deleted if it were not desired any more.
+		// An existing resource would be deleted if it were no longer desired.
 		if _, exists := composition.resources[*template.Name]; exists && rendered == nil {
 			return err
 		}
 		result(response, fnv1.Severity_SEVERITY_WARNING, err)
 	}
-	// Crossplane takes nothing but the status from a desired composite resource.
+	// Crossplane uses only the status of a desired composite resource.
 	status, err := toStruct(composition.status.Object)
 	if err != nil {
 		return err
@@ -96,7 +96,7 @@ func compose(ctx context.Context, request *fnv1.RunFunctionRequest, response *fn
 	return nil
 }
 
-// composing is one composite resource while its resources are rendered.
+// composing is the state of rendering one composite resource.
 type composing struct {
 	observed  *xr.Unstructured
 	resources map[string]*fnv1.Resource
@@ -105,7 +105,7 @@ type composing struct {
 	details map[string][]byte
 }
 
-// render gives the resource if it could be made, also when what it reports could not be used.
+// render returns the resource if it could be rendered, even if it also returns an error in reporting its status.
 func (c *composing) render(ctx context.Context, template v1.ComposedTemplate) (*fnv1.Resource, error) {
 	desired := composed.New()
 	if err := json.Unmarshal(template.Base.Raw, &desired.Object); err != nil {
@@ -126,7 +126,7 @@ func (c *composing) render(ctx context.Context, template v1.ComposedTemplate) (*
 	return rendered, c.report(ctx, template, observed, rendered)
 }
 
-// report takes from a resource that exists what the composite resource tells of it.
+// report copies readiness, connection details and status of an existing resource to the composite resource.
 func (c *composing) report(ctx context.Context, template v1.ComposedTemplate, observed, rendered *fnv1.Resource) error {
 	existing := composed.New()
 	if err := toObject(observed.GetResource(), &existing.Object); err != nil {

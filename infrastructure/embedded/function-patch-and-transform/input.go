@@ -14,7 +14,7 @@ import (
 	"github.com/crossplane/crossplane/internal/controller/apiextensions/composite"
 )
 
-// input is what a composition's step says. Its resources are written as those of a Composition without functions.
+// input is the input of a Composition's step. Its resources have the form of those in a Composition without functions.
 type input struct {
 	APIVersion string                `json:"apiVersion"`
 	Kind       string                `json:"kind"`
@@ -23,7 +23,7 @@ type input struct {
 	Resources  []v1.ComposedTemplate `json:"resources"`
 }
 
-// readInput gives the resources, with the patches of patch sets in their places.
+// readInput parses the resources, and replaces references to patch sets by their patches.
 func readInput(content *structpb.Struct) ([]v1.ComposedTemplate, error) {
 	raw := content.AsMap()
 	for _, set := range list(raw["patchSets"]) {
@@ -40,7 +40,7 @@ func readInput(content *structpb.Struct) ([]v1.ComposedTemplate, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Strictly: what is not known here would be left out of the resources without a word.
+	// Strict, because unknown fields would otherwise be dropped silently.
 	decoder := strict.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	read := input{}
@@ -66,7 +66,7 @@ func readInput(content *structpb.Struct) ([]v1.ComposedTemplate, error) {
 	return templates, nil
 }
 
-// defaultTypes sets what the API server sets in a Composition, whose schema an input does not have.
+// defaultTypes sets the defaults that the API server sets in a Composition; an input has no schema.
 func defaultTypes(read *input) {
 	patches := func(patches []v1.Patch) {
 		for i := range patches {
@@ -81,7 +81,7 @@ func defaultTypes(read *input) {
 	}
 }
 
-// mergePolicies writes the function's names of ways to merge as Crossplane 1.20 knows them.
+// mergePolicies translates the function's merge policies to the merge options of Crossplane 1.20.
 func mergePolicies(holder any) error {
 	fields, _ := holder.(map[string]any)
 	for _, patch := range list(fields["patches"]) {
@@ -114,7 +114,7 @@ func list(value any) []any {
 	return items
 }
 
-// toObject reads whole numbers as such, where a protobuf Struct has but one kind of number.
+// toObject parses integers as such, although a protobuf Struct has only floating-point numbers.
 func toObject(content *structpb.Struct, object *map[string]any) error {
 	if content == nil {
 		return nil

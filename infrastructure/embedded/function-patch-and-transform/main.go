@@ -1,7 +1,7 @@
-// Command function-patch-and-transform is a composition function for local clusters. It takes the input of the
-// published function of that name (which no Go module holds) and carries it out with the patch engine of Crossplane
-// 1.20, from which that function was made. A composition thus needs no change between here and a real installation.
-// What it does not know, such as patches from environments, it refuses.
+// Command function-patch-and-transform is a composition function for local clusters. It accepts the input of the
+// published function with that name (which is not available as a Go module), and executes it with the patch engine of
+// Crossplane 1.20, from which that function was derived. So the same Compositions work here and in a real installation.
+// It rejects input that it does not support, such as patches from environments.
 package main
 
 import (
@@ -55,7 +55,7 @@ func serve(ctx context.Context, address, certs string) error {
 	return server.Serve(listener)
 }
 
-// mutualTLS is what functions and Crossplane ask of each other in a real installation, too.
+// mutualTLS returns credentials as functions and Crossplane use them in a real installation.
 func mutualTLS(certs string) (credentials.TransportCredentials, error) {
 	own, err := tls.LoadX509KeyPair(filepath.Join(certs, "tls.crt"), filepath.Join(certs, "tls.key"))
 	if err != nil {

@@ -1,4 +1,4 @@
-//! Crossplane 2: its controllers of composite resources and claims.
+//! Crossplane 2: the controllers of composite resources and claims.
 
 use anyhow::Result;
 

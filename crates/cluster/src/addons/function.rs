@@ -1,8 +1,8 @@
-//! The composition function that Compositions call in their pipeline.
+//! The composition function that the Compositions call.
 //!
 //! Crossplane finds a function by its active FunctionRevision, whose status names the endpoint. In a real installation
-//! the package manager fetches an image, runs it in pods and writes that status. Here the objects are made by hand, and
-//! paused, so that the package manager leaves them alone.
+//! the package manager pulls an image, runs it in pods and writes that status. Here `up` creates the objects, with the
+//! annotation `paused`, so that a package manager does not change them.
 
 use anyhow::{Context, Result};
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
@@ -14,10 +14,10 @@ use crate::build::modules::FUNCTION;
 use crate::manifests::apply::FIELD_MANAGER;
 use crate::process::daemon::Daemon;
 
-/// Of the function, as compositions name it, and of the process.
+/// The name of the function in Compositions, and of the process.
 const NAME: &str = "function-patch-and-transform";
 const REVISION: &str = "function-patch-and-transform-local";
-/// Nothing is fetched from there; Crossplane wants a name in this form.
+/// Crossplane requires a name in this form, but nothing is pulled from it.
 const PACKAGE: &str = "local.invalid/function-patch-and-transform:embedded";
 
 pub(super) async fn start(setup: &mut Setup<'_>, certs: &str) -> Result<()> {
@@ -61,7 +61,7 @@ fn object(kind: &str, name: &str, spec: &Value) -> Value {
     })
 }
 
-/// Publishes where the function listens, and that it composes.
+/// Writes the function's address and capabilities into the status of its revision.
 async fn publish(client: &kube::Client, address: &str) -> Result<()> {
     let kind = GroupVersionKind::gvk("pkg.crossplane.io", "v1", "FunctionRevision");
     let revisions = Api::<DynamicObject>::all_with(client.clone(), &ApiResource::from_gvk(&kind));

@@ -1,4 +1,4 @@
-//! The platform's peers that can run beside an embedded cluster: their names, and which go together.
+//! Add-ons: peers of the platform that can run with an embedded cluster.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,21 +9,21 @@ use crate::build::go::GoModule;
 use crate::build::modules::{CERT_MANAGER, CROSSPLANE, EXTERNAL_SECRETS, FUNCTION};
 use crate::peers::peer::Peer;
 
-/// A peer of the platform that runs beside an embedded cluster, as processes of this machine.
+/// A peer of the platform that runs with an embedded cluster, as processes on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Addon {
-    /// An AWS that is not there: Secrets Manager, IAM and STS on loopback.
+    /// A simulated AWS: Secrets Manager, IAM and STS on loopback.
     LocalStack,
-    /// The External Secrets Operator. Beside [`Addon::LocalStack`], its AWS is that one.
+    /// The External Secrets Operator. It uses [`Addon::LocalStack`] as AWS if both run.
     ExternalSecrets,
-    /// cert-manager, without the approver: certificate requests wait for whoever approves them.
+    /// cert-manager without its approver: another controller must approve certificate requests.
     CertManager,
     /// Crossplane 2, with the function that its Compositions call.
     Crossplane,
 }
 
 impl Addon {
-    /// Every one, in the order of start: LocalStack before who is told where it listens.
+    /// All add-ons in the order of their start: LocalStack before those that get its address.
     pub const ALL: [Self; 4] = [
         Self::LocalStack,
         Self::ExternalSecrets,
@@ -31,7 +31,7 @@ impl Addon {
         Self::Crossplane,
     ];
 
-    /// The name that [`Addon::from_str`] reads.
+    /// The name that [`Addon::from_str`] parses.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl Addon {
         }
     }
 
-    /// Whose definitions it needs.
+    /// The peer whose definitions it needs.
     pub(crate) fn peer(self) -> Option<Peer> {
         match self {
             Self::LocalStack => None,
@@ -52,7 +52,7 @@ impl Addon {
         }
     }
 
-    /// The Go programs that it is made of.
+    /// Its Go programs.
     pub(crate) fn modules(self) -> &'static [&'static GoModule] {
         match self {
             Self::LocalStack => &[],
@@ -84,16 +84,16 @@ impl FromStr for Addon {
     }
 }
 
-/// Those that a cluster has, and those that it is to get: in the order of start, each once.
-pub(crate) fn merged(present: &[Addon], wanted: &[Addon]) -> Vec<Addon> {
+/// The add-ons that a cluster has and those that are requested, in the order of their start, each once.
+pub(crate) fn merged(present: &[Addon], requested: &[Addon]) -> Vec<Addon> {
     let mut merged: Vec<Addon> = Addon::ALL.to_vec();
-    merged.retain(|addon| present.contains(addon) || wanted.contains(addon));
+    merged.retain(|addon| present.contains(addon) || requested.contains(addon));
     merged
 }
 
-/// The definitions that a cluster with these add-ons gets: those asked for, and those that the add-ons bring.
-pub(crate) fn peers(asked: &[Peer], addons: &[Addon]) -> Vec<Peer> {
-    let mut peers = asked.to_vec();
+/// The definitions for a cluster with these add-ons: those requested, and those that the add-ons need.
+pub(crate) fn peers(requested: &[Peer], addons: &[Addon]) -> Vec<Peer> {
+    let mut peers = requested.to_vec();
     for peer in addons.iter().filter_map(|addon| addon.peer()) {
         if !peers.contains(&peer) {
             peers.push(peer);
@@ -107,19 +107,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_read_and_others_are_refused_with_the_list() {
+    fn names_are_parsed_and_others_are_rejected_with_the_list() {
         for addon in Addon::ALL {
             assert_eq!(addon.name().parse(), Ok(addon));
         }
-        let refused = "vault".parse::<Addon>().unwrap_err();
+        let error = "vault".parse::<Addon>().unwrap_err();
         assert!(
-            refused.contains("\"vault\"") && refused.contains("crossplane"),
-            "{refused}"
+            error.contains("\"vault\"") && error.contains("crossplane"),
+            "{error}"
         );
     }
 
     #[test]
-    fn what_a_cluster_has_stays_and_order_is_that_of_start() {
+    fn existing_addons_stay_and_the_order_is_that_of_the_start() {
         let merged = merged(
             &[Addon::ExternalSecrets],
             &[Addon::LocalStack, Addon::ExternalSecrets],
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_addon_that_is_present_and_wanted_starts_once() {
+    fn an_addon_that_is_present_and_requested_starts_once() {
         assert_eq!(
             merged(&[Addon::Crossplane], &[Addon::Crossplane]),
             [Addon::Crossplane]
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_addon_brings_its_definitions_once() {
+    fn the_definitions_of_an_addon_are_added_once() {
         assert_eq!(peers(&Peer::ALL, &[Addon::Crossplane]), Peer::ALL);
         assert_eq!(super::peers(&[], &[Addon::CertManager]), [Peer::CertManager]);
     }

@@ -1,4 +1,4 @@
-//! An old pod never reads a new file.
+//! A pod of the old version never reads the new configuration file.
 
 use idp_testkit::eventually;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
@@ -27,7 +27,7 @@ async fn pods(tenant: &Tenant, name: &str) -> Vec<Pod> {
     all.into_iter().filter(answers).collect()
 }
 
-/// What a ConfigMap holds, if it is there.
+/// The content of a ConfigMap, if it exists.
 async fn content(tenant: &Tenant, name: &str) -> Option<String> {
     let map = tenant.lab.api::<ConfigMap>().get_opt(name).await.unwrap()?;
     assert_eq!(map.immutable, Some(true), "{name}");
@@ -35,7 +35,7 @@ async fn content(tenant: &Tenant, name: &str) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pod_of_the_old_version_keeps_its_file() {
+async fn a_pod_of_the_old_version_keeps_its_configuration_file() {
     let tenant = Tenant::new("config").await;
     let file = |content: &str| json!([{"path": "/etc/shop.toml", "content": content}]);
     tenant
@@ -48,7 +48,7 @@ async fn a_pod_of_the_old_version_keeps_its_file() {
     let old = config(&before[0]);
     assert_eq!(content(&tenant, &old).await.as_deref(), Some("old"));
 
-    // The migration of the new version finds no node: it is stuck, and the old version runs on.
+    // No node fits the migration of the new version: it is pending, and the old version keeps running.
     let next = json!({
         "image": "shop:2.0", "configFiles": file("new"), "migration": {"command": ["migrate"]},
         "placement": {"nodeSelector": {"type": "nowhere"}},
@@ -65,7 +65,7 @@ async fn a_pod_of_the_old_version_keeps_its_file() {
     .await;
     assert_eq!(content(&tenant, &new).await.as_deref(), Some("new"));
 
-    // One after the other, as a drained node does, so that in the end no pod is left that was there before.
+    // One after the other, like a drained node, until none of the earlier pods is left.
     for pod in before {
         let name = pod.metadata.name.unwrap();
         tenant
@@ -74,7 +74,7 @@ async fn a_pod_of_the_old_version_keeps_its_file() {
             .delete(&name, &DeleteParams::default())
             .await
             .unwrap();
-        eventually("another pod takes its place", || async {
+        eventually("another pod replaces it", || async {
             let now = pods(&tenant, "shop").await;
             let ready = now.len() == 2 && now.iter().all(|pod| pod.metadata.name.as_ref() != Some(&name));
             ready.then_some(()).ok_or_else(|| format!("{} pods", now.len()))
@@ -86,11 +86,11 @@ async fn a_pod_of_the_old_version_keeps_its_file() {
         assert_eq!(content(&tenant, &old).await.as_deref(), Some("old"));
     }
 
-    // Once the new version runs, nobody reads the old file, and it goes.
+    // Once the new version runs, no pod uses the old file, and it is deleted.
     let on = json!({"migration": null, "placement": {"nodeSelector": {"type": "kwok"}}});
     tenant.lab.change("shop", on).await;
     tenant.lab.ready("shop").await;
-    eventually("the old revision is gone", || async {
+    eventually("the old revision is deleted", || async {
         match content(&tenant, &old).await {
             None => Ok(()),
             Some(_) => Err("it is there"),

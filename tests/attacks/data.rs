@@ -1,4 +1,4 @@
-//! Data outlive mistakes until their grace period ends.
+//! Data outlives mistakes until its grace period ends.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn volume(size: &str) -> Value {
     json!({ "storage": { "volumes": [{ "name": "uploads", "mountPath": "/var/uploads", "size": size }] } })
 }
 
-/// The tenant's volume claims, with the tenant's own rights.
+/// The tenant's volume claims, with the tenant's permissions.
 fn mine(tenant: &Tenant) -> Api<PersistentVolumeClaim> {
     Api::namespaced(tenant.client.clone(), tenant.namespace())
 }
@@ -28,19 +28,19 @@ fn mine(tenant: &Tenant) -> Api<PersistentVolumeClaim> {
 fn refusal<T>(answer: kube::Result<T>) -> String {
     match answer {
         Err(kube::Error::Api(status)) if status.code == 403 => status.message.clone(),
-        Err(error) => panic!("it failed otherwise: {error}"),
-        Ok(_) => panic!("it was not refused"),
+        Err(error) => panic!("another error: {error}"),
+        Ok(_) => panic!("the request was not rejected"),
     }
 }
 
-/// Every way by which somebody with the rights of `edit` could bring a deletion about.
+/// All ways in which a user with the permissions of `edit` could delete data.
 async fn attempts(tenant: &Tenant) {
     let claims = mine(tenant);
     let deleted = refusal(claims.delete(CLAIM, &DeleteParams::default()).await);
     let way = format!("{CLAIM} -n {}", tenant.namespace());
     assert!(
         deleted.contains("holds data") && deleted.contains(&way),
-        "it says what to type: {deleted}"
+        "the message has the command to use: {deleted}"
     );
     refusal(
         claims
@@ -78,10 +78,10 @@ async fn nothing_ends_a_grace_period_early() {
     let tenant = Tenant::new("data").await;
     tenant.create("shop", volume("1Gi")).await.unwrap();
     let all: Api<PersistentVolumeClaim> = tenant.lab.api();
-    let claim = eventually("the claim is made", || all.get(CLAIM)).await;
+    let claim = eventually("the claim is created", || all.get(CLAIM)).await;
     attempts(&tenant).await;
 
-    // An order that is there before anybody let go is none.
+    // A deletion requested before the release does not count.
     tenant
         .lab
         .apps()
@@ -96,7 +96,7 @@ async fn nothing_ends_a_grace_period_early() {
     .await;
     attempts(&tenant).await;
 
-    // The tenant may say that its data may go; that shortens nothing.
+    // The tenant may request the deletion of its data, which does not shorten the grace period.
     let client = tenant.client.clone();
     let ordered = data::delete(&client, &kinds::CLAIMS, tenant.namespace(), CLAIM)
         .await
@@ -107,16 +107,16 @@ async fn nothing_ends_a_grace_period_early() {
         let now = all.get(CLAIM).await?;
         ensure!(
             now.uid() == claim.uid() && now.metadata.deletion_timestamp.is_none(),
-            "another, or going"
+            "another claim, or in deletion"
         );
         ensure!(
             now.annotations().get(annotations::KEPT_UNTIL) == Some(&kept),
-            "another time"
+            "another grace period"
         );
         Ok(())
     };
-    stays(Duration::from_secs(5), "the claim", &is_there).await;
-    // Nor an administrator by mistake, nor the garbage collector.
+    stays(Duration::from_secs(5), "the claim stays", &is_there).await;
+    // An administrator cannot delete it by mistake, and neither can the garbage collector.
     refusal(all.delete(CLAIM, &DeleteParams::default()).await);
     let owner = json!({ "metadata": { "ownerReferences": [{ "apiVersion": "v1", "kind": "ConfigMap", "name": "gone",
         "uid": "00000000-0000-0000-0000-000000000000" }] } });
@@ -125,7 +125,7 @@ async fn nothing_ends_a_grace_period_early() {
         .await
         .unwrap();
 
-    // Nor with the namespace: it waits, and says for what.
+    // Deleting the namespace does not delete it either: the namespace waits, and reports what for.
     tenant
         .lab
         .test
@@ -133,7 +133,7 @@ async fn nothing_ends_a_grace_period_early() {
         .await
         .unwrap();
     let namespaces = Api::<Namespace>::all(tenant.lab.client.clone());
-    eventually("the namespace says what keeps it", || async {
+    eventually("the namespace reports what blocks its deletion", || async {
         let status = namespaces
             .get(tenant.namespace())
             .await?
@@ -147,15 +147,15 @@ async fn nothing_ends_a_grace_period_early() {
         Ok::<_, anyhow::Error>(())
     })
     .await;
-    stays(Duration::from_secs(10), "the claim", &is_there).await;
+    stays(Duration::from_secs(10), "the claim stays", &is_there).await;
 
-    // The emergency door: an explicit act of somebody with the right to purge.
+    // In an emergency: an explicit action of a user with the permission to purge.
     let purge = json!({ "metadata": { "annotations": { "idp.dev/purge": CLAIM } } });
     all.patch(CLAIM, &PatchParams::default(), &Patch::Merge(purge))
         .await
         .unwrap();
     all.delete(CLAIM, &DeleteParams::default()).await.unwrap();
-    eventually("the namespace goes", || async {
+    eventually("the namespace is deleted", || async {
         let left = namespaces.get_opt(tenant.namespace()).await?;
         ensure!(left.is_none(), "{left:?}");
         Ok::<_, anyhow::Error>(())
@@ -164,7 +164,7 @@ async fn nothing_ends_a_grace_period_early() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_not_ours_is_never_taken_over() {
+async fn objects_that_are_not_ours_are_never_adopted() {
     let tenant = Tenant::new("foreign").await;
     let claims = mine(&tenant);
     let claim = |labels: Value| {
@@ -183,7 +183,7 @@ async fn what_is_not_ours_is_never_taken_over() {
         .await
         .unwrap();
     tenant.create("shop", volume("1Gi")).await.unwrap();
-    eventually("the application says so", || async {
+    eventually("the application has the problem", || async {
         let status = tenant.lab.apps().get("shop").await?.status.unwrap_or_default();
         let taken = status
             .problems
@@ -199,7 +199,7 @@ async fn what_is_not_ours_is_never_taken_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_class_that_deletes_says_so_and_rolls_no_pods_when_it_does() {
+async fn a_class_that_deletes_data_is_reported_and_causes_no_rollout() {
     let tenant = Tenant::new("cache").await;
     tenant
         .create(
@@ -209,7 +209,7 @@ async fn a_class_that_deletes_says_so_and_rolls_no_pods_when_it_does() {
         .await
         .unwrap();
     let redis = tenant.lab.objects(kinds::CLAIMS[2]);
-    eventually("the claim is made", || redis.get("shop-cache")).await;
+    eventually("the claim is created", || redis.get("shop-cache")).await;
     let none = json!({ "spec": { "databases": null } });
     tenant
         .lab
@@ -217,7 +217,7 @@ async fn a_class_that_deletes_says_so_and_rolls_no_pods_when_it_does() {
         .patch("shop", &PatchParams::default(), &Patch::Merge(none))
         .await
         .unwrap();
-    let told = eventually("what becomes of it is told", || async {
+    let told = eventually("the deletion is announced", || async {
         let status = tenant.lab.apps().get("shop").await?.status.unwrap_or_default();
         let problem = status
             .problems
@@ -251,13 +251,13 @@ async fn a_class_that_deletes_says_so_and_rolls_no_pods_when_it_does() {
         anyhow::Ok(deployment.spec.map(|spec| spec.template))
     };
     let before = eventually("the pods are planned", &template).await;
-    idp_testkit::eventually_within(Duration::from_secs(180), "its minute is over", || async {
+    idp_testkit::eventually_within(Duration::from_secs(180), "the grace period is over", || async {
         let left = redis.get_opt("shop-cache").await?;
-        ensure!(left.is_none(), "still there");
+        ensure!(left.is_none(), "it still exists");
         anyhow::Ok(())
     })
     .await;
-    eventually("nothing is told any more", || async {
+    eventually("the problem is gone", || async {
         let status = tenant.lab.apps().get("shop").await?.status.unwrap_or_default();
         ensure!(
             !status
@@ -270,6 +270,6 @@ async fn a_class_that_deletes_says_so_and_rolls_no_pods_when_it_does() {
         anyhow::Ok(())
     })
     .await;
-    assert_eq!(template().await.unwrap(), before, "no pod starts anew");
+    assert_eq!(template().await.unwrap(), before, "no rollout starts");
     tenant.end().await;
 }

@@ -72,7 +72,7 @@ async fn status(tenant: &Tenant, name: &str) -> Value {
 }
 
 async fn is_explained(tenant: &Tenant, name: &str, path: &str) {
-    eventually(&format!("{name} says that it cannot be read"), || async {
+    eventually(&format!("{name} reports that it is unreadable"), || async {
         let status = status(tenant, name).await;
         let problem = &status["problems"][0];
         let ready = &status["conditions"][0];
@@ -141,7 +141,7 @@ impl Started {
     async fn complete(self) -> String {
         eventually_within(
             Duration::from_secs(60),
-            "a new controller has read everything",
+            "the caches of a new controller are complete",
             || async {
                 let answer = self.get("/readyz").await.map_err(|error| error.to_string())?;
                 if answer.starts_with("HTTP/1.1 200") {
@@ -165,7 +165,7 @@ fn counts(metrics: &str, kind: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deep_application_stops_and_delays_no_other() {
+async fn a_deep_application_neither_stops_nor_delays_others() {
     let (attacker, other) = (Tenant::new("deep").await, Tenant::new("deep-other").await);
     other.create("before", json!({})).await.unwrap();
     other.lab.ready("before").await;
@@ -234,7 +234,7 @@ async fn a_deep_application_stops_and_delays_no_other() {
         .delete("deeper", &DeleteParams::default())
         .await
         .unwrap();
-    eventually("it is gone", || async {
+    eventually("the application is deleted", || async {
         match seen(&attacker, APPLICATION).get_opt("deeper").await.unwrap() {
             None => Ok(()),
             Some(_) => Err("still there"),
@@ -246,7 +246,7 @@ async fn a_deep_application_stops_and_delays_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_deeper_than_it_may_be_is_a_problem_of_its_own() {
+async fn an_application_that_is_too_deep_has_its_own_problem() {
     let tenant = Tenant::new("deep-refused").await;
     let nested = (0..40).fold(json!({}), |value, _| json!({ "a": value }));
     tenant
@@ -260,7 +260,7 @@ async fn what_is_deeper_than_it_may_be_is_a_problem_of_its_own() {
 
 /// A user who may write bindings, which no tenant may by default, cannot stop others either.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deep_binding_stops_no_other() {
+async fn a_deep_binding_does_not_stop_others() {
     let tenant = Tenant::new("deep-binding").await;
     let metadata = json!({ "name": "deep", "labels": { "app.kubernetes.io/managed-by": NAME } });
     let spec = format!(
@@ -283,7 +283,7 @@ async fn a_deep_binding_stops_no_other() {
 
 /// A tenant whose application becomes unreadable keeps its objects and hosts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_read_any_more_keeps_what_it_has() {
+async fn an_application_that_becomes_unreadable_keeps_its_objects() {
     let (owner, other) = (Tenant::new("ghost").await, Tenant::new("ghost-other").await);
     let routes = json!({ "routes": [{ "host": owner.namespace() }] });
     owner.create("app", routes.clone()).await.unwrap();

@@ -96,32 +96,29 @@ async fn no_tenant_skips_or_blocks_the_migration_of_another() {
         attacker.make(JOB, object).await.unwrap();
         ended(&attacker, &job, how).await;
         victim.lab.change("victim", next(image_name)).await;
-        eventually(
-            "the victim's own migration is made, and its pods follow",
-            || async {
-                let own = victim
-                    .lab
-                    .objects(JOB)
-                    .get_opt(&job)
-                    .await
-                    .map_err(|error| error.to_string())?;
-                let (own, running) = (own.is_some(), image(&victim).await);
-                if running
+        eventually("the victim's own migration runs, and its pods start", || async {
+            let own = victim
+                .lab
+                .objects(JOB)
+                .get_opt(&job)
+                .await
+                .map_err(|error| error.to_string())?;
+            let (own, running) = (own.is_some(), image(&victim).await);
+            if running
+                .as_ref()
+                .is_some_and(|running| running.ends_with(image_name))
+                && !own
+            {
+                panic!("{image_name} runs before the victim's migration");
+            }
+            let done = own
+                && running
                     .as_ref()
-                    .is_some_and(|running| running.ends_with(image_name))
-                    && !own
-                {
-                    panic!("{image_name} runs, and no migration of the victim's has");
-                }
-                let done = own
-                    && running
-                        .as_ref()
-                        .is_some_and(|running| running.ends_with(image_name));
-                let app = victim.lab.get("victim").await;
-                done.then_some(())
-                    .ok_or(format!("own Job {own}, running {running:?}; {}", why(&app)))
-            },
-        )
+                    .is_some_and(|running| running.ends_with(image_name));
+            let app = victim.lab.get("victim").await;
+            done.then_some(())
+                .ok_or(format!("own Job {own}, running {running:?}; {}", why(&app)))
+        })
         .await;
         victim.lab.ready("victim").await;
     }
@@ -171,7 +168,7 @@ async fn a_binding_of_another_namespace_does_not_count() {
         .filter(|child| child.kind.ends_with("Binding"))
         .collect();
     assert!(foreign.is_empty(), "{foreign:?}");
-    stays(Duration::from_secs(3), "the victim is left in peace", || async {
+    stays(Duration::from_secs(3), "the victim is not affected", || async {
         let app = victim.lab.get("victim").await;
         idp_tests::is_ready(&app).then_some(()).ok_or(why(&app))
     })
@@ -182,7 +179,7 @@ async fn a_binding_of_another_namespace_does_not_count() {
 
 /// A VirtualService owns a host only as a child of the application that it belongs to.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_forged_route_holds_no_host_for_another() {
+async fn a_forged_route_blocks_no_host() {
     const VIRTUAL_SERVICE: Kind = idp_webapp::kinds::VIRTUAL_SERVICE;
     let (victim, attacker) = (Tenant::new("a02-host").await, Tenant::new("a02-router").await);
     let host = format!("shop-{}", victim.namespace());

@@ -1,4 +1,4 @@
-//! A CertificateBinding gets certificates where the Environment says, and for hosts that nobody else holds.
+//! A CertificateBinding gets certificates only in the Environment's gateway namespace, and only for its own hosts.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 
 use crate::Tenant;
 
-/// Where the local Environment has its gateway, and who signs there.
+/// The gateway's namespace and the issuer of the local Environment.
 const GATEWAYS: &str = "istio-system";
 const ISSUER: &str = "local-ca";
-/// Names of Certificates that are tried until what is new is known.
+/// Names of Certificates, for attempts until the controller knows the change.
 static TRIES: AtomicU32 = AtomicU32::new(0);
 
 fn binding(name: &str, issuer: &str, namespace: &str, hosts: &[&str]) -> Value {
@@ -50,7 +50,7 @@ fn certificate(name: &str, host: &str) -> Value {
     })
 }
 
-/// Waits until a binding has a problem of this reason.
+/// Waits until a binding has a problem with this reason.
 async fn refused(tenant: &Tenant, name: &str, reason: &str) -> idp_core::Problem {
     eventually(&format!("binding {name} has the problem {reason}"), || async {
         let binding = tenant.lab.api::<CertificateBinding>().get(name).await?;
@@ -61,7 +61,7 @@ async fn refused(tenant: &Tenant, name: &str, reason: &str) -> idp_core::Problem
     .await
 }
 
-/// What becomes of a Certificate's request: the decision, its reason and its message.
+/// The decision on a Certificate's request, with its reason and message.
 async fn decided(tenant: &Tenant, certificate: &str) -> [String; 3] {
     eventually(&format!("the request of {certificate} is decided"), || async {
         let requests = tenant
@@ -88,7 +88,7 @@ async fn decided(tenant: &Tenant, certificate: &str) -> [String; 3] {
     .await
 }
 
-/// Reason and message of a request that must be denied.
+/// The reason and message of a request that must be denied.
 async fn denied(tenant: &Tenant, certificate: &str) -> (String, String) {
     let [decision, reason, message] = decided(tenant, certificate).await;
     assert_eq!(decision, "Denied", "{certificate}: {reason}: {message}");
@@ -99,7 +99,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// Nothing of these hosts is in the attacker's namespace or where the platform works: no Certificate, and no Secret.
+/// Asserts that neither the attacker's namespace nor the platform's have a Certificate or a Secret for these hosts.
 async fn nothing_of(attacker: &Tenant, hosts: &[&str]) -> Result<()> {
     for namespace in [attacker.namespace(), "kube-system", "idp-system"] {
         let lab = attacker.lab.within(namespace);
@@ -133,7 +133,7 @@ async fn nothing_of(attacker: &Tenant, hosts: &[&str]) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_namespace_gets_the_certificate_of_anothers_host() {
+async fn no_namespace_gets_a_certificate_for_the_host_of_another() {
     let (victim, attacker) = (Tenant::new("victim").await, Tenant::new("thief").await);
     let short = format!("held-{}", victim.namespace());
     let host = format!("{short}.idp.localhost");
@@ -144,7 +144,7 @@ async fn no_namespace_gets_the_certificate_of_anothers_host() {
         .unwrap();
     victim.lab.ready("victim").await;
 
-    // Tenants do not write bindings; whoever may gets no more than the Environment says.
+    // Tenants may not write bindings. A user who may gets no more than the Environment allows.
     let steal = binding("steal", ISSUER, attacker.namespace(), &[&host]);
     let answer = attacker.make(CERTIFICATE_BINDING, steal.clone()).await;
     assert!(
@@ -181,7 +181,7 @@ async fn no_namespace_gets_the_certificate_of_anothers_host() {
     let problem = refused(&attacker, "taken", "HostTaken").await;
     assert!(problem.message.contains(victim.namespace()), "{problem}");
 
-    // Nor by a Certificate of one's own, with the rights that cert-manager's chart gives to editors.
+    // Nor with a Certificate, with the permissions that cert-manager's chart grants editors.
     attacker
         .granted(CERTIFICATE, certificate("loot", &host))
         .await
@@ -189,7 +189,7 @@ async fn no_namespace_gets_the_certificate_of_anothers_host() {
     let (reason, message) = denied(&attacker, "loot").await;
     assert_eq!(reason, "HostTaken", "{message}");
     assert!(message.contains(victim.namespace()), "{message}");
-    // A host is also held by whoever answers for it at a gateway, with no certificate from here.
+    // A VirtualService at a gateway owns its host too, even without a certificate from this platform.
     let grafana = format!("grafana-{}.idp.localhost", attacker.namespace());
     let platform = attacker.lab.within(GATEWAYS);
     let routed: DynamicObject = serde_json::from_value(json!({
@@ -200,7 +200,7 @@ async fn no_namespace_gets_the_certificate_of_anothers_host() {
     .unwrap();
     let services: Api<DynamicObject> = platform.objects(VIRTUAL_SERVICE);
     let routed = services.create(&PostParams::default(), &routed).await.unwrap();
-    eventually("it is known", || async {
+    eventually("the VirtualService is known", || async {
         let name = format!("g{}", TRIES.fetch_add(1, Ordering::Relaxed));
         attacker
             .granted(CERTIFICATE, certificate(&name, &grafana))
@@ -216,7 +216,7 @@ async fn no_namespace_gets_the_certificate_of_anothers_host() {
 
     idp_testkit::stays(
         std::time::Duration::from_secs(5),
-        "nothing of it is anywhere",
+        "no Certificate and no Secret is created",
         || async { nothing_of(&attacker, &[&host, &free]).await },
     )
     .await;
@@ -238,7 +238,7 @@ async fn no_namespace_gets_the_certificate_of_anothers_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_is_not_ours_is_never_taken_over() {
+async fn a_certificate_that_is_not_ours_is_never_adopted() {
     let tenant = Tenant::new("adopt").await;
     let short = format!("made-{}", tenant.namespace());
     let host = format!("{short}.idp.localhost");
@@ -257,7 +257,7 @@ async fn a_certificate_that_is_not_ours_is_never_taken_over() {
         .create("shop", json!({"routes": [{"host": short}]}))
         .await
         .unwrap();
-    eventually("the binding says that it is somebody else's", || async {
+    eventually("the binding reports a Certificate of another owner", || async {
         let binding = tenant.lab.api::<CertificateBinding>().get("shop").await?;
         let problems = binding.status.context("no status")?.problems;
         ensure!(problems.iter().any(idp_core::Problem::is_error), "{problems:?}");

@@ -51,7 +51,7 @@ async fn no_pod_is_preempted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_taint_is_tolerated_unasked() {
+async fn no_taint_is_tolerated_without_permission() {
     let tenant = Tenant::new("a04-taints").await;
     let refused = [
         json!({"key": "node-role.kubernetes.io/control-plane"}),
@@ -97,7 +97,7 @@ async fn no_taint_is_tolerated_unasked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn patches_are_no_way_around() {
+async fn patches_do_not_bypass_the_rules() {
     let tenant = Tenant::new("a04-patches").await;
     let wide = Wide::open(&tenant, &["Deployment", "CronJob", "Job"]).await;
     let pods = [

@@ -45,12 +45,12 @@ async fn release(tenant: &Tenant, name: &str, released: bool) {
 /// Waits until the binding's current spec is rejected with this reason. Others may come first: a kind that Crossplane
 /// has just begun to serve is noticed within half a minute.
 async fn refused(tenant: &Tenant, name: &str, reason: &str) {
-    eventually(&format!("{name} is refused: {reason}"), || async {
+    eventually(&format!("{name} is rejected: {reason}"), || async {
         let binding = bindings(tenant).get(name).await?;
         let status = binding.status.clone().unwrap_or_default();
         ensure!(
             status.observed_generation == binding.metadata.generation,
-            "not looked at yet"
+            "not reconciled yet"
         );
         let mut errors = status.problems.iter().filter(|problem| problem.is_error());
         ensure!(errors.any(|problem| problem.reason == reason), "{status:?}");
@@ -72,7 +72,7 @@ async fn a_binding_of_another_class_does_not_touch_a_claim() {
         .granted(CLAIM_BINDING, binding("q1", &json!({})))
         .await
         .unwrap();
-    eventually("the claim is made", || claims.get("q1")).await;
+    eventually("the claim is created", || claims.get("q1")).await;
     // Its tenant may patch it to request the deletion of its data, but may not change anything else.
     let larger = Patch::Merge(json!({ "spec": { "parameters": { "storageGB": 9999 } } }));
     let refused_patch = tenant
@@ -100,9 +100,9 @@ async fn a_binding_of_another_class_does_not_touch_a_claim() {
         .delete("q1", &DeleteParams::default())
         .await
         .unwrap();
-    eventually("its binding goes", || async {
+    eventually("its binding is deleted", || async {
         let left = bindings(&tenant).get_opt("q1").await?;
-        ensure!(left.is_none(), "still there");
+        ensure!(left.is_none(), "it still exists");
         Ok::<_, anyhow::Error>(())
     })
     .await;
@@ -122,18 +122,18 @@ async fn a_binding_of_another_class_does_not_touch_a_claim() {
     refused(&tenant, "q1", "KindChanged").await;
     release(&tenant, "q1", true).await;
     refused(&tenant, "q1", "KindChanged").await;
-    stays(Duration::from_secs(5), "the claim as it was", &is_as_before).await;
+    stays(Duration::from_secs(5), "the claim does not change", &is_as_before).await;
     bindings(&tenant)
         .delete("q1", &DeleteParams::default())
         .await
         .unwrap();
-    stays(Duration::from_secs(5), "the claim as it was", &is_as_before).await;
+    stays(Duration::from_secs(5), "the claim does not change", &is_as_before).await;
     assert!(tenant.lab.objects(REDIS).get_opt("q1").await.unwrap().is_none());
     tenant.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_binding_that_its_class_does_not_offer_makes_nothing() {
+async fn a_binding_that_its_class_does_not_allow_creates_nothing() {
     let tenant = Tenant::new("f05-evil").await;
     for (name, spec, reason) in [
         ("version", json!({ "version": "9.0-evil" }), "UnknownVersion"),

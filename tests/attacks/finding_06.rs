@@ -1,4 +1,4 @@
-//! spec.capabilities reaches none of the platform's own capabilities.
+//! spec.capabilities cannot reach the platform's own capabilities.
 
 use idp_api::{CertificateBinding, ClaimBinding, kinds::CERTIFICATE_BINDING};
 use idp_core::Kind;
@@ -9,7 +9,7 @@ use crate::Tenant;
 
 const APPLICATION: Kind = Kind::namespaced("idp.dev", "v1alpha1", "WebApplication", "webapplications");
 
-/// What the finding wrote, and what else could be tried.
+/// The spec of the finding, and variations of it.
 fn sections() -> Vec<Value> {
     vec![
         json!({"certificates": {"hosts": [{"host": "login.idp.localhost", "path": "x"}]}}),
@@ -38,7 +38,7 @@ async fn the_platforms_own_capabilities_have_no_back_door() {
             );
         };
         refused(created);
-        // Nor by any change of an existing one.
+        // A change of an existing application is rejected too.
         let patch = json!({"spec": {"capabilities": section}});
         let changed = tenant
             .objects(APPLICATION)

@@ -38,7 +38,7 @@ async fn an_application_that_does_not_work_blocks_no_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_way_to_encrypt_and_no_gateway_gets_a_host_that_is_not_the_namespaces() {
+async fn no_tls_mode_or_gateway_gives_a_namespace_the_host_of_another() {
     let tenant = Tenant::new("greedy").await;
     let hosts = [
         "example.com",

@@ -65,7 +65,7 @@ async fn ranges_that_are_not_allowed_are_rejected() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hosts_outside_are_no_addresses_and_nothing_inside() {
+async fn external_hosts_are_neither_addresses_nor_internal_names() {
     let tenant = Tenant::new("a08-hosts").await;
     let hosts = [
         "169.254.169.254",
@@ -82,7 +82,7 @@ async fn hosts_outside_are_no_addresses_and_nothing_inside() {
         let name = format!("host-{index}");
         let external = outbound(json!({"external": {"host": host, "port": 80}}));
         if tenant.create(&name, external).await.is_err() {
-            // Not even written like a host.
+            // No valid host name.
             continue;
         }
         let problem = tenant.lab.problem(&name, "HostNotOutside").await;
@@ -100,7 +100,7 @@ async fn hosts_outside_are_no_addresses_and_nothing_inside() {
         .unwrap();
     assert_eq!(policies.items.len(), 0);
 
-    // What is given is open, and the API server takes what is left out of it.
+    // The allowed range is open, and the API server accepts the excluded parts.
     let fine = json!({"access": {"outbound": [
         {"external": {"host": "api.example.com"}}, {"cidr": {"range": "192.0.2.0/25", "ports": [5432]}}]}});
     tenant.create("fine", fine).await.unwrap();

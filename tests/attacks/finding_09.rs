@@ -1,7 +1,7 @@
-//! External Secrets reads and writes only what is the tenant's.
+//! External Secrets reads and writes only secrets of the tenant.
 //!
-//! Seen: an ExternalSecret of one's own read another namespace's key; a Secret that a user had made was overwritten with
-//! a random value, and deleted with the application.
+//! Found: a tenant's ExternalSecret read another namespace's key; a Secret that a user had created was overwritten with a
+//! random value, and deleted with the application.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ const WEBHOOK: Kind = Kind::namespaced(
 );
 const BINDING: Kind = Kind::namespaced("idp.dev", "v1alpha1", "SecretBinding", "secretbindings");
 
-/// Gives the tenant what the chart of External Secrets does by default (`aggregateToEdit`).
+/// Grants the tenant the permissions that External Secrets' chart grants by default (`aggregateToEdit`).
 async fn grant_external_secrets(tenant: &Tenant) {
     let role = json!({
         "metadata": { "name": "external-secrets-edit" },
@@ -78,7 +78,7 @@ fn external_secret(name: &str, fields: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn external_secrets_of_ones_own_reach_no_further_than_the_bridge() {
+async fn own_external_secrets_have_no_more_access_than_the_bridge() {
     let tenant = Tenant::new("f09-direct").await;
     grant_external_secrets(&tenant).await;
     let own = |key: &str| json!([{ "extract": { "key": format!("{}/shop/{key}", tenant.namespace()) } }]);
@@ -156,7 +156,7 @@ async fn external_secrets_of_ones_own_reach_no_further_than_the_bridge() {
             json!({ "dataFrom": own("db"), "refreshInterval": "0.001s" }),
             "leastInterval",
         ),
-        // Unreadable for External Secrets, which lists all objects at once.
+        // External Secrets could not parse it, and it lists all objects at once.
         (
             "unreadable",
             json!({ "dataFrom": own("db"), "refreshInterval": "soon" }),
@@ -202,7 +202,7 @@ async fn external_secrets_of_ones_own_reach_no_further_than_the_bridge() {
             kind.kind
         );
     }
-    // What is the tenant's own arrives, template and all.
+    // The tenant's own secret works, with its template.
     tenant
         .lab
         .put("shop", "db", &json!({ "user": "a b", "password": "p" }))
@@ -213,7 +213,7 @@ async fn external_secrets_of_ones_own_reach_no_further_than_the_bridge() {
         .make(EXTERNAL_SECRET, external_secret("own", fields))
         .await
         .unwrap();
-    eventually("the tenant's own secret arrives", || async {
+    eventually("the tenant's own secret works", || async {
         let held = tenant.lab.secret("own").await.ok_or("there is none")?;
         (held["URL"] == "x://a+b:p@\"a b\"")
             .then_some(())
@@ -224,7 +224,7 @@ async fn external_secrets_of_ones_own_reach_no_further_than_the_bridge() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_is_not_asked_more_often_than_the_environment_allows() {
+async fn a_store_is_not_read_more_often_than_the_environment_allows() {
     let tenant = Tenant::new("f09-often").await;
     let refused = tenant
         .create(
@@ -247,7 +247,7 @@ async fn a_store_is_not_asked_more_often_than_the_environment_allows() {
             .granted(BINDING, json!({ "metadata": { "name": name }, "spec": spec }))
             .await
             .unwrap();
-        eventually(&format!("{name} is refused"), || async {
+        eventually(&format!("{name} is rejected"), || async {
             let binding = tenant
                 .lab
                 .bindings()
@@ -288,16 +288,21 @@ async fn an_existing_secret_outlives_an_application_that_names_it() {
             && now.metadata.deletion_timestamp.is_none();
         same.then_some(()).ok_or(format!("{:?}", now.metadata))
     };
-    stays(Duration::from_secs(5), "the Secret is left as it is", untouched).await;
+    stays(Duration::from_secs(5), "the Secret does not change", untouched).await;
     tenant.lab.delete("shop").await;
-    eventually("the application's ExternalSecret is gone", || async {
+    eventually("the application's ExternalSecret is deleted", || async {
         let left = tenant.lab.external_secrets().await;
         left.is_empty().then_some(()).ok_or(format!("{left:?}"))
     })
     .await;
-    stays(Duration::from_secs(5), "and outlives the application", untouched).await;
+    stays(
+        Duration::from_secs(5),
+        "the Secret outlives the application",
+        untouched,
+    )
+    .await;
 
-    // Whoever does what the hint says gets on: External Secrets goes on with Secrets of its own.
+    // The hint works: External Secrets keeps managing Secrets that it owns.
     tenant.create("shop", spec).await.unwrap();
     tenant.lab.problem("shop", "NameTaken").await;
     secrets
@@ -312,9 +317,9 @@ async fn an_existing_secret_outlives_an_application_that_names_it() {
     tenant.end().await;
 }
 
-/// As the operators, which here may do everything: what keeps them is the policy alone.
+/// A client with the identity of an operator with all permissions: only the policy restricts it.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_operator_writes_or_deletes_a_secret_of_others() {
+async fn no_operator_writes_or_deletes_secrets_of_others() {
     let tenant = Tenant::new("f09-peers").await;
     let precious = json!({ "metadata": { "name": "mine" }, "stringData": { "password": "precious" } });
     let precious: Secret = serde_json::from_value(precious).unwrap();
@@ -360,7 +365,7 @@ async fn no_operator_writes_or_deletes_a_secret_of_others() {
             refusal.unwrap_err().to_string().contains("idp-secrets-of-others"),
             "{account}"
         );
-        // Its own it may.
+        // It may write its own.
         let name = account.split(':').next().unwrap();
         let mut metadata = own;
         metadata["name"] = name.into();

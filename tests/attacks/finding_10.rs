@@ -1,4 +1,4 @@
-//! What a tenant can make, and how often, has bounds.
+//! The number, size and frequency of a tenant's objects are limited.
 
 use idp_webapp::kinds::{CRON_JOB, SERVICE_MONITOR};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::Tenant;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn schedules_are_counted() {
+async fn the_number_of_schedules_is_limited() {
     let tenant = Tenant::new("a10-jobs").await;
     let flood: Vec<Value> = (0..16)
         .map(|index| {
@@ -30,7 +30,7 @@ async fn schedules_are_counted() {
         .await
         .unwrap();
     assert_eq!(made.items.len(), 0);
-    // As many as there may be.
+    // The maximum is accepted.
     let most = json!([{"name": "a", "schedule": "* * * * *", "command": ["x"], "concurrency": "Allow", "timeoutSeconds": 15 * 60},
         {"name": "b", "schedule": "@daily", "command": ["x"]}]);
     tenant.create("most", json!({"jobs": most})).await.unwrap();
@@ -39,7 +39,7 @@ async fn schedules_are_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn intervals_and_sizes_have_bounds() {
+async fn intervals_and_sizes_are_limited() {
     let tenant = Tenant::new("a10-rates").await;
     let metrics = |interval: &str| json!({"observability": {"metrics": {"interval": interval}}});
     let cases = [
@@ -76,7 +76,7 @@ async fn intervals_and_sizes_have_bounds() {
         .await
         .unwrap();
     assert_eq!(made.items.len(), 0);
-    // Maps have bounds in the schema, and no duration overflows.
+    // The schema limits maps, and no duration overflows.
     let many: serde_json::Map<String, Value> = (0..40).map(|i| (format!("k{i}"), json!("v"))).collect();
     for spec in [
         json!({"placement": {"nodeSelector": many}}),
@@ -106,7 +106,7 @@ async fn intervals_and_sizes_have_bounds() {
 
 /// 370 applications of 1.25 MB killed the controller at every start: it keeps each of them in memory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_kept_in_memory_is_bounded() {
+async fn the_memory_for_applications_is_limited() {
     let tenant = Tenant::new("a10-memory").await;
     let files = |count: usize, length: usize| {
         let file = |n| json!({"path": format!("/etc/{n}"), "content": "x".repeat(length)});
@@ -121,7 +121,7 @@ async fn what_is_kept_in_memory_is_bounded() {
     }
     tenant.create("most", files(2, 65_536)).await.unwrap();
     tenant.lab.ready("most").await;
-    // A field without a schema takes as much: the application is named, and the others are not affected.
+    // A field without a schema can be as large: the application is reported, and others are not affected.
     let hidden = json!({"capabilities": {"mail": {"x": "y".repeat(900_000)}}});
     tenant.create("hidden", hidden).await.unwrap();
     let problem = tenant.lab.problem("hidden", "Unreadable").await;

@@ -7,7 +7,7 @@ use crate::Tenant;
 
 /// Each was once accepted, but could not be parsed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn numbers_that_no_type_takes_are_refused() {
+async fn numbers_that_do_not_fit_their_type_are_rejected() {
     let tenant = Tenant::new("numbers").await;
     let huge = 9_999_999_999_i64;
     let attempts = [
@@ -43,7 +43,7 @@ async fn numbers_that_no_type_takes_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_that_a_tenant_writes_moves_the_cursor_of_others() {
+async fn text_of_a_tenant_does_not_control_the_terminal_of_others() {
     let tenant = Tenant::new("terminal").await;
     let evil = "x\u{1b}[31mRED\u{9b}2J\u{202e}\nWebApplication a/b   Ready";
     tenant

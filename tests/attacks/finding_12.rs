@@ -1,4 +1,4 @@
-//! A wide patch policy opens fields of the application, and not what the platform promises.
+//! A wide patch policy opens fields of the application, but not the platform's guarantees.
 
 use idp_api::{Environment, WebApplication};
 use idp_webapp::{kinds, render::render};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{Tenant, wide::Wide};
 
-/// Kinds of an application's children, with a patch of each that reaches beyond it.
+/// Kinds of an application's children, each with a patch that affects more than the application.
 fn reaching() -> Vec<(&'static str, Value)> {
     let pod = |spec: Value| json!({"spec": {"template": {"spec": spec}}});
     let key = |map: &str, key: &str| json!({"spec": {"template": {"metadata": {map: {key: "false"}}}}});
@@ -57,7 +57,7 @@ fn reaching() -> Vec<(&'static str, Value)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wide_policy_opens_no_way_out() {
+async fn a_wide_patch_policy_opens_no_escape() {
     let tenant = Tenant::new("a12").await;
     let all = kinds::CHILDREN.map(|kind| kind.kind);
     let wide = Wide::open(&tenant, &all).await;
@@ -90,7 +90,7 @@ async fn a_wide_policy_opens_no_way_out() {
             .filter(|object| object.metadata.owner_references.is_some());
         assert_eq!(ours.count(), 0, "{kind}");
     }
-    // It is no empty policy: what is the application's own is patched.
+    // The policy has an effect: the application's own fields are patched.
     let own = json!({"patches": [
         {"kind": "Deployment", "merge": {"spec": {"minReadySeconds": 1, "template": {"metadata": {"annotations": {"note": "a"}}}}}}]});
     tenant.create("own", own).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_wide_policy_opens_no_way_out() {
     tenant.end().await;
 }
 
-/// The Environment of production, with a policy as wide as it can be.
+/// The production Environment, with the widest possible policy.
 fn production() -> Environment {
     let file = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -124,7 +124,7 @@ fn production() -> Environment {
 }
 
 #[test]
-fn images_of_patches_are_held_to_the_registries() {
+fn images_in_patches_must_be_from_allowed_registries() {
     let digest = format!("sha256:{}", "a1".repeat(32));
     let app = |kind: &str, merge: &Value| -> WebApplication {
         serde_json::from_value(json!({

@@ -30,7 +30,7 @@ async fn may(tenant: &Tenant, verb: &str, group: &str, resource: &str, namespace
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tenant_writes_applications_and_reads_what_becomes_of_them() {
+async fn a_tenant_writes_applications_and_reads_their_objects() {
     let tenant = Tenant::new("roles").await;
     let own = tenant.namespace().to_owned();
     for verb in ["create", "update", "patch", "delete", "get", "list", "watch"] {
@@ -67,7 +67,7 @@ async fn a_tenant_writes_applications_and_reads_what_becomes_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tenant_has_no_say_over_the_platform() {
+async fn a_tenant_cannot_change_the_platform() {
     let tenant = Tenant::new("roles-none").await;
     let own = tenant.namespace().to_owned();
     let never = [

@@ -82,7 +82,7 @@ fn object(kind: Kind, mut object: Value) -> DynamicObject {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_allowlist_passes_of_all_functions_that_the_operator_has() {
+async fn only_allowed_functions_of_the_operator_are_accepted() {
     let tenant = Tenant::new("door-all").await;
     let (registered, removed) = functions(&tenant);
     assert!(
@@ -174,7 +174,7 @@ async fn a_template_reads_no_secret_of_another_namespace() {
         },
     });
     tenant.granted(SECRET_BINDING, binding).await.unwrap();
-    eventually("the binding is refused", || async {
+    eventually("the binding is rejected", || async {
         let binding = tenant
             .lab
             .bindings()
@@ -188,7 +188,7 @@ async fn a_template_reads_no_secret_of_another_namespace() {
         refused.then_some(()).ok_or(format!("{problems:?}"))
     })
     .await;
-    stays(Duration::from_secs(3), "nothing is made", || async {
+    stays(Duration::from_secs(3), "no objects are created", || async {
         let made = tenant.lab.external_secrets().await;
         made.is_empty().then_some(()).ok_or(format!("{made:?}"))
     })
@@ -199,7 +199,7 @@ async fn a_template_reads_no_secret_of_another_namespace() {
 
 /// In a namespace of the platform, to which no policy applies.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_operator_itself_has_no_such_function() {
+async fn the_operator_itself_lacks_the_dangerous_functions() {
     let tenant = Tenant::new("door-peer").await;
     let platform = "external-secrets";
     let namespaces: Api<Namespace> = Api::all(tenant.lab.client.clone());
@@ -218,7 +218,7 @@ async fn the_operator_itself_has_no_such_function() {
             .await
             .unwrap();
     }
-    eventually("the operator does not know the function", || async {
+    eventually("the operator reports an unknown function", || async {
         let events: Api<k8s_openapi::api::core::v1::Event> = lab.api();
         let events = events
             .list(&Default::default())

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{CAPABILITIES, only};
 
 #[tokio::test]
-async fn certificates_name_the_controller_and_live_for_a_day() {
+async fn certificates_name_the_controller_and_are_valid_for_a_day() {
     for (name, namespace) in CHARTS
         .iter()
         .flat_map(|name| [(*name, "idp-system"), (*name, "elsewhere")])
@@ -31,7 +31,7 @@ async fn certificates_name_the_controller_and_live_for_a_day() {
 }
 
 #[tokio::test]
-async fn the_policy_of_our_own_certificates_names_what_charts_ask_for() {
+async fn the_policy_of_our_own_certificates_allows_what_charts_request() {
     let text = std::fs::read_to_string(root().join("secrets/cert-manager/grpc/policies.yaml")).unwrap();
     let policies: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
     let names = &policies[0]["spec"]["names"];
@@ -50,7 +50,7 @@ async fn the_policy_of_our_own_certificates_names_what_charts_ask_for() {
 }
 
 #[tokio::test]
-async fn somebody_else_may_make_the_certificate() {
+async fn the_certificate_may_be_created_elsewhere() {
     let chart = Chart::of("idp-webapp").with("certificate.enabled=false");
     assert!(chart.of_kind("Certificate").await.unwrap().is_empty());
 }
@@ -60,7 +60,10 @@ async fn capabilities_are_found_by_a_label_at_the_first_port() {
     for (name, capability) in CAPABILITIES {
         let chart = Chart::of(name);
         let service = only(&chart, "Service").await;
-        assert_eq!(service["metadata"]["name"], name, "its certificate has this name");
+        assert_eq!(
+            service["metadata"]["name"], name,
+            "its certificate is for this name"
+        );
         assert_eq!(service["metadata"]["labels"][CAPABILITY], capability);
         assert_eq!(service["spec"]["ports"][0]["targetPort"], "grpc");
         let deployment = only(&chart, "Deployment").await;
@@ -76,11 +79,11 @@ async fn capabilities_are_found_by_a_label_at_the_first_port() {
         );
     }
     let services = Chart::of("idp-webapp").of_kind("Service").await.unwrap();
-    assert!(services.is_empty(), "it serves none: {services:?}");
+    assert!(services.is_empty(), "it serves no capability: {services:?}");
 }
 
 #[tokio::test]
-async fn metrics_have_a_service_that_is_no_capability() {
+async fn the_metrics_service_is_not_a_capability() {
     for name in CHARTS {
         let chart = Chart::of(name).with("serviceMonitor.enabled=true");
         let services = chart.of_kind("Service").await.unwrap();

@@ -37,12 +37,12 @@ fn whole(name: &'static str) -> Chart {
 }
 
 #[test]
-fn no_controller_may_do_what_none_should() {
+fn no_controller_has_a_forbidden_permission() {
     CHARTS.iter().for_each(|name| assert_modest(name));
 }
 
 #[tokio::test]
-async fn helm_finds_nothing_to_complain_of() {
+async fn helm_lint_passes() {
     lint("idp-library").await.unwrap();
     for name in CHARTS {
         lint(name).await.unwrap();
@@ -55,7 +55,7 @@ async fn the_library_is_linked_into_each_chart() {
     for entry in std::fs::read_dir(&folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let known = name == "README.md" || name == "idp-library" || CHARTS.contains(&name.as_str());
-        assert!(known, "nothing tests charts/{name}");
+        assert!(known, "charts/{name} has no test");
     }
     for name in CHARTS {
         let link = folder.join(name).join("charts/idp-library");
@@ -65,19 +65,22 @@ async fn the_library_is_linked_into_each_chart() {
 }
 
 #[tokio::test]
-async fn no_object_comes_twice() {
+async fn no_object_is_duplicate() {
     let mut seen = BTreeSet::new();
     for name in CHARTS {
         for object in whole(name).objects().await.unwrap() {
             let (kind, name) = (&object["kind"], &object["metadata"]["name"]);
-            assert!(seen.insert(format!("{kind} {name}")), "{kind} {name} comes twice");
+            assert!(
+                seen.insert(format!("{kind} {name}")),
+                "{kind} {name} is duplicate"
+            );
         }
     }
     assert!(seen.len() > 40, "only {} objects", seen.len());
 }
 
 #[tokio::test]
-async fn another_namespace_is_honoured_everywhere() {
+async fn the_release_namespace_is_used_everywhere() {
     for name in CHARTS {
         let chart = whole(name).within("elsewhere");
         let text = chart.text().await.unwrap();

@@ -56,12 +56,12 @@ fn arguments(objects: &[Value], deployment: &str) -> String {
 }
 
 #[tokio::test]
-async fn external_secrets_gives_tenants_nothing() {
+async fn external_secrets_grants_tenants_nothing() {
     const CHART: &str = "deploy/charts/external-secrets";
     let as_shipped = objects(Peer::ExternalSecrets, CHART, None).await;
     assert!(
         !aggregated(&as_shipped, "edit").is_empty(),
-        "else this test says nothing"
+        "otherwise this test shows nothing"
     );
     let ours = objects(
         Peer::ExternalSecrets,
@@ -83,12 +83,12 @@ async fn external_secrets_gives_tenants_nothing() {
 }
 
 #[tokio::test]
-async fn cert_manager_gives_tenants_nothing_and_approves_nothing() {
+async fn cert_manager_grants_tenants_nothing_and_approves_nothing() {
     const CHART: &str = "deploy/charts/cert-manager";
     let as_shipped = objects(Peer::CertManager, CHART, None).await;
     assert!(
         !aggregated(&as_shipped, "edit").is_empty(),
-        "else this test says nothing"
+        "otherwise this test shows nothing"
     );
     let ours = objects(Peer::CertManager, CHART, Some("secrets/cert-manager/values.yaml")).await;
     for role in ["edit", "admin"] {

@@ -40,7 +40,7 @@ async fn pods_are_restricted_and_cannot_write_to_their_own_files() {
 }
 
 #[tokio::test]
-async fn only_who_approves_its_own_certificate_starts_without() {
+async fn only_the_approver_of_its_own_certificate_starts_without_it() {
     for name in CHARTS {
         let pod = pod(&Chart::of(name)).await;
         let volume = &pod["volumes"][0];
@@ -53,7 +53,7 @@ async fn only_who_approves_its_own_certificate_starts_without() {
 }
 
 #[tokio::test]
-async fn probes_ask_the_health_port() {
+async fn probes_use_the_health_port() {
     for name in CHARTS {
         let container = &pod(&Chart::of(name)).await["containers"][0];
         let ports = container["ports"].as_array().unwrap();
@@ -96,7 +96,7 @@ async fn two_replicas_elect_a_leader_in_the_namespace_of_the_release() {
 }
 
 #[tokio::test]
-async fn grpc_is_open_to_controllers_of_the_namespace_alone() {
+async fn grpc_is_only_open_to_controllers_of_the_namespace() {
     let health = json!({"ports": [{"port": "health"}]});
     for name in CHARTS {
         let policy = only(&Chart::of(name), "NetworkPolicy").await;

@@ -26,7 +26,7 @@ async fn matches(chart: &Chart, file: &str, kinds: &[&str]) {
 }
 
 #[tokio::test]
-async fn rights_are_those_of_the_reviewed_file() {
+async fn permissions_are_those_of_the_reviewed_file() {
     let kinds = [
         "ServiceAccount",
         "ClusterRole",
@@ -41,7 +41,7 @@ async fn rights_are_those_of_the_reviewed_file() {
 }
 
 #[tokio::test]
-async fn no_controller_may_touch_secrets() {
+async fn no_controller_has_a_permission_on_secrets() {
     for name in CHARTS {
         for kind in ["ClusterRole", "Role"] {
             for role in Chart::of(name).of_kind(kind).await.unwrap() {
@@ -56,7 +56,7 @@ async fn no_controller_may_touch_secrets() {
 }
 
 #[tokio::test]
-async fn alerts_are_those_of_the_reviewed_file_and_can_be_selected() {
+async fn alerts_are_those_of_the_reviewed_file_and_have_selectable_labels() {
     let name = "idp-certificate-policy";
     let chart = Chart::of(name)
         .with("alerts.enabled=true")
@@ -72,6 +72,6 @@ async fn alerts_are_those_of_the_reviewed_file_and_can_be_selected() {
     let silent = Chart::of(name).of_kind("PrometheusRule").await.unwrap();
     assert!(
         silent.is_empty(),
-        "not without being asked: the definition may not be there"
+        "off by default, because the CRD may be missing"
     );
 }

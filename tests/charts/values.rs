@@ -31,7 +31,7 @@ async fn images_come_from_a_registry_by_tag_or_by_digest() {
 }
 
 #[tokio::test]
-async fn what_is_set_is_in_the_pod() {
+async fn values_reach_the_pod() {
     let chart = Chart::of("idp-claim-broker")
         .with(r#"image.pullSecrets=["pull"]"#)
         .with(r#"image.pullPolicy="Never""#)
@@ -53,7 +53,7 @@ async fn what_is_set_is_in_the_pod() {
     assert_eq!(template["metadata"]["annotations"], json!({"a": "b"}));
     assert_eq!(template["metadata"]["labels"]["c"], "d");
     let name = &template["metadata"]["labels"]["app.kubernetes.io/name"];
-    assert_eq!(name, "idp-claim-broker", "or its selector would not match");
+    assert_eq!(name, "idp-claim-broker", "otherwise its selector would not match");
     let (pod, container) = (&template["spec"], &template["spec"]["containers"][0]);
     assert_eq!(pod["imagePullSecrets"], json!([{"name": "pull"}]));
     assert_eq!(pod["hostAliases"][0]["hostnames"], json!(["a.example"]));
@@ -79,7 +79,7 @@ async fn what_is_set_is_in_the_pod() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_refused_with_its_path() {
+async fn invalid_values_are_rejected_with_their_path() {
     let cases = [
         ("replicas=\"two\"", "/replicas"),
         ("replica=2", "'replica'"),

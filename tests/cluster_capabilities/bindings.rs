@@ -38,7 +38,7 @@ pub(crate) async fn serve(lab: &Lab, name: &str, version: &str, problems: &[Valu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pods_wait_for_what_a_capability_makes() {
+async fn pods_wait_for_the_binding_of_a_capability() {
     let lab = lab("mail").await;
     let _stub = lab.stub("mail", |request| {
         with_binding(
@@ -51,7 +51,7 @@ async fn pods_wait_for_what_a_capability_makes() {
     lab.create("shop", json!({ "capabilities": { "mail": section } }))
         .await;
     let bindings: Api<CapabilityBinding> = lab.api();
-    let binding = eventually("the binding is made", || bindings.get("shop")).await;
+    let binding = eventually("the binding is created", || bindings.get("shop")).await;
     assert_eq!(
         (binding.spec.capability.as_str(), &binding.spec.section),
         ("mail", &section)
@@ -89,14 +89,14 @@ async fn pods_wait_for_what_a_capability_makes() {
     // A new version replaces the pod; the same version does not.
     let first = lab.generation("shop").await;
     serve(&lab, "shop", "1", &[]).await;
-    stays(Duration::from_secs(3), "nothing rolls", || async {
+    stays(Duration::from_secs(3), "no rollout starts", || async {
         (lab.generation("shop").await == first)
             .then_some(())
             .ok_or("it rolls")
     })
     .await;
     serve(&lab, "shop", "2", &[]).await;
-    eventually("the pods roll", || async {
+    eventually("a rollout starts", || async {
         (lab.generation("shop").await == first + 1)
             .then_some(())
             .ok_or("not yet")
@@ -109,7 +109,7 @@ async fn pods_wait_for_what_a_capability_makes() {
         json!({ "capabilities": { "mail": { "from": "till@example.com" } }, "image": "shop:2.0" }),
     )
     .await;
-    eventually("the binding follows", || async {
+    eventually("the binding is updated", || async {
         let binding = bindings.get("shop").await.map_err(|error| error.to_string())?;
         let from = binding.spec.section["from"].clone();
         (from == "till@example.com").then_some(()).ok_or(from.to_string())
@@ -126,7 +126,7 @@ async fn pods_wait_for_what_a_capability_makes() {
     assert_eq!(lab.container("shop").await.image.as_deref(), Some("shop:2.0"));
 
     lab.change("shop", json!({ "capabilities": null })).await;
-    eventually("the binding goes with its section", || async {
+    eventually("the binding is deleted with its section", || async {
         let left = bindings
             .get_opt("shop")
             .await

@@ -31,7 +31,7 @@ async fn announce(lab: &Lab, namespace: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_labelled_service_of_the_platform_is_a_capability_while_it_is_there() {
+async fn a_labelled_service_of_the_platform_is_a_capability_while_it_exists() {
     let _others_wait = crate::WHO_IS_THERE.write().await;
     let lab = lab(NAME).await;
     // An earlier run may have been interrupted.

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::{SOON, lab};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_deployed_is_named() {
+async fn a_capability_that_is_not_deployed_is_named() {
     let lab = lab("absent").await;
     lab.create("shop", json!({ "capabilities": { "absent": { "a": 1 } } }))
         .await;
@@ -25,7 +25,10 @@ async fn what_is_not_deployed_is_named() {
         problem.message.contains("absent") && problem.hint.is_some(),
         "{problem}"
     );
-    assert!(lab.deployment("shop").await.is_none(), "no half application");
+    assert!(
+        lab.deployment("shop").await.is_none(),
+        "no objects must be created"
+    );
     // Without the section it runs.
     lab.change("shop", json!({ "capabilities": null })).await;
     lab.ready("shop").await;
@@ -33,7 +36,7 @@ async fn what_is_not_deployed_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_is_shown_where_it_belongs() {
+async fn a_rejection_is_shown_at_its_field() {
     let lab = lab("picky").await;
     let stub = lab.stub("picky", |request| {
         if request.section["size"] == "huge" {
@@ -51,7 +54,10 @@ async fn a_refusal_is_shown_where_it_belongs() {
         "{problem}"
     );
     assert_eq!(problem.hint.as_deref(), Some("write another one"));
-    assert!(lab.deployment("shop").await.is_none(), "no half application");
+    assert!(
+        lab.deployment("shop").await.is_none(),
+        "no objects must be created"
+    );
 
     lab.change(
         "shop",
@@ -72,7 +78,7 @@ async fn a_refusal_is_shown_where_it_belongs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_becomes_stale_is_planned_again_at_once() {
+async fn stale_applications_are_planned_again_at_once() {
     let _nobody_comes_or_goes = crate::WHO_IS_THERE.read().await;
     let lab = lab("stale").await;
     let other = crate::lab("stale-other").await;
@@ -85,17 +91,23 @@ async fn what_becomes_stale_is_planned_again_at_once() {
     other.ready("shop").await;
     stub.answer(|_| variable("LIMIT", "2"));
     let asked = stub.asked();
-    stays(Duration::from_secs(3), "nobody asks without cause", || async {
-        (stub.asked() == asked).then_some(()).ok_or("asked")
-    })
+    stays(
+        Duration::from_secs(3),
+        "the capability is not called without a reason",
+        || async { (stub.asked() == asked).then_some(()).ok_or("asked") },
+    )
     .await;
-    assert!(stub.stale(&[&lab.ns]), "somebody listens");
+    assert!(stub.stale(&[&lab.ns]), "the controller watches");
     eventually_within(SOON, "planned again", || async {
         let limit = lab.variables("shop").await["LIMIT"].clone();
         (limit == "2").then_some(()).ok_or(limit)
     })
     .await;
-    assert_eq!(other.variables("shop").await["LIMIT"], "1", "only what is named");
+    assert_eq!(
+        other.variables("shop").await["LIMIT"],
+        "1",
+        "only the namespace in the event is planned again"
+    );
     // No namespace means all.
     stub.stale(&[]);
     eventually_within(SOON, "planned again", || async {
@@ -108,7 +120,7 @@ async fn what_becomes_stale_is_planned_again_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_of_another_kind_is_not_carried_out() {
+async fn a_response_with_another_kind_is_not_applied() {
     let lab = lab("foreign").await;
     let stub = lab.stub("foreign", |request| {
         with_binding(variable("A", "1"), "ClusterRoleBinding", request)

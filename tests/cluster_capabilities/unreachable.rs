@@ -35,7 +35,7 @@ async fn pods_keep_running_while_a_capability_is_unreachable() {
     // A change in the meantime is not planned either, and the message does not change.
     lab.change("shop", json!({ "image": "shop:3.0" })).await;
     let bindings: Api<CapabilityBinding> = lab.api();
-    stays(Duration::from_secs(20), "all stays as it is", || async {
+    stays(Duration::from_secs(20), "nothing changes", || async {
         let problems = lab.get("shop").await.status.unwrap_or_default().problems;
         let as_before = problems == [problem.clone()]
             && lab.generation("shop").await == before
@@ -50,10 +50,10 @@ async fn pods_keep_running_while_a_capability_is_unreachable() {
             .iter()
             .any(|child| child.kind == "CapabilityBinding")
     );
-    assert_eq!(status.ready_replicas, Some(1), "it runs");
+    assert_eq!(status.ready_replicas, Some(1), "pods keep running");
 
     let _stub = lab.stub("silent", answer);
-    eventually_within(SOON, "planned as soon as it answers", || async {
+    eventually_within(SOON, "planned as soon as the capability responds", || async {
         let image = lab.container("shop").await.image;
         (image.as_deref() == Some("shop:3.0"))
             .then_some(())
@@ -69,7 +69,7 @@ async fn pods_keep_running_while_a_capability_is_unreachable() {
 const MANY: usize = 24;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_capability_delays_no_other() {
+async fn a_slow_capability_does_not_delay_others() {
     let lab = lab("slow").await;
     let stub = lab.stub("slow", |_| variable("A", "1"));
     stub.hang(true);

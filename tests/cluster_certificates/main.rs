@@ -81,7 +81,7 @@ async fn has_certificate(lab: &Lab, secret: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_route_is_encrypted_with_a_certificate_that_was_ordered_for_it() {
+async fn a_route_gets_its_own_certificate() {
     let lab = lab("tls").await;
     let short = format!("shop-{}", lab.ns);
     let host = format!("{short}.idp.localhost");
@@ -95,7 +95,7 @@ async fn a_route_is_encrypted_with_a_certificate_that_was_ordered_for_it() {
     assert_eq!(shown(&lab, "shop", &host).await.unwrap(), secret::name(&host));
     has_certificate(&lab, &secret::name(&host)).await.unwrap();
     lab.delete("shop").await;
-    eventually("the binding goes with it", || async {
+    eventually("the binding is deleted with the application", || async {
         let left = lab.api::<CertificateBinding>().list(&Default::default()).await?;
         ensure!(left.items.is_empty());
         Ok(())
@@ -116,16 +116,20 @@ async fn a_wider_policy_lets_waiting_applications_proceed_and_a_narrower_one_bre
 
     policy(&lab, json!({"exact": [host]})).await;
     let began = Instant::now();
-    eventually_within(Duration::from_secs(25), "it proceeds", || async {
-        let app = lab.get("shop").await;
-        let status = app.status.clone().unwrap_or_default();
-        ensure!(
-            status.problems.iter().all(|problem| !problem.is_error()),
-            "{}",
-            why(&app)
-        );
-        Ok(())
-    })
+    eventually_within(
+        Duration::from_secs(25),
+        "the application becomes Ready",
+        || async {
+            let app = lab.get("shop").await;
+            let status = app.status.clone().unwrap_or_default();
+            ensure!(
+                status.problems.iter().all(|problem| !problem.is_error()),
+                "{}",
+                why(&app)
+            );
+            Ok(())
+        },
+    )
     .await;
     eprintln!("proceeded {:?} after the policy was widened", began.elapsed());
     lab.ready("shop").await;
@@ -148,7 +152,7 @@ async fn a_wider_policy_lets_waiting_applications_proceed_and_a_narrower_one_bre
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_applications_the_first_keeps_the_host() {
+async fn the_first_of_two_applications_keeps_the_host() {
     let (first, second) = (lab("first").await, lab("second").await);
     let short = format!("shop-{}", first.ns);
     first.create("shop", json!({"routes": [{"host": short}]})).await;

@@ -143,7 +143,7 @@ async fn an_upgrade_rolls_what_it_changes(test: &TestCluster) {
         if status.available_replicas >= Some(2) {
             too_few.store(0, Ordering::Relaxed);
         } else if too_few.fetch_add(1, Ordering::Relaxed) > 20 {
-            panic!("too few are available: {status:?}");
+            panic!("too few pods are available: {status:?}");
         }
         let pods = teams(client).await?;
         let is_new = |(name, team): (&String, &Option<String>)| {
@@ -165,7 +165,11 @@ async fn the_platform_comes_up_from_its_charts_and_serves_an_application() {
         both_are_up(&client, release).await;
     }
     for pod in pods(&client, WEBAPP).await.unwrap() {
-        assert_eq!(restarts(&pod).0, 0, "it waited for its certificate");
+        assert_eq!(
+            restarts(&pod).0,
+            0,
+            "the pod must wait for its certificate without a restart"
+        );
     }
 
     let ns = test.namespace("shop").await.unwrap();

@@ -23,7 +23,7 @@ fn forms() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_form_arrives() {
+async fn every_form_reaches_the_pods() {
     let lab = lab("arrive").await;
     lab.put("shop", "whole", &json!({ "TOKEN": "t-1", "REGION": "eu" }))
         .await;
@@ -118,7 +118,7 @@ async fn every_form_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn render_shows_what_happens() {
+async fn render_shows_the_live_objects() {
     let lab = lab("render").await;
     for key in ["whole", "files"] {
         lab.put("shop", key, &json!({ "A": "1" })).await;
@@ -141,7 +141,7 @@ async fn render_shows_what_happens() {
             .iter()
             .any(|child| child.kind.kind == "SecretBinding")
     );
-    eventually("the application is as rendered", || async {
+    eventually("the live objects equal the rendered ones", || async {
         for child in &plan.children {
             let live = lab.objects(child.kind).get(&child.name).await;
             let live = live.map_err(|error| error.to_string())?;

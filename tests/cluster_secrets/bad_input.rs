@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::lab;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_api_server_refuses_what_is_no_key() {
+async fn the_api_server_rejects_invalid_keys() {
     let lab = lab("keys").await;
     let long = "x".repeat(401);
     let escapes = [
@@ -37,7 +37,7 @@ async fn the_api_server_refuses_what_is_no_key() {
     for key in escapes {
         let spec = json!({ "secrets": [{ "name": "ok" }, { "name": "db", "remoteKey": key }] });
         let refusal = lab.refusal("shop", spec).await;
-        let refusal = refusal.unwrap_or_else(|| panic!("{key:?} is taken"));
+        let refusal = refusal.unwrap_or_else(|| panic!("{key:?} is accepted"));
         assert!(
             refusal.contains("spec.secrets[1].remoteKey"),
             "{key:?}: {refusal}"
@@ -74,14 +74,14 @@ async fn the_api_server_refuses_what_is_no_key() {
     ];
     for (secret, path) in others {
         let refusal = lab.refusal("shop", json!({ "secrets": [secret] })).await;
-        let refusal = refusal.unwrap_or_else(|| panic!("{secret} is taken"));
+        let refusal = refusal.unwrap_or_else(|| panic!("{secret} is accepted"));
         assert!(refusal.contains(path), "{secret}: {refusal}");
     }
     lab.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn conflicts_are_told_and_nothing_is_half_made() {
+async fn conflicts_are_reported_and_no_objects_created() {
     let lab = lab("conflicts").await;
     let key = |property: &str| json!([{ "property": property }]);
     let cases = [
@@ -126,7 +126,7 @@ async fn conflicts_are_told_and_nothing_is_half_made() {
         assert_eq!(problem.path.as_deref(), Some(*path), "{problem}");
         assert!(problem.hint.is_some(), "{problem}");
     }
-    stays(Duration::from_secs(3), "nothing is made", || async {
+    stays(Duration::from_secs(3), "no objects are created", || async {
         for kind in kinds::CHILDREN.into_iter().chain(kinds::BINDINGS) {
             let left = ours(&lab, kind).await;
             if !left.is_empty() {

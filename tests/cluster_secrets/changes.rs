@@ -13,7 +13,7 @@ fn secret(name: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_goes_with_its_section_and_nothing_else_does() {
+async fn a_removed_secret_is_deleted_and_nothing_else() {
     let lab = lab("remove").await;
     for key in ["one", "two"] {
         lab.put("shop", key, &json!({ key: "x" })).await;
@@ -28,13 +28,13 @@ async fn a_secret_goes_with_its_section_and_nothing_else_does() {
     let session = lab.secret("shop-secret-session").await;
     lab.change("shop", json!({ "secrets": [secret("two"), generated] }))
         .await;
-    eventually("the secret is gone", || async {
+    eventually("the ExternalSecret is deleted", || async {
         let left = lab.external_secrets().await;
         let expected = ["shop.session", "shop.two"];
         (left == expected).then_some(()).ok_or(format!("{left:?}"))
     })
     .await;
-    eventually("its Secret too", || async {
+    eventually("its Secret is deleted too", || async {
         let secret = lab.secret("shop-secret-one").await;
         secret.is_none().then_some(()).ok_or("it is there")
     })
@@ -47,12 +47,12 @@ async fn a_secret_goes_with_its_section_and_nothing_else_does() {
     assert_eq!(
         lab.secret("shop-secret-session").await,
         session,
-        "a generated value stays"
+        "a generated value does not change"
     );
 
     // With the last secret the binding is deleted, too.
     lab.change("shop", json!({ "secrets": null })).await;
-    eventually("all are gone", || async {
+    eventually("all are deleted", || async {
         let (secrets, binding) = (lab.external_secrets().await, lab.bindings().get_opt("shop").await);
         let gone = secrets.is_empty() && binding.unwrap().is_none();
         gone.then_some(()).ok_or(format!("{secrets:?}"))
@@ -63,7 +63,7 @@ async fn a_secret_goes_with_its_section_and_nothing_else_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_runs_goes_on_while_a_new_secret_is_missing() {
+async fn pods_keep_running_while_a_new_secret_is_missing() {
     let lab = lab("held").await;
     lab.put("shop", "one", &json!({ "one": "x" })).await;
     lab.create("shop", json!({ "secrets": [secret("one")] })).await;
@@ -81,12 +81,16 @@ async fn what_runs_goes_on_while_a_new_secret_is_missing() {
         Some("spec.secrets[1].remoteKey"),
         "{problem}"
     );
-    stays(Duration::from_secs(8), "the old version runs", || async {
-        let now = (self::pods(&lab).await, lab.generation("shop").await);
-        (now == (pods.clone(), before))
-            .then_some(())
-            .ok_or(format!("{now:?}"))
-    })
+    stays(
+        Duration::from_secs(8),
+        "the old version keeps running",
+        || async {
+            let now = (self::pods(&lab).await, lab.generation("shop").await);
+            (now == (pods.clone(), before))
+                .then_some(())
+                .ok_or(format!("{now:?}"))
+        },
+    )
     .await;
     let app = lab.get("shop").await;
     let held = app.status.iter().flat_map(|status| &status.children);
@@ -99,7 +103,7 @@ async fn what_runs_goes_on_while_a_new_secret_is_missing() {
     assert_eq!(
         lab.generation("shop").await,
         before + 1,
-        "both changes in one rollout"
+        "both changes are in one rollout"
     );
     assert_eq!(lab.variables("shop").await["TWO"], "shop-secret-two/two");
     lab.end().await;

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::lab;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_key_is_named_and_taken_up_when_it_comes() {
+async fn a_missing_key_is_reported_and_used_once_it_exists() {
     let lab = lab("missing").await;
     let secrets = json!([
         { "name": "db", "remoteKey": "database/main", "refreshInterval": "2s", "keys": [{ "property": "password" }] },
@@ -51,7 +51,7 @@ async fn a_missing_key_is_named_and_taken_up_when_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ran_goes_on_when_its_key_is_deleted() {
+async fn pods_keep_running_when_their_key_is_deleted() {
     let lab = lab("deleted").await;
     lab.put("shop", "db", &json!({ "password": "p" })).await;
     let secrets = json!([{ "name": "db", "refreshInterval": "2s", "keys": [{ "property": "password" }] }]);
@@ -61,11 +61,11 @@ async fn what_ran_goes_on_when_its_key_is_deleted() {
     let remote = lab.test.secrets_manager().unwrap();
     remote.delete(&lab.key("shop", "db")).await.unwrap();
     let problem = lab.problem("shop", "RemoteKeyMissing").await;
-    assert!(!problem.is_error(), "a warning: {problem}");
+    assert!(!problem.is_error(), "it must be a warning: {problem}");
     lab.ready("shop").await;
     assert_eq!(lab.secret("shop-secret-db").await.unwrap()["password"], "p");
     lab.put("shop", "db", &json!({ "password": "p" })).await;
-    eventually("the warning goes", || async {
+    eventually("the warning disappears", || async {
         let problems = lab.get("shop").await.status.unwrap_or_default().problems;
         problems.is_empty().then_some(()).ok_or(format!("{problems:?}"))
     })
@@ -73,13 +73,13 @@ async fn what_ran_goes_on_when_its_key_is_deleted() {
     assert_eq!(
         lab.generation("shop").await,
         before,
-        "the same value rolls nothing"
+        "the same value causes no rollout"
     );
     lab.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_template_that_does_not_work_is_told_as_such() {
+async fn a_template_that_fails_is_reported() {
     let lab = lab("template").await;
     // Templates that cannot work with any properties are rejected before (tests/attacks/template_door.rs).
     for (name, template) in [
@@ -98,7 +98,7 @@ async fn a_template_that_does_not_work_is_told_as_such() {
         );
         assert!(
             !problem.to_string().contains("does not exist"),
-            "no value is told: {problem}"
+            "the problem contains no value: {problem}"
         );
         let right = json!([{ "name": "db", "refreshInterval": "2s", "template": { "X": "{{ .user }}!" } }]);
         lab.change(name, json!({ "secrets": right })).await;

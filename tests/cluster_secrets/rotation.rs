@@ -11,7 +11,7 @@ use crate::lab;
 const A_WHILE: Duration = Duration::from_secs(15);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_changes_at_once_roll_once() {
+async fn two_changes_at_once_cause_one_rollout() {
     let lab = lab("rotate").await;
     for key in ["one", "two"] {
         lab.put("shop", key, &json!({ key: "old" })).await;
@@ -24,7 +24,7 @@ async fn two_changes_at_once_roll_once() {
 
     // Refreshes that change nothing.
     let first = lab.generation("shop").await;
-    stays(A_WHILE, "nothing rolls", || async {
+    stays(A_WHILE, "no rollout starts", || async {
         let generation = lab.generation("shop").await;
         (generation == first)
             .then_some(())
@@ -36,16 +36,16 @@ async fn two_changes_at_once_roll_once() {
     // A person changes one, then the other.
     lab.put("shop", "one", &json!({ "one": "new" })).await;
     lab.put("shop", "two", &json!({ "two": "new" })).await;
-    eventually("the pods roll", || async {
+    eventually("a rollout starts", || async {
         let generation = lab.generation("shop").await;
         (generation > first).then_some(()).ok_or("not yet")
     })
     .await;
     for key in ["one", "two"] {
         let held = lab.secret(&format!("shop-secret-{key}")).await.unwrap();
-        assert_eq!(held[key], "new", "pods roll when all values are there");
+        assert_eq!(held[key], "new", "the rollout starts when all values exist");
     }
-    stays(A_WHILE, "they roll once", || async {
+    stays(A_WHILE, "one rollout only", || async {
         let generation = lab.generation("shop").await;
         (generation == first + 1)
             .then_some(())
@@ -57,7 +57,7 @@ async fn two_changes_at_once_roll_once() {
 
     // A second rotation is detected too: identical events are counted up, not sent again.
     lab.put("shop", "one", &json!({ "one": "newer" })).await;
-    eventually("the pods roll again", || async {
+    eventually("a second rollout starts", || async {
         let generation = lab.generation("shop").await;
         (generation == first + 2)
             .then_some(())
@@ -69,7 +69,7 @@ async fn two_changes_at_once_roll_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_others_read_does_not_roll() {
+async fn changes_of_unused_properties_cause_no_rollout() {
     let lab = lab("rotate-other").await;
     for app in ["shop", "till"] {
         lab.put(app, "db", &json!({ "password": "old" })).await;
@@ -84,7 +84,7 @@ async fn what_others_read_does_not_roll() {
     lab.put("till", "db", &json!({ "password": "old", "note": "x" }))
         .await;
     lab.put("shop", "db", &json!({ "password": "new" })).await;
-    eventually("the pods roll", || async {
+    eventually("a rollout starts", || async {
         let sets = lab.replica_sets("shop").await;
         (sets == 2).then_some(()).ok_or("not yet")
     })

@@ -13,7 +13,7 @@ use crate::lab;
 const EXCLUDED: &str = "kube-public";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_does_not_serve_the_namespace_says_so_until_it_does() {
+async fn a_store_that_does_not_serve_the_namespace_is_reported_until_it_does() {
     let own = lab("store").await;
     let lab = own.within(EXCLUDED);
     let name = own.ns.clone();
@@ -34,8 +34,8 @@ async fn a_store_that_does_not_serve_the_namespace_says_so_until_it_does() {
     let ended = ready.await;
     lab.restore_store().await;
     lab.delete(&name).await;
-    ended.expect("it recovers without help");
-    eventually("it is gone", || async {
+    ended.expect("the application recovers without help");
+    eventually("the ExternalSecrets are deleted", || async {
         let left = lab.external_secrets().await;
         left.is_empty().then_some(()).ok_or(format!("{left:?}"))
     })
@@ -56,7 +56,7 @@ fn serving_all() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forged_binding_reads_nothing_of_others() {
+async fn a_forged_binding_reads_no_secret_of_others() {
     let lab = lab("hand").await;
     let other = crate::lab("hand-other").await;
     other.put("shop", "db", &json!({ "password": "p" })).await;
@@ -104,7 +104,7 @@ async fn a_forged_binding_reads_nothing_of_others() {
             .create(&PostParams::default(), &binding)
             .await
             .unwrap();
-        eventually(&format!("{name} is refused"), || async {
+        eventually(&format!("{name} is rejected"), || async {
             let binding = lab
                 .bindings()
                 .get(name)
@@ -116,7 +116,7 @@ async fn a_forged_binding_reads_nothing_of_others() {
         })
         .await;
     }
-    stays(Duration::from_secs(4), "nothing is fetched", || async {
+    stays(Duration::from_secs(4), "no Secret is created", || async {
         let made = (lab.external_secrets().await, lab.secret("stolen").await);
         (made == (Vec::new(), None))
             .then_some(())

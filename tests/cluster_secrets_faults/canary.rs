@@ -19,7 +19,7 @@ const OURS: [(&str, &str); 2] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_value_appears_nowhere_but_in_its_secret() {
+async fn a_secret_value_appears_only_in_its_secret() {
     let alone = alone().await;
     let lab = alone.lab("canary").await;
     let (traces, endpoint) = Collected::start();
@@ -87,11 +87,11 @@ async fn live(lab: &Lab, value: &str) {
     lab.create(MARKER, spec).await;
     lab.ready(MARKER).await;
     let held = lab.secret(&format!("{MARKER}-secret-db")).await.unwrap();
-    assert_eq!(held["password"], value, "it is there");
+    assert_eq!(held["password"], value, "the Secret contains the value");
     let generation = lab.generation(MARKER).await;
     lab.put(MARKER, "db", &json!({ "password": format!("{value}-2") }))
         .await;
-    eventually("it rolls", || async {
+    eventually("a rollout starts", || async {
         let rolled = lab.generation(MARKER).await > generation;
         rolled.then_some(()).ok_or("not yet")
     })

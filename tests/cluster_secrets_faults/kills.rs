@@ -23,7 +23,7 @@ const SETTLING: Duration = Duration::from_secs(8);
 const LONG: Duration = Duration::from_secs(600);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn crashes_of_the_bridge_leave_no_trace() {
+async fn crashes_of_the_bridge_do_not_change_the_result() {
     let alone = alone().await;
     let lab = alone.lab("kills").await;
     let namespace = lab.ns.clone();
@@ -63,7 +63,7 @@ async fn roll_out(alone: &Alone, lab: Lab, kills: usize) -> BTreeMap<String, Val
         for kill in 0..kills {
             // During the work: some applications are complete, and others are not.
             let enough = COUNT * (kill + 1) / (KILLS + 2);
-            eventually_within(LONG, "the bridge works", || async {
+            eventually_within(LONG, "the bridge writes", || async {
                 let count = lab.external_secrets().await.len();
                 (count >= enough)
                     .then_some(())
@@ -75,7 +75,10 @@ async fn roll_out(alone: &Alone, lab: Lab, kills: usize) -> BTreeMap<String, Val
             eprintln!("killed after {done} of {COUNT}");
             pair = alone.crash_bridge(pair).await;
         }
-        assert!(kills == 0 || in_mid_work > 0, "killed too late to show anything");
+        assert!(
+            kills == 0 || in_mid_work > 0,
+            "the bridge was killed only after its work"
+        );
         pair
     };
     let ((), pair) = tokio::join!(create, kill);
@@ -101,10 +104,7 @@ async fn still(lab: &Lab) -> BTreeMap<String, Value> {
         let changed = after
             .iter()
             .find(|(name, object)| before.get(*name) != Some(object));
-        assert!(
-            began.elapsed() < LONG,
-            "somebody writes all the time: {changed:?}"
-        );
+        assert!(began.elapsed() < LONG, "writes do not stop: {changed:?}");
         before = after;
     }
 }

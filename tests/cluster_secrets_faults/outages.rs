@@ -14,7 +14,7 @@ const RECOVERY: Duration = Duration::from_secs(300);
 const A_WHILE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_down_stops_nothing_that_runs() {
+async fn pods_keep_running_while_the_store_is_down() {
     let alone = alone().await;
     let lab = alone.lab("store-down").await;
     let pair = alone.pair(&[]).await;
@@ -28,14 +28,17 @@ async fn a_store_that_is_down_stops_nothing_that_runs() {
 
     stop_component(&lab.test.cluster, "localstack").await.unwrap();
     let problem = lab.problem("shop", "StoreDown").await;
-    assert!(!problem.is_error(), "it runs: {problem}");
+    assert!(
+        !problem.is_error(),
+        "it must be a warning while pods run: {problem}"
+    );
     assert!(problem.message.contains(&lab.key("shop", "db")), "{problem}");
     lab.ready("shop").await;
     lab.create("late", with_secret()).await;
     let problem = lab.problem("late", "StoreDown").await;
-    assert!(problem.is_error(), "it cannot run: {problem}");
+    assert!(problem.is_error(), "it must be an error without pods: {problem}");
     assert_eq!(problem.path.as_deref(), Some("spec.secrets[0]"));
-    stays(A_WHILE, "all stays as it is", || async {
+    stays(A_WHILE, "nothing changes", || async {
         let now = (lab.generation("shop").await, lab.generation("till").await);
         let as_before = now == before && lab.deployment("late").await.is_none();
         as_before.then_some(()).ok_or(format!("{now:?}"))
@@ -59,7 +62,7 @@ async fn a_store_that_is_down_stops_nothing_that_runs() {
         })
         .await;
     }
-    eventually("the changed value rolls", || async {
+    eventually("the changed value causes a rollout", || async {
         let generation = lab.generation("till").await;
         (generation == before.1 + 1)
             .then_some(())
@@ -70,14 +73,14 @@ async fn a_store_that_is_down_stops_nothing_that_runs() {
     assert_eq!(
         lab.generation("shop").await,
         before.0,
-        "the same value rolls nothing"
+        "the same value causes no rollout"
     );
     pair.stop().await;
     lab.end_and_wait().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn external_secrets_may_be_away() {
+async fn pods_keep_running_while_external_secrets_is_down() {
     let alone = alone().await;
     let lab = alone.lab("eso-down").await;
     let pair = alone.pair(&[]).await;
@@ -93,13 +96,13 @@ async fn external_secrets_may_be_away() {
         .unwrap();
     lab.put("shop", "db", &json!({ "password": "new" })).await;
     lab.create("late", with_secret()).await;
-    eventually("the new one waits", || async {
+    eventually("the new application waits", || async {
         let app = lab.get("late").await;
         let waits = idp_tests::condition(&app, "SecretsReady").is_some_and(|(ready, _)| !ready);
         waits.then_some(()).ok_or(idp_tests::why(&app))
     })
     .await;
-    stays(A_WHILE, "all stays as it is", || async {
+    stays(A_WHILE, "nothing changes", || async {
         let app = lab.get("shop").await;
         let as_before = idp_tests::is_ready(&app)
             && lab.generation("shop").await == before
@@ -112,7 +115,7 @@ async fn external_secrets_may_be_away() {
         .await
         .unwrap();
     lab.ready_within(RECOVERY, "late").await;
-    eventually("the changed value rolls", || async {
+    eventually("the changed value causes a rollout", || async {
         let generation = lab.generation("shop").await;
         (generation == before + 1)
             .then_some(())

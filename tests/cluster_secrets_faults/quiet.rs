@@ -15,7 +15,7 @@ const SETTLING: Duration = Duration::from_secs(10);
 const LONG: Duration = Duration::from_secs(600);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refreshes_that_change_nothing_cost_nothing() {
+async fn refreshes_without_changes_cause_no_requests() {
     let alone = alone().await;
     let lab = alone.lab("quiet").await;
     let pair = alone.pair(&[]).await;
@@ -25,7 +25,7 @@ async fn refreshes_that_change_nothing_cost_nothing() {
         lab.create(name, with_secret()).await;
     }
     lab.all_ready(COUNT, LONG).await;
-    eventually_within(LONG, "all is settled", || async {
+    eventually_within(LONG, "all applications are settled", || async {
         let audit = alone.audit();
         tokio::time::sleep(SETTLING).await;
         let asked = work(&audit.requests().unwrap());
@@ -41,17 +41,17 @@ async fn refreshes_that_change_nothing_cost_nothing() {
     let requests = audit.requests().unwrap();
     let after = refreshed(&lab).await;
     let asked = work(&requests);
-    assert!(asked.is_empty(), "a quiet half minute: {asked:?}");
+    assert!(asked.is_empty(), "requests in a quiet half minute: {asked:?}");
     for name in [BRIDGE, "idp-webapp"] {
         let user = format!("system:serviceaccount:{NAMESPACE}:{name}");
         let heard = requests.iter().any(|request| request.user == user);
-        assert!(heard, "the audit log knows {name}");
+        assert!(heard, "the audit log contains no request of {name}");
     }
     assert_eq!(before.len(), COUNT);
     let same = before
         .iter()
         .filter(|(name, time)| after.get(*name) == Some(time));
-    assert_eq!(same.count(), 0, "External Secrets has refreshed all of them");
+    assert_eq!(same.count(), 0, "External Secrets has not refreshed all of them");
     pair.stop().await;
     lab.end_and_wait().await;
 }

@@ -14,7 +14,7 @@ fn no_wildcard_and_no_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_right_is_used_and_every_request_allowed() {
+async fn every_permission_is_used_and_every_request_allowed() {
     let alone = alone().await;
     let lab = alone.lab("rights").await;
     // Without a Lease the first one is created.
@@ -46,7 +46,7 @@ async fn live(lab: &Lab) {
     remote.delete(&lab.key("shop", "db")).await.unwrap();
     lab.problem("shop", "RemoteKeyMissing").await;
     lab.put("shop", "db", &json!({ "password": "p" })).await;
-    eventually("the trouble is over", || async {
+    eventually("the failures are over", || async {
         let problems = lab.get("shop").await.status.unwrap_or_default().problems;
         problems.is_empty().then_some(()).ok_or(format!("{problems:?}"))
     })
@@ -54,7 +54,7 @@ async fn live(lab: &Lab) {
     // Removed secrets are deleted.
     lab.put("shop", "other", &json!({ "password": "p" })).await;
     change(json!([{ "name": "other" }])).await;
-    eventually("only the other one is left", || async {
+    eventually("only the other secret remains", || async {
         let left = lab.external_secrets().await;
         (left == ["shop.other"]).then_some(()).ok_or(format!("{left:?}"))
     })

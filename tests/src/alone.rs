@@ -142,14 +142,14 @@ impl Pair {
 
     /// Stops both, so that they release their Leases.
     pub async fn stop(self) {
-        assert!(self.webapp.stop().await.unwrap(), "it ends well");
-        assert!(self.bridge.stop().await.unwrap(), "it ends well");
+        assert!(self.webapp.stop().await.unwrap(), "the exit code is 0");
+        assert!(self.bridge.stop().await.unwrap(), "the exit code is 0");
     }
 }
 
 async fn leads(controller: &Controller) {
     eventually_within(LEADS, "the controller leads", || async {
-        ensure!(controller.leads().await, "its log: {}", controller.log());
+        ensure!(controller.leads().await, "log: {}", controller.log());
         Ok(())
     })
     .await;

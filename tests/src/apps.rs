@@ -12,7 +12,7 @@ pub fn app(namespace: &str, name: &str, spec: &Value) -> WebApplication {
         .as_object_mut()
         .unwrap()
         .extend(spec.as_object().unwrap().clone());
-    let mut app = WebApplication::new(name, serde_json::from_value(whole).expect("a spec"));
+    let mut app = WebApplication::new(name, serde_json::from_value(whole).expect("the spec is valid"));
     app.metadata.namespace = Some(namespace.to_owned());
     app.on_fake_nodes()
 }

@@ -1,9 +1,8 @@
-//! Golden files of what capabilities supply, offline: `idp-cli render` makes of each
-//! `tests/golden/supplied/cases/NAME.yaml` exactly `tests/golden/supplied/expected/NAME.ENVIRONMENT.yaml`.
+//! Golden files of the sections that capabilities serve, offline: the output of `idp-cli render` for each
+//! `tests/golden/supplied/cases/NAME.yaml` is exactly `tests/golden/supplied/expected/NAME.ENVIRONMENT.yaml`.
 //!
-//! A case is rendered as it is, which is for the local Environment, and for production; one that brings an Environment
-//! only for that. `IDP_UPDATE_GOLDEN=1 cargo test -p idp-cli --test golden` writes what is expected, to be read before
-//! it is committed.
+//! Each case is rendered for the local Environment and for production, or for the Environment in its file.
+//! `IDP_UPDATE_GOLDEN=1 cargo test -p idp-cli --test golden` writes the expected files. Read them before you commit.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 
@@ -15,7 +14,7 @@ use idp_testkit::{
     root,
 };
 
-/// What is expected of production, by its files.
+/// The files for production.
 const PRODUCTION: [&str; 3] = [
     "platform/environments/production.yaml",
     "platform/claim-classes/production.yaml",
@@ -23,9 +22,9 @@ const PRODUCTION: [&str; 3] = [
 ];
 
 #[test]
-fn cases_become_what_is_expected() {
+fn cases_render_to_the_expected_objects() {
     let folder = root().join("tests/golden/supplied");
-    let became = files(&folder).into_iter().flat_map(|(name, file)| {
+    let rendered = files(&folder).into_iter().flat_map(|(name, file)| {
         let own = load::<Environment>(&file, "Environment").pop();
         let targets = match own {
             Some(own) => vec![(own.metadata.name.unwrap(), &[][..])],
@@ -34,21 +33,21 @@ fn cases_become_what_is_expected() {
                 ("production".to_owned(), &PRODUCTION),
             ],
         };
-        let become_of = move |(target, beside)| (format!("{name}.{target}"), render(&file, beside));
-        targets.into_iter().map(become_of)
+        let render_for = move |(target, beside)| (format!("{name}.{target}"), render(&file, beside));
+        targets.into_iter().map(render_for)
     });
-    let seen = check(&folder, became);
+    let seen = check(&folder, rendered);
     assert!(seen >= 16, "only {seen} cases");
 }
 
 #[test]
-fn the_samples_work_as_they_are_shown() {
+fn the_samples_render_without_errors() {
     for sample in ["minimal", "webapplication", "supplied", "data"] {
         let file = root().join(format!("applications/sample-web-app/{sample}.yaml"));
-        let said = render(&file, &[]);
+        let output = render(&file, &[]);
         assert!(
-            said.contains("kind: Deployment") && !said.contains("# error"),
-            "{said}"
+            output.contains("kind: Deployment") && !output.contains("# error"),
+            "{output}"
         );
     }
 }

@@ -15,8 +15,8 @@ use crate::{
 
 /// One controller: a resource, the kinds that it watches, and the pure functions between them.
 ///
-/// The driver calls `observe`, `validate` and `plan`, applies the plan, and writes what `status` returns if it
-/// differs from what is there. Only `observe` may wait or do IO.
+/// The driver calls `observe`, `validate` and `plan`, applies the plan, and writes the result of `status` if it
+/// differs from the current status. Only `observe` may wait or do IO.
 pub trait Reconcile: Send + Sync + Sized + 'static {
     /// The resource that is reconciled.
     type Resource: Resource<DynamicType = (), Scope: Scoped>
@@ -116,8 +116,8 @@ pub trait Reconcile: Send + Sync + Sized + 'static {
         now: Timestamp,
     ) -> Self::Status;
 
-    /// Whether a status only tells that work is under way. It is then held back for about two seconds, and not written at
-    /// all where something comes of it meanwhile. A problem that somebody must mend is no such status.
+    /// Whether a status only reports progress. It is then held back for about two seconds, and not written if a better one
+    /// follows meanwhile. A status with a problem that requires an action is not progress.
     fn is_progress(status: &Self::Status) -> bool {
         let _ = status;
         false
@@ -180,10 +180,10 @@ pub struct ObserveError {
 }
 
 impl From<FactsError> for ObserveError {
-    fn from(misread: FactsError) -> Self {
+    fn from(error: FactsError) -> Self {
         Self {
-            source_name: misread.kind.plural,
-            message: misread.to_string(),
+            source_name: error.kind.plural,
+            message: error.to_string(),
         }
     }
 }

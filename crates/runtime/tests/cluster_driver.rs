@@ -23,7 +23,7 @@ async fn driver() {
     let mut world = World::new().await;
     world.start();
     quiet_after_creation(&world).await;
-    drift_is_mended(&world).await;
+    drift_is_reverted(&world).await;
     foreign_objects_are_left_alone(&world).await;
     surplus_is_pruned(&world).await;
     refusals_become_problems(&world).await;
@@ -60,7 +60,7 @@ async fn quiet_after_creation(world: &World) {
     assert_eq!(world.requests() - quiet, 0, "{:?}", world.log());
 }
 
-async fn drift_is_mended(world: &World) {
+async fn drift_is_reverted(world: &World) {
     let place = world.namespace("drift").await;
     place
         .widget(

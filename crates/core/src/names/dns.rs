@@ -4,8 +4,8 @@ use std::fmt;
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-/// Longest accepted input: a name of 253 characters may be longer before it is normalised.
-const LONGEST: usize = 1024;
+/// Maximum length of the input. A name of 253 characters may be longer before it is normalised.
+const MAX_BYTES: usize = 1024;
 
 /// Prefix of international labels.
 pub(super) const PUNYCODE: &str = "xn--";
@@ -34,7 +34,7 @@ impl DnsName {
     /// # Errors
     /// When it is too long, has invalid characters, is an IP address, or contains invalid Punycode.
     pub fn parse(text: &str) -> Result<Self, Malformed> {
-        if text.len() > LONGEST {
+        if text.len() > MAX_BYTES {
             return Err(Malformed("it is too long"));
         }
         let (wildcard, domain) = match text.strip_prefix("*.") {

@@ -8,7 +8,7 @@ use idp_core::{Applied, Child, Kind, ObjectKey, Plan, Prepared, Problem};
 
 use super::{
     actions::{self, ActionRunner},
-    comparison::{Need, compare, existing_child, key_of},
+    comparison::{Comparison, compare, existing_child, key_of},
     coverage::{coverage, dropped_fields},
     progress::{ChildResult, Progress, applied_child},
     pruner::Pruner,
@@ -22,7 +22,7 @@ use crate::{
     store::{entry::Coverage, stores::Stores},
 };
 
-/// Requests under way at a time for one resource: mostly all of a wave. Where each answer takes long, turns cost more than
+/// Concurrent requests for one resource: usually a whole wave. With a slow API server, round trips cost more than
 /// requests.
 const CONCURRENCY: usize = 16;
 
@@ -108,30 +108,30 @@ impl Applier {
     }
 
     async fn apply_wave(&self, parent: &Parent, wave: Vec<Child>, progress: &mut Progress) {
-        let needs: Vec<Need> = wave
+        let comparisons: Vec<Comparison> = wave
             .into_iter()
             .map(|child| compare(&self.caches, parent, child))
             .collect();
         // `buffered` keeps the order of the plan.
-        let mut results = stream::iter(needs)
-            .map(|need| self.satisfy(parent, need))
+        let mut results = stream::iter(comparisons)
+            .map(|comparison| self.execute(parent, comparison))
             .buffered(CONCURRENCY);
         while let Some(result) = results.next().await {
             progress.add(result);
         }
     }
 
-    async fn satisfy(&self, parent: &Parent, need: Need) -> ChildResult {
-        let write = match need {
-            Need::Nothing(child, problem) => {
+    async fn execute(&self, parent: &Parent, comparison: Comparison) -> ChildResult {
+        let write = match comparison {
+            Comparison::Skip(child, problem) => {
                 return ChildResult {
                     child,
                     problem,
                     ..ChildResult::default()
                 };
             }
-            Need::Refused(refusal) => return ChildResult::refused(refusal),
-            Need::Write(write) => write,
+            Comparison::Refused(refusal) => return ChildResult::refused(refusal),
+            Comparison::Write(write) => write,
         };
         match Box::pin(self.writer.write(parent, &write)).await {
             Ok(written) => review(&write, &written),
@@ -150,7 +150,7 @@ impl Applier {
     }
 }
 
-/// Compares what the API server made of a write with what was sent.
+/// Compares the result of a write with the object that was sent.
 fn review(write: &Write, written: &Written) -> ChildResult {
     let (kind, entry) = (write.kind(), &*written.entry);
     if entry.deleting {

@@ -1,4 +1,4 @@
-//! Decides what a child needs, from the caches alone.
+//! Compares a planned child with the caches, to decide whether to write it.
 
 use std::sync::Arc;
 
@@ -23,59 +23,59 @@ use crate::{
     },
 };
 
-/// What a child needs.
-pub(crate) enum Need {
-    Nothing(Option<AppliedChild>, Option<Problem>),
+/// The result of a comparison.
+pub(crate) enum Comparison {
+    Skip(Option<AppliedChild>, Option<Problem>),
     Write(Box<Write>),
     Refused(Refusal),
 }
 
-/// Decides what a child needs. Sends nothing.
-pub(crate) fn compare(caches: &Stores, parent: &Parent, child: Child) -> Need {
+/// Decides whether a child must be written. Sends nothing.
+pub(crate) fn compare(caches: &Stores, parent: &Parent, child: Child) -> Comparison {
     let key = key_of(&child);
     let Some(cache) = caches.children(child.kind) else {
         let message = format!(
             "The controller plans a {} but does not watch the kind.",
             child.kind
         );
-        return Need::Refused(Refusal::Lasting(Problem::error(
+        return Comparison::Refused(Refusal::Lasting(Problem::error(
             reasons::KIND_NOT_WATCHED,
             message,
         )));
     };
     if let Some(refusal) = unprovable(cache, parent, &child) {
-        return Need::Refused(refusal);
+        return Comparison::Refused(refusal);
     }
     if let Step::Hold { because } = &child.step {
-        return Need::Nothing(existing_child(caches, parent, &child, because), None);
+        return Comparison::Skip(existing_child(caches, parent, &child, because), None);
     }
     if let Some(refusal) = unserved(cache) {
-        return Need::Refused(refusal);
+        return Comparison::Refused(refusal);
     }
     let hash = PlanHash::of(&child.object);
     let entry = cache.get(&key);
     if child.uid.is_some() && child.uid.as_ref() != entry.as_ref().map(|entry| &entry.uid) {
-        return Need::Refused(refusal::deleted_meanwhile(child.kind, &key));
+        return Comparison::Refused(refusal::deleted_meanwhile(child.kind, &key));
     }
     let existing = match &entry {
         None => Existing::Nothing,
         Some(entry) if !entry.belongs_to(&key, parent) => {
             // Its owner may release it, which triggers others.
             let taken = name_taken(child.kind, &key, entry, parent, &[], child.detached);
-            return Need::Refused(Refusal::Unwatched(taken));
+            return Comparison::Refused(Refusal::Unwatched(taken));
         }
         Some(entry) if entry.deleting => {
             // Its deletion is an event, and then it is created again.
             let waits = "the deletion of the previous object";
-            return Need::Nothing(Some(applied_child(child.kind, &key, entry, Some(waits))), None);
+            return Comparison::Skip(Some(applied_child(child.kind, &key, entry, Some(waits))), None);
         }
         Some(entry) if !needs_write(cache, &key, entry, parent, hash, &child.object) => {
             let problem = dropped_fields(child.kind, &key, &entry.coverage);
-            return Need::Nothing(Some(applied_child(child.kind, &key, entry, None)), problem);
+            return Comparison::Skip(Some(applied_child(child.kind, &key, entry, None)), problem);
         }
         Some(entry) => Existing::Ours(entry.uid.clone()),
     };
-    Need::Write(Box::new(Write {
+    Comparison::Write(Box::new(Write {
         handover: entry.and_then(|entry| handover(&child, &entry)),
         cache: Arc::clone(cache),
         key,
@@ -105,8 +105,8 @@ pub(crate) fn key_of(child: &Child) -> ObjectKey {
     ObjectKey::new(child.namespace.clone().unwrap_or_default(), child.name.clone())
 }
 
-/// A child that could not be told from other people's objects once it is written. Only a controller that contradicts
-/// itself plans one.
+/// The refusal of a child that could not be distinguished from the objects of others after the write. It indicates a bug
+/// in the controller.
 fn unprovable(cache: &KindStore, parent: &Parent, child: &Child) -> Option<Refusal> {
     let namespace = child.namespace.as_deref();
     let is_elsewhere = parent.cannot_own(namespace);

@@ -49,12 +49,12 @@ impl Backoff {
         delay
     }
 
-    /// For what only a change helps: the longest delay. The change itself is an event.
+    /// The maximum delay, for failures that only a change can resolve. The change itself is an event.
     pub(crate) fn slow() -> Duration {
         jittered(MAX_DELAY)
     }
 
-    /// For what only a change of an unwatched object helps.
+    /// The delay for failures that only a change of an unwatched object can resolve.
     pub(crate) fn poll() -> Duration {
         jittered(POLL_INTERVAL)
     }

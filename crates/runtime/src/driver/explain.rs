@@ -20,7 +20,7 @@ use crate::{
 const MAX_MESSAGE_CHARS: usize = 300;
 
 impl<R: Reconcile> Driver<R> {
-    /// A resource that cannot be read: nothing is changed, and its status says why. If it could be read before and is
+    /// Handles an unreadable resource: no objects change, and its status has the reason. If it could be read before and is
     /// being deleted, its last readable version is finalized.
     pub(crate) async fn haunt(
         &self,

@@ -8,4 +8,4 @@ pub(crate) mod pulse;
 pub(crate) mod queue;
 pub(crate) mod reconciler;
 pub(crate) mod status_patch;
-pub(crate) mod wakes;
+pub(crate) mod triggers;

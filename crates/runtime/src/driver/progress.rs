@@ -1,7 +1,7 @@
-//! Statuses that only tell of progress are held back: of what is done within a moment, one status is written.
+//! Statuses that only report progress are held back, so that work that finishes soon causes one status write.
 //!
-//! Nothing is lost in a crash meanwhile, as a status derives from objects. Until the first status is written a reader
-//! sees none, or one of an older generation, which kstatus takes as in progress.
+//! A crash meanwhile loses nothing, because a status derives from objects. Until the first write, readers see no status
+//! or one of an older generation; kstatus treats both as in progress.
 
 use std::{
     collections::HashMap,
@@ -16,12 +16,13 @@ use idp_core::ObjectKey;
 /// How long such a status is held back.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Since when there is a status to tell that is not written.
+/// Since when each resource has had a status that is not written.
 #[derive(Default)]
 pub(crate) struct HeldStatuses(Mutex<HashMap<ObjectKey, Instant>>);
 
 impl HeldStatuses {
-    /// There is a status that only tells of progress: how much longer it is held back; `None` when it is time to write it.
+    /// Call this with a status that only reports progress. Returns how much longer it is held back; `None` when it is
+    /// time to write it.
     pub(crate) fn hold(&self, key: &ObjectKey) -> Option<Duration> {
         let now = Instant::now();
         let since = *self.lock().entry(key.clone()).or_insert(now);
@@ -29,7 +30,7 @@ impl HeldStatuses {
         (!rest.is_zero()).then_some(rest)
     }
 
-    /// The status is written, or there is nothing to tell any more.
+    /// The status was written, or is obsolete.
     pub(crate) fn release(&self, key: &ObjectKey) {
         self.lock().remove(key);
     }
@@ -44,14 +45,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn progress_is_told_once_in_a_while() {
+    async fn progress_is_written_after_the_patience() {
         let (held, key) = (HeldStatuses::default(), ObjectKey::new("shop", "web"));
         assert_eq!(held.hold(&key), Some(PATIENCE));
         tokio::time::advance(Duration::from_millis(1_500)).await;
         assert_eq!(
             held.hold(&key),
             Some(Duration::from_millis(500)),
-            "since the first"
+            "counted from the first status"
         );
         tokio::time::advance(Duration::from_millis(500)).await;
         assert_eq!(held.hold(&key), None);

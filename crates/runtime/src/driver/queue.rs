@@ -1,14 +1,14 @@
 //! The work queue: the resources to reconcile, and when.
 //!
-//! A resource is never handed out twice at a time. One that is added while it is being worked on is
-//! handed out again afterwards; however often it is added, it waits only once.
+//! Only one worker at a time gets a resource. If it is added during that time, it is queued again afterwards; however
+//! often it is added, it is queued once.
 //!
-//! Changes come before resyncs: what is new or has changed does not wait behind thousands of resources at which there is
-//! most likely nothing to do. Resyncs do not starve: one that has waited for [`AGED`] takes turns with changes.
+//! Changes come before resyncs: new and changed resources do not wait behind thousands of others that probably need
+//! no work. Resyncs do not starve: one that has waited for [`RESYNC_PATIENCE`] takes turns with changes.
 //!
-//! Within a priority, namespaces take turns, and inside of one who came first is served first: however much changes in one
-//! namespace, another waits for one turn of each. And one alone never has all workers, or what is slow there would hold up
-//! others.
+//! Within a priority, namespaces take turns, and each is first in, first out: however many changes one namespace has,
+//! another waits for one turn of each. One namespace alone never occupies all workers, so that slow reconciles there
+//! do not block others.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
@@ -20,16 +20,15 @@ use tokio::{sync::Notify, time::Instant};
 
 use idp_core::ObjectKey;
 
-/// How long a resync waits while there are changes, before it takes turns with them.
-const AGED: Duration = Duration::from_secs(30);
+/// How long a resync waits behind changes, before it takes turns with them.
+const RESYNC_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How urgent it is to reconcile a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Priority {
-    /// Nothing has changed that is known to concern it: after a restart, after a change that concerns all, or because
-    /// time has passed.
+    /// No known change concerns it: after a restart, after a change that concerns all resources, or after a delay.
     Resync,
-    /// It is new, or something has changed that concerns it.
+    /// It is new, or a change concerns it.
     Change,
 }
 
@@ -45,13 +44,13 @@ pub(crate) struct Queue {
 struct State {
     changes: Lane,
     resyncs: Lane,
-    /// Whether a resync was handed out before its time last: a change is next then.
-    aged: bool,
-    /// How many are being worked on in each namespace.
+    /// Whether the last resource was a resync that had waited too long: a change is next then.
+    last_was_overdue: bool,
+    /// The number of resources with a worker in each namespace.
     busy: HashMap<String, usize>,
-    /// How many workers one namespace may have at a time; 0 is any number.
+    /// The maximum number of workers for one namespace; 0 is unlimited.
     share: usize,
-    /// What waits, and in which lane.
+    /// The queued resources with their priorities.
     waiting: HashMap<ObjectKey, Priority>,
     running: HashSet<ObjectKey>,
     /// Added while running.
@@ -62,13 +61,13 @@ struct State {
     adds: u64,
 }
 
-/// What waits with one priority. An entry that has moved to the other lane stays in its line until its turn, and is
-/// passed over then.
+/// The queued resources of one priority. An entry that has moved to the other lane stays in its line until its turn,
+/// and is skipped then.
 #[derive(Default)]
 struct Lane {
-    /// Namespaces in which something waits, in the order of their turns; a namespace is in it once.
+    /// Namespaces with queued resources, without duplicates, in the order of their turns.
     turns: VecDeque<String>,
-    /// What waits in each of them, and since when.
+    /// The queued resources of each, and since when.
     lines: HashMap<String, VecDeque<(Instant, ObjectKey)>>,
 }
 
@@ -87,8 +86,8 @@ impl Lane {
         line.front().map(|(since, _)| *since)
     }
 
-    /// The first that `is_waiting` of the namespace whose turn it is; one without room lets others pass. Costs as many
-    /// steps as there are namespaces without room, which are fewer than workers.
+    /// The first resource that `is_waiting` of the next namespace that `has_room`. Takes as many steps as there are
+    /// namespaces without room, which are fewer than workers.
     fn take(
         &mut self,
         has_room: impl Fn(&String) -> bool,
@@ -112,20 +111,20 @@ impl Lane {
 }
 
 impl Queue {
-    /// There are this many workers.
+    /// Sets the number of workers.
     pub(crate) fn workers(&self, count: usize) {
-        // Of very few workers each counts; and what is slow in one namespace is rare.
+        // Few workers are not divided: each is valuable.
         self.lock().share = if count < 4 { 0 } else { count - count / 4 };
     }
 
-    /// Adds a resource, to be handed out as soon as possible. Of two priorities the higher counts.
+    /// Adds a resource without a delay. Of two priorities the higher applies.
     pub(crate) fn add(&self, key: ObjectKey, priority: Priority) {
         if self.lock().add(key, priority) {
             self.changed.notify_one();
         }
     }
 
-    /// Adds a resource after a delay. The earlier of two delays counts.
+    /// Adds a resource after a delay. Of two delays the shorter applies.
     pub(crate) fn add_after(&self, key: ObjectKey, delay: Duration, priority: Priority) {
         let at = Instant::now() + delay;
         let mut state = self.lock();
@@ -164,7 +163,7 @@ impl Queue {
         }
     }
 
-    /// Work on `key` ended.
+    /// Reports that work on `key` has ended.
     pub(crate) fn done(&self, key: &ObjectKey) {
         let mut state = self.lock();
         state.running.remove(key);
@@ -172,7 +171,7 @@ impl Queue {
         if let Some(priority) = state.again.remove(key) {
             state.add(key.clone(), priority);
         }
-        // Also when nothing is added: the namespace may have had its share until now.
+        // Even if nothing was added: the namespace may have used all its workers until now.
         let waits = !state.waiting.is_empty();
         drop(state);
         if waits {
@@ -180,26 +179,26 @@ impl Queue {
         }
     }
 
-    /// Forgets the delay of a resource that is gone.
+    /// Cancels the delay of a deleted resource.
     pub(crate) fn forget(&self, key: &ObjectKey) {
         self.lock().cancel_delay(key);
     }
 
-    /// No more work is handed out.
+    /// Stops handing out resources.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_waiters();
-        // Also a worker that is just about to wait.
+        // Also wakes a worker that is just about to wait.
         self.changed.notify_one();
     }
 
-    /// How many resources wait (delays not counted), and how many were ever added.
+    /// The number of queued resources, without those that are delayed, and the total number of adds.
     pub(crate) fn depth(&self) -> (usize, u64) {
         let state = self.lock();
         (state.waiting.len(), state.adds)
     }
 
-    /// Moves delayed resources over when their time has come. Runs for ever.
+    /// Adds delayed resources when they are due. Never returns.
     pub(crate) async fn run_delays(&self) {
         loop {
             let changed = self.delays.notified();
@@ -264,17 +263,17 @@ impl State {
         true
     }
 
-    /// What is next: a change if there is one, or a resync that has waited for long.
+    /// The next resource: a change if there is one, or a resync that has waited too long.
     fn take(&mut self) -> Option<ObjectKey> {
-        let long = |since: Instant| since.elapsed() >= AGED;
-        let early = !self.aged && self.resyncs.oldest().is_some_and(long);
+        let long = |since: Instant| since.elapsed() >= RESYNC_PATIENCE;
+        let early = !self.last_was_overdue && self.resyncs.oldest().is_some_and(long);
         let lanes = if early {
             [Priority::Resync, Priority::Change]
         } else {
             [Priority::Change, Priority::Resync]
         };
         let key = lanes.into_iter().find_map(|lane| self.take_of(lane))?;
-        self.aged = early;
+        self.last_was_overdue = early;
         self.waiting.remove(&key);
         *self.busy.entry(key.namespace.clone()).or_default() += 1;
         Some(key)
@@ -291,7 +290,7 @@ impl State {
         lane.take(has_room, |key| waiting.get(key) == Some(&priority))
     }
 
-    /// One of the namespace is done.
+    /// Work on a resource of the namespace has ended.
     fn leave(&mut self, namespace: &str) {
         if let Some(busy) = self.busy.get_mut(namespace) {
             *busy -= 1;

@@ -33,13 +33,13 @@ use crate::{
     reconcile::{Finalize, ObserveError, Outcome, Reconcile},
     store::{
         kind_store::Requeue,
-        primary::{Change, Gone},
-        reflector::Sight,
+        primary::{Change, Deleted},
+        reflector::ResourceEvent,
         view::View,
     },
 };
 
-/// Longest that a reconcile may take. Every request has its own timeout, so this only ends an `observe` that hangs.
+/// Timeout of a reconcile. Every request has its own timeout, so this only ends an `observe` that hangs.
 const DEADLINE: Duration = Duration::from_secs(300);
 
 /// Why a reconcile failed as a whole. An error of a child is a problem in the status instead.
@@ -77,7 +77,7 @@ pub(crate) struct Driver<R: Reconcile> {
     pub(crate) events: Events,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) held: HeldStatuses,
-    /// Whether there are workers: until then all that is seen is what there is already.
+    /// Whether workers run. Until then, events only report existing resources.
     pub(crate) working: AtomicBool,
 }
 
@@ -95,8 +95,8 @@ impl<R: Reconcile> Driver<R> {
             Box::pin(self.attempt(&key)).instrument(span).await;
             self.queue.done(&key);
             self.pulse.beat();
-            // Where nothing is to be written nothing is waited for: thousands of such turns must not keep watches, the
-            // renewal of the Lease and other workers from theirs.
+            // A reconcile without requests never waits: thousands of them in a row must not block watches, the renewal of
+            // the Lease and other workers.
             tokio::task::yield_now().await;
         }
     }
@@ -202,7 +202,7 @@ impl<R: Reconcile> Driver<R> {
                 let outcome = (!progress.namespace_gone).then_some(Outcome::Applied(progress.applied));
                 (outcome, progress.retry)
             }
-            // Whatever would allow a plan is an event.
+            // A change that allows a plan is an event.
             Err(problems) => (
                 Some(Outcome::Refused {
                     problems,
@@ -246,8 +246,8 @@ impl<R: Reconcile> Driver<R> {
         }
     }
 
-    /// Writes the status if it differs. The version that it was computed from is a precondition; where
-    /// that fails the resource has changed, and is reconciled again.
+    /// Writes the status if it differs. The version that it was computed from is a precondition; if that fails, the
+    /// resource has changed, and is reconciled again.
     async fn write_status(
         &self,
         key: &ObjectKey,
@@ -262,7 +262,7 @@ impl<R: Reconcile> Driver<R> {
         if R::is_progress(next)
             && let Some(rest) = self.held.hold(key)
         {
-            // What comes of it is mostly an event, and sooner.
+            // Usually an event comes sooner.
             self.queue.add_after(key.clone(), rest, Priority::Resync);
             return Ok(Retry::No);
         }
@@ -297,23 +297,26 @@ impl<R: Reconcile> Driver<R> {
     }
 
     /// An event of the reconciled kind.
-    pub(crate) fn on_resource(&self, sight: Sight<R::Resource>) {
+    pub(crate) fn on_resource(&self, event: ResourceEvent<R::Resource>) {
         let resources = &self.view.resources;
-        match sight {
-            Sight::Readable(object) => {
+        match event {
+            ResourceEvent::Readable(object) => {
                 let key = ObjectKey::of(&*object);
                 self.on_change(key, resources.observe(*object));
             }
-            Sight::Unreadable(unreadable) => {
+            ResourceEvent::Unreadable(unreadable) => {
                 self.on_change(unreadable.key(), resources.observe_unreadable(*unreadable));
             }
-            Sight::Gone(metadata) => {
-                if let Some(gone) = resources.vanish(&metadata) {
-                    self.on_gone(&gone);
+            ResourceEvent::Deleted(metadata) => {
+                if let Some(gone) = resources.observe_deletion(&metadata) {
+                    self.on_deleted(&gone);
                 }
             }
-            Sight::ListBegan => resources.relist_began(),
-            Sight::ListDone => resources.relist_done().iter().for_each(|gone| self.on_gone(gone)),
+            ResourceEvent::ListBegan => resources.relist_began(),
+            ResourceEvent::ListDone => resources
+                .relist_done()
+                .iter()
+                .for_each(|gone| self.on_deleted(gone)),
         }
     }
 
@@ -333,9 +336,9 @@ impl<R: Reconcile> Driver<R> {
     }
 
     /// An event of a watched kind.
-    pub(crate) fn wake(&self, wakes: Vec<Requeue>) {
-        for wake in wakes {
-            match wake {
+    pub(crate) fn requeue(&self, requeues: Vec<Requeue>) {
+        for requeue in requeues {
+            match requeue {
                 Requeue::One(key) => {
                     if self.view.resources.contains(&key) {
                         self.queue.add(key, self.priority(true));
@@ -355,13 +358,13 @@ impl<R: Reconcile> Driver<R> {
         }
     }
 
-    /// Many resources at once: none of them comes before what has changed itself.
+    /// Requeues many resources, after those that have changed themselves.
     pub(crate) fn resync(&self, keys: Vec<ObjectKey>) {
         let known = keys.into_iter().filter(|key| self.view.resources.contains(key));
         known.for_each(|key| self.queue.add(key, Priority::Resync));
     }
 
-    /// After a start, whatever is `settled` is looked at after all that is not.
+    /// After a start, resources that are `settled` come last.
     fn priority(&self, settled: bool) -> Priority {
         if settled && !self.working.load(Ordering::Relaxed) {
             Priority::Resync
@@ -370,7 +373,7 @@ impl<R: Reconcile> Driver<R> {
         }
     }
 
-    fn on_gone(&self, gone: &Gone<R::Resource>) {
+    fn on_deleted(&self, gone: &Deleted<R::Resource>) {
         self.queue.forget(&gone.key);
         self.backoff.reset(&gone.key);
         self.controller.release(&gone.key);
@@ -391,7 +394,7 @@ impl<R: Reconcile> Driver<R> {
     }
 }
 
-/// Whether a resource has a status of its present spec, and is not about to go.
+/// Whether a resource has a status for its current spec, and is not being deleted.
 fn is_settled<R: Reconcile>(resource: &R::Resource) -> bool {
     let metadata = resource.meta();
     let conditions = R::current_status(resource)

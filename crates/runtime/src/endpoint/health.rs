@@ -32,7 +32,7 @@ pub(crate) fn serve(
     let (running, dropped) = oneshot::channel::<()>();
     let (sender, ended) = oneshot::channel();
     thread::Builder::new().name("health".to_owned()).spawn(move || {
-        // Nobody waits for the result where the future is dropped.
+        // The receiver is gone if the future was dropped.
         let _ = sender.send(run(listener, router(probe), dropped));
     })?;
     let served = async move {
@@ -116,7 +116,7 @@ mod tests {
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
         drop(served);
-        // Nobody listens any more, after a moment.
+        // The port is closed after a moment.
         while TcpStream::connect(address).is_ok() {
             thread::sleep(Duration::from_millis(1));
         }

@@ -41,7 +41,7 @@ pub(crate) fn recorder() -> Option<&'static PrometheusHandle> {
 }
 
 /// The state of one controller, as seen from outside.
-pub(crate) struct Insight<R: Reconcile> {
+pub(crate) struct ControllerState<R: Reconcile> {
     pub(crate) view: View<R::Resource>,
     pub(crate) queue: Arc<Queue>,
     pub(crate) pulse: Arc<Pulse>,
@@ -88,7 +88,7 @@ impl Probe for Overview {
     }
 }
 
-impl<R: Reconcile> Inspect for Insight<R> {
+impl<R: Reconcile> Inspect for ControllerState<R> {
     fn is_alive(&self) -> bool {
         self.pulse.is_alive(if self.leading.load(Ordering::Relaxed) {
             self.queue.depth().0
@@ -109,7 +109,7 @@ impl<R: Reconcile> Inspect for Insight<R> {
     }
 }
 
-impl<R: Reconcile> Insight<R> {
+impl<R: Reconcile> ControllerState<R> {
     /// A kind may be watched more than once.
     fn count_unreadable(&self) {
         let mut counts: HashMap<Kind, usize> = HashMap::new();

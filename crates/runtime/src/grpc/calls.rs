@@ -22,17 +22,17 @@ use super::{
     peer::Caller,
 };
 
-/// Longest that a call may take to begin its response. Callers set shorter deadlines.
+/// Maximum time until a response begins. Callers set shorter deadlines.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The layer around all services.
 #[derive(Clone)]
-pub(crate) struct Gate {
+pub(crate) struct CallLayer {
     rules: Arc<Rules>,
     drain: Drain,
 }
 
-impl Gate {
+impl CallLayer {
     pub(crate) fn new(rules: Rules, drain: Drain) -> Self {
         Self {
             rules: Arc::new(rules),
@@ -41,25 +41,25 @@ impl Gate {
     }
 }
 
-impl<S> tower::Layer<S> for Gate {
-    type Service = Gated<S>;
+impl<S> tower::Layer<S> for CallLayer {
+    type Service = CallService<S>;
 
-    fn layer(&self, inner: S) -> Gated<S> {
-        Gated {
+    fn layer(&self, inner: S) -> CallService<S> {
+        CallService {
             inner,
-            gate: self.clone(),
+            layer: self.clone(),
         }
     }
 }
 
-/// The services behind the gate.
+/// The services behind the layer.
 #[derive(Clone)]
-pub(crate) struct Gated<S> {
+pub(crate) struct CallService<S> {
     inner: S,
-    gate: Gate,
+    layer: CallLayer,
 }
 
-impl<S> tower::Service<http::Request<Body>> for Gated<S>
+impl<S> tower::Service<http::Request<Body>> for CallService<S>
 where
     S: tower::Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + 'static,
     S::Future: Send + 'static,
@@ -76,9 +76,9 @@ where
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let caller = request.extensions().get::<Caller>().cloned().unwrap_or_default();
         let path = request.uri().path().to_owned();
-        let checked = self.gate.rules.check(&path, &caller);
+        let checked = self.layer.rules.check(&path, &caller);
         // Only methods that exist become labels: a peer must not create metrics.
-        let known = self.gate.rules.knows(&path);
+        let known = self.layer.rules.knows(&path);
         let span = tracing::info_span!("serve", rpc = path, %caller);
         let parent = opentelemetry::global::get_text_map_propagator(|propagator| {
             propagator.extract(&Headers(request.headers()))
@@ -90,7 +90,7 @@ where
         // The ready service is used for this call; its clone becomes ready for the next.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
-        let drain = self.gate.drain.clone();
+        let drain = self.layer.drain.clone();
         let responding = async move {
             let response = match checked {
                 Ok(()) => {

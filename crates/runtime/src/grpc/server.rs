@@ -13,7 +13,7 @@ use tonic::{
 use super::{
     authorization::{ANYONE, Callers, Rules},
     body::{Drain, drained},
-    calls::Gate,
+    calls::CallLayer,
     handshake::{Incoming, accept},
     tls::Credentials,
 };
@@ -160,7 +160,7 @@ impl Server {
         let serving = tonic::transport::Server::builder()
             .max_connection_age(self.connection_age)
             .max_connection_age_grace(CONNECTION_GRACE)
-            .layer(Gate::new(self.rules, drain.clone()))
+            .layer(CallLayer::new(self.rules, drain.clone()))
             .add_routes(self.routes)
             .serve_with_incoming_shutdown(Incoming(connections), drained(drain));
         tokio::select! {

@@ -10,9 +10,9 @@ use crate::{
     apply::applier::Applier,
     client::request::Api,
     driver::{
-        backoff::Backoff, progress::HeldStatuses, pulse::Pulse, queue::Queue, reconciler::Driver, wakes,
+        backoff::Backoff, progress::HeldStatuses, pulse::Pulse, queue::Queue, reconciler::Driver, triggers,
     },
-    endpoint::scrape::{Insight, Inspect},
+    endpoint::scrape::{ControllerState, Inspect},
     observability::{events::Events, metrics, unreadable::Unreadables},
     process::shutdown::Tasks,
     reconcile::{self, Reconcile},
@@ -37,7 +37,7 @@ type Work = Box<dyn FnOnce(&mut JoinSet<()>, usize) + Send>;
 /// A controller whose watches run.
 pub(crate) struct Running {
     /// Its state, as seen from outside.
-    pub(crate) insight: Arc<dyn Inspect>,
+    pub(crate) state: Arc<dyn Inspect>,
     /// Resolves when its caches are complete.
     pub(crate) settled: BoxFuture<'static, ()>,
     /// Sends events until every sender is dropped.
@@ -87,7 +87,7 @@ impl<R: Reconcile> AnyController for Controller<R> {
             caches: view.caches.iter().map(watched).collect(),
             resources: Unreadables::new(R::NAME, identity.kind, events.clone()),
         };
-        let insight = Insight::<R> {
+        let state = ControllerState::<R> {
             unreadables: unreadables.all().cloned().collect(),
             view: view.clone(),
             queue: queue.clone(),
@@ -110,7 +110,7 @@ impl<R: Reconcile> AnyController for Controller<R> {
         });
         start_watches(&driver, client, &unreadables, tasks);
         Running {
-            insight: Arc::new(insight),
+            state: Arc::new(state),
             settled: async move {
                 view.caches.settled().await;
                 view.resources.settled().await;
@@ -154,13 +154,13 @@ fn start_watches<R: Reconcile>(
     tasks: &mut Tasks,
 ) {
     for (cache, unreadables) in driver.view.caches.iter().cloned().zip(&unreadables.caches) {
-        let waking = driver.clone();
-        let wake = move |wakes| waking.wake(wakes);
-        let task = reflector::watch_kind(client.clone(), cache, unreadables.clone(), wake);
+        let requeuing = driver.clone();
+        let requeue = move |requeues| requeuing.requeue(requeues);
+        let task = reflector::watch_kind(client.clone(), cache, unreadables.clone(), requeue);
         tasks.spawn("watch", task);
     }
     let handling = driver.clone();
-    let handle = move |sight| handling.on_resource(sight);
+    let handle = move |event| handling.on_resource(event);
     let task = reflector::watch_resources(
         client.clone(),
         unreadables.resources.clone(),
@@ -170,5 +170,5 @@ fn start_watches<R: Reconcile>(
     tasks.spawn("watch of resources", task);
     let queue = driver.queue.clone();
     tasks.spawn("delays", async move { queue.run_delays().await });
-    tasks.spawn("wakes", wakes::listen(driver.clone()));
+    tasks.spawn("triggers", triggers::run(driver.clone()));
 }

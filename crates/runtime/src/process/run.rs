@@ -187,7 +187,7 @@ impl Process {
         let overview = Overview(
             controllers
                 .iter()
-                .map(|controller| controller.insight.clone())
+                .map(|controller| controller.state.clone())
                 .collect(),
         );
         let (address, server) = health::serve(options.health_address, Arc::new(overview))?;

@@ -232,11 +232,11 @@ impl KindStore {
             }
             _ => {}
         }
-        self.wakes(&key, old.as_deref(), Some(&entry))
+        self.requeues(&key, old.as_deref(), Some(&entry))
     }
 
     /// An object was deleted.
-    pub(crate) fn vanish(&self, object: &DynamicObject) -> Vec<Requeue> {
+    pub(crate) fn observe_deletion(&self, object: &DynamicObject) -> Vec<Requeue> {
         let key = ObjectKey::of(object);
         let mut state = self.write();
         if let (Some(expected), Some(uid)) = (state.expected.get_mut(&key), &object.metadata.uid) {
@@ -248,7 +248,7 @@ impl KindStore {
             return Vec::new();
         }
         let old = state.remove(&key);
-        self.wakes(&key, old.as_deref(), None)
+        self.requeues(&key, old.as_deref(), None)
     }
 
     /// A list begins: objects that it lacks are gone.
@@ -275,11 +275,11 @@ impl KindStore {
             .filter(|key| !seen.contains(*key))
             .cloned()
             .collect();
-        let mut wakes: Vec<Requeue> = gone
+        let mut requeues: Vec<Requeue> = gone
             .into_iter()
             .flat_map(|key| {
                 let old = state.remove(&key);
-                self.wakes(&key, old.as_deref(), None)
+                self.requeues(&key, old.as_deref(), None)
             })
             .collect();
         drop(state);
@@ -288,9 +288,9 @@ impl KindStore {
             Serving::Missing | Serving::Forbidden
         ) {
             // The kind has just been installed: rejected children can be applied now.
-            wakes.push(Requeue::All);
+            requeues.push(Requeue::All);
         }
-        wakes
+        requeues
     }
 
     /// The kind is not served (any more). If the kind does not exist, neither do its objects; if we may not list it for a
@@ -314,7 +314,7 @@ impl KindStore {
 
     /// Resources to requeue after this change. Only changes that a reconcile would see count, so that the many status
     /// updates of a Deployment that rolls out cost nothing unless a fact changed.
-    fn wakes(&self, key: &ObjectKey, old: Option<&Entry>, new: Option<&Entry>) -> Vec<Requeue> {
+    fn requeues(&self, key: &ObjectKey, old: Option<&Entry>, new: Option<&Entry>) -> Vec<Requeue> {
         let relevant = match (old, new) {
             (Some(old), Some(new)) => {
                 old.uid != new.uid
@@ -337,7 +337,7 @@ impl KindStore {
             Targets::Namespace => return vec![Requeue::Namespace(key.namespace.clone())],
             Targets::Owner | Targets::Named(_) => {}
         }
-        let mut wakes: Vec<Requeue> = [old, new]
+        let mut requeues: Vec<Requeue> = [old, new]
             .into_iter()
             .flatten()
             .filter_map(|entry| {
@@ -349,8 +349,8 @@ impl KindStore {
                 }
             })
             .collect();
-        wakes.dedup();
-        wakes
+        requeues.dedup();
+        requeues
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

@@ -1,8 +1,8 @@
-//! The objects of a kind, and then what becomes of them, without end.
+//! A list of the objects of a kind, followed by a watch without end.
 //!
-//! All that there are come as a stream (`sendInitialEvents`): one request a kind, however many objects, and one object in
-//! memory at a time. It is a consistent read, as `resourceVersion` is unset. Where the API server refuses such a stream,
-//! kube's watcher lists by pages instead.
+//! The list is a stream (`sendInitialEvents`): one request for each kind, however many objects, with one object in
+//! memory at a time. It is a consistent read, because `resourceVersion` is unset. If the API server rejects such a
+//! stream, kube's watcher lists by pages instead.
 
 use std::{io::ErrorKind, time::Duration};
 
@@ -19,19 +19,18 @@ use kube::{
 
 use crate::object::reading::RawObject;
 
-/// Objects a page, where the API server refuses a stream: a page is all of them that is ever in memory.
-const PAGE: u32 = 20;
-/// How long one watch lasts, in seconds.
-const WATCH: u32 = 290;
-/// How much longer a connection is believed to be alive that brings nothing.
+/// Objects per page, if the API server rejects a stream: a whole page is in memory.
+const PAGE_OBJECTS: u32 = 20;
+/// Timeout of one watch, in seconds.
+const WATCH_SECONDS: u32 = 290;
+/// How long after that timeout a watch without events counts as broken.
 const MARGIN: Duration = Duration::from_secs(5);
-/// How long nothing may come before the initial objects are complete. An API server that does not know such streams never
-/// tells their end.
-const STALLED: Duration = Duration::from_secs(30);
-/// Annotation of the bookmark that follows the last of the initial objects.
+/// Maximum time between events of the list. An API server without support for such streams never sends the end.
+const LIST_STALLED: Duration = Duration::from_secs(30);
+/// Annotation of the bookmark after the last object of the list.
 const INITIAL_END: &str = "k8s.io/initial-events-end";
 
-/// Which objects, and how they are asked for.
+/// A list and watch of some objects.
 #[derive(Clone)]
 pub(crate) struct ListWatch {
     pub(crate) api: Api<RawObject>,
@@ -43,27 +42,28 @@ pub(crate) struct ListWatch {
 
 type Events = BoxStream<'static, kube::Result<WatchEvent<RawObject>>>;
 
-/// Where a stream is.
+/// State of the stream.
 enum State {
-    /// Nothing is known.
+    /// No list yet.
     Empty,
-    /// The initial objects come.
+    /// During the list.
     Initial(Events),
-    /// All is known up to this version.
+    /// Complete up to this version.
     Known(String),
-    /// Changes since this version come.
+    /// During a watch from this version.
     Watching(String, Events),
 }
 
-/// What a step brings, and where it leads.
+/// The event of a step, and the next state.
 type Step = (Option<watcher::Result<Event<RawObject>>>, State);
 
 impl ListWatch {
-    /// Everything from now on. After an error with which it [falls back](Self::falls_back) it ends, and must be started again.
+    /// All events from now on. The stream ends after an error with which it [falls back](Self::falls_back); call this
+    /// again then.
     pub(crate) fn events(&self) -> BoxStream<'static, watcher::Result<Event<RawObject>>> {
         if self.paged {
             let config = watcher::Config::default()
-                .page_size(PAGE)
+                .page_size(PAGE_OBJECTS)
                 .labels(&self.labels)
                 .fields(&self.fields);
             return watcher(self.api.clone(), config).boxed();
@@ -82,8 +82,8 @@ impl ListWatch {
         .boxed()
     }
 
-    /// Whether the API server does not stream lists: it rejects the request, or never sends the end of one. From then on we request
-    /// pages.
+    /// Whether the API server does not stream lists: it rejects the request, or never sends the end of the list. From
+    /// then on we request pages.
     pub(crate) fn falls_back(&mut self, error: &watcher::Error) -> bool {
         let falls_back = !self.paged && is_refused(error);
         if falls_back {
@@ -119,7 +119,7 @@ impl ListWatch {
         let params = WatchParams {
             label_selector: Some(self.labels.clone()).filter(|selector| !selector.is_empty()),
             field_selector: Some(self.fields.clone()).filter(|selector| !selector.is_empty()),
-            timeout: Some(WATCH),
+            timeout: Some(WATCH_SECONDS),
             bookmarks: true,
             send_initial_events: initial,
         };
@@ -127,9 +127,9 @@ impl ListWatch {
     }
 }
 
-/// The next of the initial objects. Changes may come before their end, up to the version that is promised.
+/// The next event of the list. Changes may come before its end, up to the version of the list.
 async fn initial(mut events: Events) -> Step {
-    let Ok(next) = tokio::time::timeout(STALLED, events.try_next()).await else {
+    let Ok(next) = tokio::time::timeout(LIST_STALLED, events.try_next()).await else {
         return (Some(Err(broken(ErrorKind::TimedOut))), State::Empty);
     };
     match next {
@@ -149,20 +149,20 @@ async fn initial(mut events: Events) -> Step {
             Some(Err(watcher::Error::WatchError(status.boxed()))),
             State::Empty,
         ),
-        // What was left out would count as gone.
+        // Start again: objects that were left out would count as deleted.
         Err(error) => (Some(Err(watcher::Error::WatchFailed(error))), State::Empty),
         Ok(None) => (Some(Err(broken(ErrorKind::UnexpectedEof))), State::Empty),
     }
 }
 
-/// A stream of initial objects that did not come to its end.
+/// The error of a list that ended early.
 fn broken(why: ErrorKind) -> watcher::Error {
     watcher::Error::WatchFailed(ClientError::ReadEvents(why.into()))
 }
 
 /// The next change.
 async fn changes(version: String, mut events: Events) -> Step {
-    let alive = Duration::from_secs(u64::from(WATCH)) + MARGIN;
+    let alive = Duration::from_secs(u64::from(WATCH_SECONDS)) + MARGIN;
     let Ok(next) = tokio::time::timeout(alive, events.try_next()).await else {
         return (None, State::Known(version));
     };

@@ -22,8 +22,8 @@ use crate::{
 pub(crate) enum Change<K> {
     /// Nothing new.
     Known,
-    /// It must be reconciled. `respecified` holds the version before when the spec changed (or the new
-    /// one alone when it is new): other resources may be affected.
+    /// It must be reconciled. If the spec changed, other resources may be affected: `respecified` has the old and the new
+    /// version, or only the new one if there is no old one.
     Changed { respecified: Vec<Arc<K>> },
 }
 
@@ -56,7 +56,7 @@ struct State<K> {
     /// Those that cannot be read.
     ghosts: HashMap<ObjectKey, Arc<UnreadableResource>>,
     relist: Option<Relist>,
-    /// PrimaryStore whose status is being written: the event of that write may overtake its response.
+    /// Resources whose status is being written: the event of that write may overtake its response.
     writing: HashSet<ObjectKey>,
 }
 
@@ -259,8 +259,8 @@ impl<K: ResourceExt> PrimaryStore<K> {
         }
     }
 
-    /// A resource is gone; returns its last version, if it was known.
-    pub(crate) fn vanish(&self, metadata: &ObjectMeta) -> Option<Gone<K>> {
+    /// A resource was deleted; returns its last version, if it was known.
+    pub(crate) fn observe_deletion(&self, metadata: &ObjectMeta) -> Option<Deleted<K>> {
         let key = ObjectKey::new(
             metadata.namespace.clone().unwrap_or_default(),
             metadata.name.clone().unwrap_or_default(),
@@ -277,19 +277,19 @@ impl<K: ResourceExt> PrimaryStore<K> {
         Some(self.remove(&mut state, key))
     }
 
-    fn remove(&self, state: &mut State<K>, key: ObjectKey) -> Gone<K> {
+    fn remove(&self, state: &mut State<K>, key: ObjectKey) -> Deleted<K> {
         self.changes.announce(&key);
         state.ghosts.remove(&key);
         let last = state.remove(&key);
-        Gone { key, last }
+        Deleted { key, last }
     }
 
     pub(crate) fn relist_began(&self) {
         self.write().relist = Some(Relist::default());
     }
 
-    /// The list is complete; returns the resources that are gone.
-    pub(crate) fn relist_done(&self) -> Vec<Gone<K>> {
+    /// The list is complete; returns the deleted resources.
+    pub(crate) fn relist_done(&self) -> Vec<Deleted<K>> {
         let mut state = self.write();
         self.synced.send_replace(true);
         let relist = state.relist.take().unwrap_or_default();
@@ -360,8 +360,8 @@ impl<K> State<K> {
     }
 }
 
-/// A resource that is gone, with its last readable version.
-pub(crate) struct Gone<K> {
+/// A deleted resource, with its last readable version.
+pub(crate) struct Deleted<K> {
     pub(crate) key: ObjectKey,
     pub(crate) last: Option<Arc<K>>,
 }

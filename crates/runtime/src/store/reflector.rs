@@ -39,7 +39,7 @@ pub(crate) async fn watch_kind(
     client: Client,
     cache: Arc<KindStore>,
     unreadables: Arc<Unreadables>,
-    wake: impl Fn(Vec<Requeue>),
+    requeue: impl Fn(Vec<Requeue>),
 ) {
     let kind = cache.watch.kind;
     let mut list = ListWatch {
@@ -57,7 +57,7 @@ pub(crate) async fn watch_kind(
                     failures.succeeded(&event);
                     let skip = |key: &ObjectKey| cache.still_there(key);
                     guarded(&unreadables, event, skip, |event| {
-                        wake(handle(&cache, &unreadables, event));
+                        requeue(handle(&cache, &unreadables, event));
                     });
                 }
                 Err(error) if list.falls_back(&error) => break,
@@ -66,9 +66,9 @@ pub(crate) async fn watch_kind(
                         if cache.serving() != why {
                             tracing::info!(%kind, ?why, "The API server does not serve this kind to us; checking again every 30 s.");
                         }
-                        wake(cache.not_served(why));
+                        requeue(cache.not_served(why));
                         tokio::time::sleep(jittered(RECHECK_INTERVAL)).await;
-                        // A new watcher lists again, rather than going on with a watch of what was.
+                        // A new watcher lists again, instead of continuing the old watch.
                         break;
                     }
                     _ => tokio::time::sleep(failures.failed(&error)).await,
@@ -91,7 +91,7 @@ fn handle(cache: &KindStore, unreadables: &Unreadables, event: Event<RawObject>)
     match event {
         Event::Apply(object) | Event::InitApply(object) => {
             let key = object.key();
-            // Nobody reads fields of related objects that are nested this deep.
+            // No controller reads fields of related objects that are nested this deep.
             match object.error() {
                 Some(error) => unreadables.found(&key, &object.metadata, &error),
                 None => unreadables.forget(&key),
@@ -100,7 +100,7 @@ fn handle(cache: &KindStore, unreadables: &Unreadables, event: Event<RawObject>)
         }
         Event::Delete(object) => {
             unreadables.forget(&object.key());
-            cache.vanish(&object.dynamic())
+            cache.observe_deletion(&object.dynamic())
         }
         Event::Init => {
             unreadables.relist_began();
@@ -176,13 +176,13 @@ fn absence(error: &watcher::Error) -> Option<Serving> {
 }
 
 /// An event of the resources that are reconciled.
-pub(crate) enum Sight<K> {
+pub(crate) enum ResourceEvent<K> {
     /// One was added or changed.
     Readable(Box<K>),
     /// One was added or changed, and cannot be read.
     Unreadable(Box<Unreadable<K>>),
-    /// One is gone.
-    Gone(Box<ObjectMeta>),
+    /// One was deleted.
+    Deleted(Box<ObjectMeta>),
     /// A list begins.
     ListBegan,
     /// The list is complete.
@@ -194,7 +194,7 @@ pub(crate) async fn watch_resources<K>(
     client: Client,
     unreadables: Arc<Unreadables>,
     largest: usize,
-    handle: impl Fn(Sight<K>),
+    handle: impl Fn(ResourceEvent<K>),
 ) where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
@@ -211,10 +211,10 @@ pub(crate) async fn watch_resources<K>(
             match event {
                 Ok(event) => {
                     failures.succeeded(&event);
-                    // It is in the store already: only who else is concerned is not known.
+                    // It is in the store already: only the other affected resources are unknown.
                     let skip = |_: &ObjectKey| {};
                     guarded(&unreadables, event, skip, |event| {
-                        handle(sight(&unreadables, largest, event));
+                        handle(resource_event(&unreadables, largest, event));
                     });
                 }
                 Err(error) if list.falls_back(&error) => break,
@@ -229,7 +229,7 @@ pub(crate) async fn watch_resources<K>(
     }
 }
 
-fn sight<K>(unreadables: &Unreadables, largest: usize, event: Event<RawObject>) -> Sight<K>
+fn resource_event<K>(unreadables: &Unreadables, largest: usize, event: Event<RawObject>) -> ResourceEvent<K>
 where
     K: Resource<DynamicType = ()> + DeserializeOwned,
 {
@@ -239,25 +239,25 @@ where
             match object.typed_within(largest) {
                 Ok(object) => {
                     unreadables.forget(&key);
-                    Sight::Readable(Box::new(object))
+                    ResourceEvent::Readable(Box::new(object))
                 }
                 Err(unreadable) => {
                     unreadables.found(&key, &unreadable.metadata, &unreadable.error);
-                    Sight::Unreadable(unreadable)
+                    ResourceEvent::Unreadable(unreadable)
                 }
             }
         }
         Event::Delete(object) => {
             unreadables.forget(&object.key());
-            Sight::Gone(Box::new(object.metadata))
+            ResourceEvent::Deleted(Box::new(object.metadata))
         }
         Event::Init => {
             unreadables.relist_began();
-            Sight::ListBegan
+            ResourceEvent::ListBegan
         }
         Event::InitDone => {
             unreadables.relist_done();
-            Sight::ListDone
+            ResourceEvent::ListDone
         }
     }
 }
@@ -273,7 +273,7 @@ impl Failures {
         Self { what, count: 0 }
     }
 
-    /// An event came. That a list begins, or its first page, is no success: the rest may fail, again and again.
+    /// An event arrived. The beginning or first page of a list is no success: the rest may fail repeatedly.
     fn succeeded(&mut self, event: &Event<RawObject>) {
         if matches!(event, Event::Init | Event::InitApply(_)) {
             return;
@@ -286,7 +286,7 @@ impl Failures {
 
     fn failed(&mut self, error: &watcher::Error) -> Duration {
         self.count = self.count.saturating_add(1);
-        // A watch that ends after a while is ordinary, and resumed; failing again is worth a line.
+        // A watch that ends after a while is normal, and resumed; repeated failures are logged.
         if self.count == 2 || self.count.is_multiple_of(20) {
             tracing::warn!(kind = self.what, attempts = self.count, %error, "Watch failed; retrying.");
         }

@@ -22,7 +22,7 @@ impl Stores {
     pub(crate) fn new(watches: Vec<Watch>, identity: Identity) -> Self {
         for watch in &watches {
             assert!(
-                !watch.lets_tenants_wake_all(),
+                !watch.lets_tenants_requeue_all(),
                 "{}: a tenant's object would requeue every resource; use Targets::Namespace.",
                 watch.kind
             );

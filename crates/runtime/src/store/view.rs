@@ -194,7 +194,7 @@ impl<K: ResourceExt> View<K> {
     }
 
     /// Names and facts of the objects of `kind` for which [`Targets::Named`](crate::Targets::Named) returned `target`,
-    /// sorted. They are only as trustworthy as whoever may write them.
+    /// sorted. They are only as trustworthy as their writers.
     ///
     /// # Errors
     /// When the facts of one of them cannot be read.

@@ -105,7 +105,7 @@ impl Watch {
 
     /// Whether an object of any namespace requeues every resource: then a tenant who may write one in their own namespace
     /// could keep the controller busy.
-    pub(crate) fn lets_tenants_wake_all(&self) -> bool {
+    pub(crate) fn lets_tenants_requeue_all(&self) -> bool {
         matches!(self.targets, Targets::All)
             && self.kind.namespaced
             && !self.fields.contains("metadata.namespace=")

@@ -18,7 +18,7 @@ fn key(name: &str) -> ObjectKey {
 }
 
 #[tokio::test]
-async fn a_key_waits_once_and_is_never_worked_on_twice_at_a_time() {
+async fn a_key_is_queued_once_and_has_one_worker_at_a_time() {
     let queue = Queue::default();
     queue.add(key("a"), Change);
     queue.add(key("a"), Change);
@@ -32,7 +32,7 @@ async fn a_key_waits_once_and_is_never_worked_on_twice_at_a_time() {
 }
 
 #[tokio::test]
-async fn whoever_has_much_waits_behind_whoever_has_little() {
+async fn namespaces_take_turns() {
     let queue = Queue::default();
     let keys =
         |namespace: &'static str, count| (0..count).map(move |n| ObjectKey::new(namespace, n.to_string()));
@@ -147,13 +147,13 @@ async fn resyncs_do_not_starve() {
     }
     assert_eq!(waited.len(), 10);
     assert!(
-        waited[0] >= AGED && waited[9] <= AGED + Duration::from_secs(3),
+        waited[0] >= RESYNC_PATIENCE && waited[9] <= RESYNC_PATIENCE + Duration::from_secs(3),
         "{waited:?}"
     );
 }
 
 #[tokio::test]
-async fn no_namespace_has_all_workers() {
+async fn no_namespace_occupies_all_workers() {
     let queue = Queue::default();
     queue.workers(8);
     (0..100).for_each(|n| queue.add(ObjectKey::new("slow", n.to_string()), Change));
@@ -173,7 +173,7 @@ async fn no_namespace_has_all_workers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn delays_end_in_time_and_the_earlier_counts() {
+async fn delays_end_in_time_and_the_shorter_applies() {
     let queue = Arc::new(Queue::default());
     let delays = queue.clone();
     tokio::spawn(async move { delays.run_delays().await });

@@ -183,8 +183,8 @@ impl Lab {
     fn see(&self) {
         let seen: RawObject = serde_json::from_value(self.fake.object(PATH).unwrap()).unwrap();
         self.driver.on_resource(match seen.typed() {
-            Ok(gadget) => Sight::Readable(Box::new(gadget)),
-            Err(unreadable) => Sight::Unreadable(unreadable),
+            Ok(gadget) => ResourceEvent::Readable(Box::new(gadget)),
+            Err(unreadable) => ResourceEvent::Unreadable(unreadable),
         });
     }
 
@@ -291,12 +291,12 @@ async fn after_a_start_what_is_not_settled_comes_first() {
         });
         let seen: RawObject = serde_json::from_value(object).unwrap();
         lab.driver
-            .on_resource(Sight::Readable(Box::new(seen.typed().unwrap())));
+            .on_resource(ResourceEvent::Readable(Box::new(seen.typed().unwrap())));
     };
     see("settled", 2);
     see("changed", 1);
     lab.driver
-        .wake(vec![Requeue::One(ObjectKey::new("shop", "settled"))]);
+        .requeue(vec![Requeue::One(ObjectKey::new("shop", "settled"))]);
     assert_eq!(
         lab.driver.queue.next().await,
         Some(ObjectKey::new("shop", "changed"))
@@ -467,13 +467,13 @@ async fn workers_outlive_panics() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_what_wakes_resources_ends_nothing() {
+async fn a_panic_in_triggers_ends_nothing() {
     let (lab, key) = (Lab::new(), ObjectKey::new("shop", "web"));
     lab.gadget(&json!({}));
     assert_eq!(lab.driver.queue.next().await, Some(key.clone()), "it is new");
     lab.driver.queue.done(&key);
     // It returns, as the second stream ends.
-    crate::driver::wakes::listen(lab.driver.clone()).await;
+    crate::driver::triggers::run(lab.driver.clone()).await;
     let woken = tokio::time::timeout(Duration::from_secs(1), lab.driver.queue.next()).await;
     assert_eq!(woken, Ok(Some(key)));
 }

@@ -48,7 +48,7 @@ fn owner() -> Vec<Requeue> {
 }
 
 #[test]
-fn only_what_a_reconcile_would_see_wakes_the_owner() {
+fn only_changes_that_a_reconcile_sees_requeue_the_owner() {
     let cache = cache();
     assert_eq!(cache.observe(object("u", 5, "a")), owner());
     assert!(
@@ -121,8 +121,8 @@ fn what_we_may_not_see_for_a_while_is_still_there() {
 fn deletions_count_only_for_the_object_that_is_known() {
     let cache = cache();
     cache.observe(object("new", 9, "a"));
-    assert!(cache.vanish(&object("old", 8, "a")).is_empty());
-    assert_eq!(cache.vanish(&object("new", 10, "a")), owner());
+    assert!(cache.observe_deletion(&object("old", 8, "a")).is_empty());
+    assert_eq!(cache.observe_deletion(&object("new", 10, "a")), owner());
     assert!(cache.of_target(&ObjectKey::new("shop", "owner")).is_empty());
 }
 
@@ -131,7 +131,7 @@ fn an_object_deleted_before_its_write_was_answered_does_not_come_back() {
     let cache = cache();
     let _expected = cache.expect(&key(), PlanHash::parse("00000000000000aa").unwrap());
     cache.observe(object("u", 5, "a"));
-    cache.vanish(&object("u", 6, "a"));
+    cache.observe_deletion(&object("u", 6, "a"));
     assert!(cache.written(&key(), object("u", 5, "a")).0.deleting);
     assert!(cache.get(&key()).is_none());
 }
@@ -149,7 +149,7 @@ fn a_relist_drops_what_it_does_not_bring_but_not_what_was_just_written() {
 }
 
 #[test]
-fn a_kind_that_appears_wakes_everybody() {
+fn a_new_kind_requeues_every_resource() {
     let cache = cache();
     assert!(cache.not_served(Serving::Missing).is_empty());
     cache.relist_began();
@@ -195,12 +195,12 @@ fn parent(uid: &str) -> Parent {
     }
 }
 
-/// Whether it counts as a child of `shop/owner`, and whom its arrival wakes.
+/// Whether it counts as a child of `shop/owner`, and the resources that it requeues.
 fn counts(watch: Watch, object: DynamicObject, uid: &str) -> (bool, Vec<Requeue>) {
     let (cache, key) = (cache_of(watch), ObjectKey::of(&object));
-    let wakes = cache.observe(object);
+    let requeues = cache.observe(object);
     let entry = cache.get(&key).unwrap();
-    (entry.belongs_to(&key, &parent(uid)), wakes)
+    (entry.belongs_to(&key, &parent(uid)), requeues)
 }
 
 #[test]
@@ -332,15 +332,15 @@ fn facts_are_made_without_holding_up_other_kinds() {
 }
 
 #[test]
-fn nobody_in_a_namespace_of_his_own_wakes_all() {
+fn one_namespace_cannot_requeue_all_resources() {
     let related = |kind| Watch::related(kind, crate::store::watch::Targets::All, "a=b");
-    assert!(related(MAPS).lets_tenants_wake_all());
+    assert!(related(MAPS).lets_tenants_requeue_all());
     assert!(
         !related(MAPS)
             .fields("metadata.namespace=idp-system")
-            .lets_tenants_wake_all()
+            .lets_tenants_requeue_all()
     );
-    assert!(!related(Kind::cluster("", "v1", "Namespace", "namespaces")).lets_tenants_wake_all());
+    assert!(!related(Kind::cluster("", "v1", "Namespace", "namespaces")).lets_tenants_requeue_all());
     let cache = KindStore::new(
         Watch::related(MAPS, crate::store::watch::Targets::Namespace, ""),
         Identity {

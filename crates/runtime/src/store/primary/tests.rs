@@ -53,8 +53,8 @@ fn what_cannot_be_read_any_more_is_still_there_as_it_was() {
 
     // Another of that name is another resource.
     let other = seen(3, "other", &json!({}));
-    assert!(resources.vanish(&other.metadata).is_none());
-    let gone = resources.vanish(&seen(3, "u", &bad).metadata).unwrap();
+    assert!(resources.observe_deletion(&other.metadata).is_none());
+    let gone = resources.observe_deletion(&seen(3, "u", &bad).metadata).unwrap();
     assert_eq!(
         gone.last.unwrap().spec.data["a"],
         "1",

@@ -114,15 +114,15 @@ fn unreadables() -> Arc<Unreadables> {
 fn watch(script: &Script, unreadables: &Arc<Unreadables>) -> mpsc::UnboundedReceiver<String> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let client = Client::new(script.clone(), "default");
-    let handle = move |sight: Sight<Gadget>| {
-        let said = match sight {
-            Sight::Readable(gadget) => format!("read {}", gadget.metadata.name.unwrap()),
-            Sight::Unreadable(unreadable) => {
+    let handle = move |event: ResourceEvent<Gadget>| {
+        let said = match event {
+            ResourceEvent::Readable(gadget) => format!("read {}", gadget.metadata.name.unwrap()),
+            ResourceEvent::Unreadable(unreadable) => {
                 format!("unreadable {}: {}", unreadable.key().name, unreadable.error.path)
             }
-            Sight::Gone(metadata) => format!("gone {}", metadata.name.unwrap()),
-            Sight::ListBegan => "list".to_owned(),
-            Sight::ListDone => "done".to_owned(),
+            ResourceEvent::Deleted(metadata) => format!("gone {}", metadata.name.unwrap()),
+            ResourceEvent::ListBegan => "list".to_owned(),
+            ResourceEvent::ListDone => "done".to_owned(),
         };
         assert_ne!(said, "read poison", "as a fault of a controller may be");
         sender.send(said).unwrap();

@@ -9,12 +9,12 @@ use crate::{
     store::kind_store::Requeue,
 };
 
-/// Before a stream that panicked is begun again.
+/// Pause before the stream is restarted after a panic.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Wakes whom the controller's own stream names, until that ends. A panic in it must not end the process: whom it would
-/// have named is not known, so every resource is requeued, and the stream is started again.
-pub(crate) async fn listen<R: Reconcile>(driver: Arc<Driver<R>>) {
+/// Requeues the resources of the controller's own stream until it ends. A panic in it must not end the process: the
+/// resources that it would have returned are unknown, so all are requeued, and the stream is restarted.
+pub(crate) async fn run<R: Reconcile>(driver: Arc<Driver<R>>) {
     while AssertUnwindSafe(follow(&driver))
         .catch_unwind()
         .await
@@ -29,15 +29,15 @@ pub(crate) async fn listen<R: Reconcile>(driver: Arc<Driver<R>>) {
         })
     {
         tokio::time::sleep(jittered(PAUSE)).await;
-        driver.wake(vec![Requeue::All]);
+        driver.requeue(vec![Requeue::All]);
     }
 }
 
 async fn follow<R: Reconcile>(driver: &Driver<R>) {
-    let mut wakes = driver.controller.triggers(&driver.view);
-    while let Some(keys) = wakes.next().await {
+    let mut triggers = driver.controller.triggers(&driver.view);
+    while let Some(keys) = triggers.next().await {
         match keys.as_slice() {
-            [key] => driver.wake(vec![Requeue::One(key.clone())]),
+            [key] => driver.requeue(vec![Requeue::One(key.clone())]),
             _ => driver.resync(keys),
         }
     }

@@ -1,9 +1,9 @@
-//! Ranges of IP addresses that no application opens, whoever lists them.
+//! Ranges of IP addresses that are blocked for every application, even if the Environment lists them.
 
 use ipnet::IpNet;
 
-/// IPv4 addresses that are never a peer: this host, loopback, link-local (the cloud's metadata service with the node's
-/// credentials), the metadata services of clouds that put them elsewhere, multicast, and what is reserved.
+/// IPv4 addresses that are never a peer: this host, loopback, link-local (most clouds' metadata services, which have
+/// the node's credentials), other addresses of metadata services, multicast, and reserved addresses.
 pub(crate) const NEVER_V4: [&str; 8] = [
     "0.0.0.0/8",
     "100.100.100.200/32",
@@ -15,11 +15,11 @@ pub(crate) const NEVER_V4: [&str; 8] = [
     "240.0.0.0/4",
 ];
 
-/// The same of IPv6, and every form that carries an IPv4 address inside, where the first list could not see it.
+/// The same for IPv6, and every range whose addresses contain IPv4 addresses, to which the first list does not apply.
 ///
-/// `::/80` holds the unspecified address, loopback, IPv4-compatible and IPv4-mapped addresses; it is written so, because
-/// the API server takes no mapped range as an exception of an IPv6 one. Then NAT64 (its own prefix and the local one),
-/// Teredo, 6to4, the metadata services of clouds, what Istio rewrites probes to, link-local, site-local, multicast.
+/// `::/80` includes the unspecified address, loopback, IPv4-compatible and IPv4-mapped addresses; it is one range,
+/// because the API server rejects a mapped range as an exception of an IPv6 one. Then NAT64 (its own prefix and the local one),
+/// Teredo, 6to4, the metadata services of clouds, Istio's source address of probes, link-local, site-local, multicast.
 pub(crate) const NEVER_V6: [&str; 11] = [
     "::/80",
     "64:ff9b::/96",
@@ -34,18 +34,18 @@ pub(crate) const NEVER_V6: [&str; 11] = [
     "ff00::/8",
 ];
 
-/// Private networks: never "a host outside", and open only where the Environment says so.
+/// Private networks: never an external host, and permitted only if the Environment lists them.
 const PRIVATE_V4: [&str; 4] = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"];
-/// The same of IPv6: unique local.
+/// The same for IPv6: unique local addresses.
 const PRIVATE_V6: [&str; 1] = ["fc00::/7"];
 
-/// What nobody opens: the above, and the cluster's own ranges. What cannot be read is left out.
+/// Blocked ranges: the above, and the cluster's own. Invalid ranges are ignored.
 pub(crate) fn never(cluster: &[String]) -> Vec<IpNet> {
     let own = cluster.iter().map(String::as_str);
     parsed(NEVER_V4.into_iter().chain(NEVER_V6).chain(own))
 }
 
-/// What is not outside: what nobody opens, and private networks.
+/// Ranges that are not external: blocked ranges, and private networks.
 pub(crate) fn inside(cluster: &[String]) -> Vec<IpNet> {
     let private = parsed(PRIVATE_V4.into_iter().chain(PRIVATE_V6));
     let mut all = never(cluster);
@@ -53,8 +53,8 @@ pub(crate) fn inside(cluster: &[String]) -> Vec<IpNet> {
     all
 }
 
-/// The parts that lie within `range`, for its exceptions: each once, none within another, in order. `None` where nothing
-/// of the range is left.
+/// The parts of `of` within `range`, for its exceptions: sorted, without duplicates or overlaps. `None` if they cover the
+/// whole range.
 pub(crate) fn parts(range: IpNet, of: &[IpNet]) -> Option<Vec<IpNet>> {
     if covering(range, of).is_some() {
         return None;

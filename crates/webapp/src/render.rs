@@ -29,7 +29,7 @@ pub fn render_with(
 }
 
 /// The same with more facts: hosts that others have claimed, and the application's existing objects. The environments and
-/// answers of `observed` are not used.
+/// responses in `observed` are not used.
 pub fn render_in(
     app: &WebApplication,
     environment: &Environment,

@@ -1,8 +1,9 @@
-//! Golden files, offline: each `tests/golden/cases/NAME.yaml` becomes exactly `tests/golden/expected/NAME.yaml`.
+//! Golden tests, offline: rendering `tests/golden/cases/NAME.yaml` must give exactly
+//! `tests/golden/expected/NAME.yaml`.
 //!
-//! No capability is deployed here: what they supply is in `crates/cli/tests/golden.rs`. Adding a case is adding a file;
-//! `IDP_UPDATE_GOLDEN=1 cargo test -p idp-webapp --test golden` writes what is expected, to be read before it is
-//! committed.
+//! These run without capabilities; `crates/cli/tests/golden.rs` includes them. To add a case, add a file.
+//! `IDP_UPDATE_GOLDEN=1 cargo test -p idp-webapp --test golden` writes the expected files; review them before you
+//! commit.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 
@@ -13,7 +14,7 @@ use idp_testkit::golden::{cases, check, folder};
 use idp_webapp::render::render;
 
 #[test]
-fn cases_become_what_is_expected() {
+fn cases_render_to_the_expected_objects() {
     let became = cases()
         .into_iter()
         .map(|(name, app, environment)| (name, text(&app, &environment)));
@@ -28,7 +29,7 @@ fn rendering_is_deterministic() {
     }
 }
 
-/// Problems as comments, then the objects.
+/// The problems as comments, then the objects.
 fn text(app: &WebApplication, environment: &Environment) -> String {
     let (problems, children) = match render(app, environment) {
         Ok(plan) => (plan.problems, plan.children),

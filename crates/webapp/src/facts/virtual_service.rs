@@ -33,7 +33,7 @@ pub fn virtual_service_terms(object: &DynamicObject) -> Vec<String> {
 /// Selects the VirtualServices that do not belong to applications.
 pub const NOT_OURS: &str = "app.kubernetes.io/managed-by!=idp-webapp";
 
-/// The facts of somebody else's VirtualService: its hosts, if it serves them at a gateway and not only in the mesh.
+/// The facts of another owner's VirtualService: its hosts, if it serves them at a gateway and not only in the mesh.
 pub fn foreign_virtual_service(object: &DynamicObject) -> Value {
     let gateways = object.data["spec"]["gateways"].as_array().into_iter().flatten();
     if gateways.into_iter().any(|gateway| gateway != "mesh") {

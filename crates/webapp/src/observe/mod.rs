@@ -37,12 +37,12 @@ pub struct Observed {
     /// Pods that do not run, with the kubelet's reason.
     pub pod_failures: Vec<PodFailure>,
     /// Names of the ConfigMaps that pods read, or that future pods of existing objects will read.
-    pub used_config: BTreeSet<String>,
+    pub used_config_maps: BTreeSet<String>,
     /// Names of the application's own ConfigMaps.
     pub config_maps: BTreeSet<String>,
     /// Names of the known capabilities.
     pub capabilities: BTreeSet<String>,
-    /// The capability's answer for each section, by the section's path.
+    /// The capability's response for each section, by the section's path.
     pub answers: BTreeMap<String, (Section, Answer)>,
     /// The application's existing bindings.
     pub bindings: Vec<BindingFacts>,
@@ -90,7 +90,7 @@ pub async fn observe(
     let deployment: Option<DeploymentFacts> = view.child(DEPLOYMENT, app, &key.name)?;
     let sets: Vec<(ObjectKey, Option<Vec<String>>)> = view.about(REPLICA_SET, &key)?;
     let schedules: Vec<(ObjectKey, Vec<String>)> = view.children(CRON_JOB, app)?;
-    let used_config = sets
+    let used_config_maps = sets
         .into_iter()
         .filter_map(|(_, used)| used)
         .chain(schedules.into_iter().map(|(_, used)| used))
@@ -112,7 +112,7 @@ pub async fn observe(
         migrations: jobs.into_iter().map(|(key, job)| (key.name, job.state)).collect(),
         deployment,
         pod_failures: pods.into_iter().filter_map(|pod| pod.failure).collect(),
-        used_config,
+        used_config_maps,
         config_maps: config_maps.into_iter().map(|(key, _)| key.name).collect(),
         capabilities: capabilities.names().into_iter().collect(),
         answers,
@@ -145,7 +145,7 @@ fn environments(view: &Caches) -> (BTreeMap<String, EnvironmentSpec>, BTreeMap<S
     for (key, spec) in view.read_all(ENVIRONMENT) {
         match spec {
             Ok(spec) => drop(environments.insert(key.name, spec)),
-            Err(misread) => drop(unreadable.insert(key.name, misread.message_at("spec"))),
+            Err(error) => drop(unreadable.insert(key.name, error.message_at("spec"))),
         }
     }
     (environments, unreadable)

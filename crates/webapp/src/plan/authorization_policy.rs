@@ -1,4 +1,4 @@
-//! AuthorizationPolicy: who may send what, by identity.
+//! AuthorizationPolicy: which identities may send which requests.
 
 use idp_core::Child;
 use serde_json::{Value, json};
@@ -9,11 +9,11 @@ use crate::{
     validate::{ValidInbound, Validated},
 };
 
-/// One policy that allows what it names. The NetworkPolicy says the same by address; this one says it by
-/// certificate, and can tell methods and paths apart.
+/// One policy that allows the declared callers. The NetworkPolicy checks the same by address; this one checks
+/// certificates, and can distinguish methods and paths.
 ///
-/// A policy with the action `ALLOW` and no rule denies everything, which is what an application without callers
-/// wants. An empty rule, on the other hand, would match everything: none is ever made.
+/// A policy with the action `ALLOW` and no rules denies everything, as intended for an application without callers.
+/// An empty rule, on the other hand, would match everything: none is ever created.
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     if !app.in_mesh() {
         return Vec::new();
@@ -44,8 +44,8 @@ fn rules(app: &Validated) -> Vec<Value> {
     rules
 }
 
-/// The gateway may reach the routed ports. Which paths lead there is the VirtualService's business: by the time
-/// a request arrives here, a rewrite may have changed them.
+/// The gateway may reach the routed ports, with any path: the VirtualService decides which paths are routed, and a
+/// rewrite may have changed them before a request arrives here.
 fn gateway(app: &Validated) -> Option<Value> {
     let ports = texts(traffic::routed_ports(app));
     if ports.is_empty() {
@@ -58,15 +58,15 @@ fn gateway(app: &Validated) -> Option<Value> {
 
 /// An allowed caller.
 ///
-/// Only a proxy that reads HTTP can check methods and paths. ztunnel cannot, and never matches a rule that has
-/// them: the caller is denied then, which is the safe side.
+/// Only a proxy that parses HTTP can check methods and paths. ztunnel cannot, and never matches a rule that has them:
+/// it denies the caller then, which is safe.
 fn inbound(app: &Validated, from: &ValidInbound) -> Value {
     let source = match (&from.application, &from.namespace) {
         (Some(caller), Some(namespace)) => json!({"principals": [principal(app, namespace, caller)]}),
-        // `*` is understood only at the beginning or the end of a principal.
+        // Istio supports `*` only at the beginning or the end of a principal.
         (Some(caller), None) => json!({"principals": [format!("*/sa/{caller}")]}),
         (None, Some(namespace)) => json!({"namespaces": [namespace]}),
-        // Anybody, but with a certificate of the mesh. (No principal at all would mean anonymous callers too.)
+        // Any caller with a certificate of the mesh. (Without a principal, anonymous callers would match too.)
         (None, None) => json!({"principals": ["*"]}),
     };
     let mut operation = json!({"ports": texts(traffic::port_numbers(&from.ports))});
@@ -79,7 +79,7 @@ fn inbound(app: &Validated, from: &ValidInbound) -> Value {
     json!({"from": [{"source": source}], "to": [{"operation": operation}]})
 }
 
-/// Prometheus may read the metrics (see [`traffic::scrape`]).
+/// Prometheus may scrape the metrics (see [`traffic::scrape`]).
 fn metrics(app: &Validated) -> Option<Value> {
     let (metrics, port) = app.metrics.as_ref()?;
     let ports = [port.port.to_string()];
@@ -99,7 +99,7 @@ fn principal(app: &Validated, namespace: &str, account: &str) -> String {
     format!("{}/ns/{namespace}/sa/{account}", app.mesh.trust_domain)
 }
 
-/// Port numbers in the form that policies want: as text.
+/// Port numbers as text, as policies require.
 fn texts(ports: impl IntoIterator<Item = i32>) -> Vec<String> {
     ports.into_iter().map(|port| port.to_string()).collect()
 }
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_are_told_apart_by_identity() {
+    fn callers_are_distinguished_by_identity() {
         let mut app = app();
         app.inbound = vec![
             caller(Some("web"), Some("team-b")),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn anonymous_scrapes_see_the_metrics_only() {
+    fn anonymous_scrapes_reach_only_the_metrics() {
         let mut app = app();
         app.metrics = Some(metrics_of(port("http", 8080)));
         app.routes = vec![route("a.example.com", "/")];

@@ -17,17 +17,21 @@ use crate::{
     validate::{Scale, Validated},
 };
 
-/// Name under which the metrics adapter serves the mesh's count of requests.
+/// Name of the metric for the mesh's request rate in the metrics adapter.
 const REQUESTS: &str = "istio_requests_per_second";
-/// Seconds of low load before pods are taken away, where nothing is said.
-const SCALE_DOWN_AFTER: i32 = 300;
+/// Default time of low load before pods are removed, in seconds.
+const SCALE_DOWN_AFTER_SECONDS: i32 = 300;
 
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     let Scale::Auto { min, max, metrics } = &app.scale else {
         return Vec::new();
     };
     let scale_down = HPAScalingRules {
-        stabilization_window_seconds: Some(metrics.scale_down_after_seconds.unwrap_or(SCALE_DOWN_AFTER)),
+        stabilization_window_seconds: Some(
+            metrics
+                .scale_down_after_seconds
+                .unwrap_or(SCALE_DOWN_AFTER_SECONDS),
+        ),
         ..HPAScalingRules::default()
     };
     let autoscaler = HorizontalPodAutoscaler {
@@ -67,8 +71,8 @@ fn all_metrics(wanted: &Autoscaling) -> Vec<MetricSpec> {
         .collect()
 }
 
-/// Use of the application's own container: the percentage is of its request, and the mesh's proxy in the same pod
-/// would blur it.
+/// Utilization of the application's own container, as a percentage of its request. The average over the pod would
+/// include the mesh's proxy.
 fn resource(name: &str, percent: i32) -> MetricSpec {
     let target = MetricTarget {
         type_: "Utilization".to_owned(),

@@ -1,4 +1,4 @@
-//! Bindings: what capabilities keep their state in, and what pods read of it.
+//! Bindings: objects in which capabilities keep their state, and their Secrets and volumes in pods.
 
 use idp_api::kinds::{CERTIFICATE_BINDING, CLAIM_BINDING};
 use idp_core::{
@@ -27,14 +27,14 @@ fn child(app: &Validated, binding: &ValidBinding) -> Child {
     Child::with_spec(binding.kind, &app.child_meta(&binding.name), binding.spec.clone())
 }
 
-/// What pods still wait for, if anything: a pod that starts before its Secret only fails. Certificates are no concern
-/// of theirs, but of the gateway.
+/// The binding that pods still wait for, if any: a pod that starts before its Secret fails. Pods do not wait for
+/// certificates: only the gateway reads them.
 pub(super) fn awaited(app: &Validated) -> Option<String> {
     let awaited = app
         .supplies
         .bindings
         .iter()
-        .filter(|binding| pods_read(binding) && !binding.assume_there)
+        .filter(|binding| pods_read(binding) && !binding.assume_ready)
         .find(|binding| {
             let planned = child(app, binding).object;
             !binding.facts.as_ref().is_some_and(|facts| facts.serves(&planned))
@@ -42,7 +42,7 @@ pub(super) fn awaited(app: &Validated) -> Option<String> {
     awaited.map(|binding| format!("waits for {} {}", binding.kind, binding.name))
 }
 
-/// Version of all that pods read: a new one rolls them.
+/// Combined version of everything that pods read: a change triggers a rollout.
 pub(super) fn version(app: &Validated) -> Option<String> {
     let versions: Vec<_> = app
         .supplies
@@ -57,10 +57,10 @@ pub(super) fn version(app: &Validated) -> Option<String> {
     (!versions.is_empty()).then(|| hash::of(&json!(versions)))
 }
 
-/// Not what the application has let go of: its data are kept for a while, and when they go, no pod is concerned.
+/// Excludes data that the application has removed: they are retained for a while, and their deletion affects no pod.
 fn pods_read(binding: &ValidBinding) -> bool {
-    let let_go = binding.kind == CLAIM_BINDING && binding.spec["released"] == true;
-    binding.kind != CERTIFICATE_BINDING && !let_go
+    let is_released = binding.kind == CLAIM_BINDING && binding.spec["released"] == true;
+    binding.kind != CERTIFICATE_BINDING && !is_released
 }
 
 pub(super) fn env(app: &Validated) -> impl Iterator<Item = EnvVar> {
@@ -78,7 +78,7 @@ pub(super) fn env(app: &Validated) -> impl Iterator<Item = EnvVar> {
     })
 }
 
-/// Only written where it is true: false is the default.
+/// Only set if true: false is the default.
 fn optional(key: &KeyRef) -> Option<bool> {
     key.optional.then_some(true)
 }
@@ -173,7 +173,7 @@ mod tests {
             name: "shop".into(),
             spec: json!({}),
             facts: None,
-            assume_there: false,
+            assume_ready: false,
         }];
         let planned = children(&app).remove(0).object;
         app.supplies.bindings[0].facts = Some(BindingFacts {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn pods_wait_for_what_they_read() {
+    fn pods_wait_for_their_bindings() {
         assert_eq!(
             awaited(&bound(SECRET_BINDING, None)).as_deref(),
             Some("waits for SecretBinding shop")
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_version_is_another_pod() {
+    fn a_new_version_triggers_a_rollout() {
         let one = version(&bound(SECRET_BINDING, Some("1")));
         assert!(one.is_some());
         assert_ne!(one, version(&bound(SECRET_BINDING, Some("2"))));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_let_go_of_rolls_nothing_when_it_goes() {
+    fn deletion_of_released_data_triggers_no_rollout() {
         let with = |released: Option<bool>| {
             let mut app = bound(SECRET_BINDING, Some("1"));
             if let Some(released) = released {

@@ -1,8 +1,8 @@
-//! ConfigMaps: the configuration files, one object for each revision of them.
+//! ConfigMaps: the configuration files, one object for each revision.
 //!
-//! A ConfigMap is named after its content and never changes. Pods name the one that they read; so a pod of an old version
-//! that is made again, because its node was drained while a migration is stuck, reads the files of its own version. An old
-//! one is kept until nothing reads it any more.
+//! A ConfigMap's name contains the hash of its content, and it never changes. Pods refer to their revision. So if a
+//! pod of an old version is recreated, for example because its node was drained while a migration is stuck, it reads
+//! the files of its own version. Old revisions are kept until nothing refers to them.
 
 use std::collections::BTreeMap;
 
@@ -15,21 +15,21 @@ use crate::{kinds, validate::Validated};
 
 /// Name of the volume in the pod.
 const VOLUME: &str = "config";
-/// Characters of the hash in a name: enough that two revisions of one application never meet by chance.
-const REVISION: usize = 16;
-/// Longest part of a file's name in a key: keys have 253 characters at most.
-const LONGEST: usize = 200;
+/// Characters of the hash in a name: enough to avoid collisions between revisions of one application.
+const REVISION_CHARS: usize = 16;
+/// Maximum length of the file name in a key: keys have at most 253 characters.
+const MAX_FILE_NAME_CHARS: usize = 200;
 
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     let current = current(app);
     let present = current.as_ref().map(|child| child.name.clone());
     let is_revision = |name: &&String| {
         let rest = name.strip_prefix(&base(app));
-        // Before there were revisions, there was one of the base's own name.
+        // Before revisions existed, the name had no hash.
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     };
     let old = app
-        .used_config
+        .used_config_maps
         .iter()
         .filter(is_revision)
         .filter(|name| Some(*name) != present.as_ref())
@@ -40,7 +40,7 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
     current.into_iter().chain(old).collect()
 }
 
-/// The present files.
+/// The ConfigMap of the current files.
 fn current(app: &Validated) -> Option<Child> {
     let name = name(app)?;
     let data = app
@@ -56,7 +56,7 @@ fn current(app: &Validated) -> Option<Child> {
     Some(Child::typed(kinds::CONFIG_MAP, &app.child_meta(name), &map))
 }
 
-/// The volume in pods that read the files.
+/// The volume of the files in pods.
 pub(super) fn volume(app: &Validated) -> Option<Volume> {
     name(app).map(|name| Volume {
         name: VOLUME.to_owned(),
@@ -68,8 +68,9 @@ pub(super) fn volume(app: &Validated) -> Option<Volume> {
     })
 }
 
-/// Where the files are mounted. Each is mounted by itself, so that what the image has beside it stays visible. Such a
-/// mount does not follow the ConfigMap; the pods are rolled instead (see [`hash`](self::hash())).
+/// The mounts of the files. Each file has its own mount, so that other files of the image in the same directory stay
+/// visible. Such a mount does not follow changes of the ConfigMap; a new hash triggers a rollout instead (see
+/// [`hash`](self::hash())).
 pub(super) fn mounts(app: &Validated) -> Vec<VolumeMount> {
     let mount = |file: &ConfigFile| VolumeMount {
         name: VOLUME.to_owned(),
@@ -81,7 +82,7 @@ pub(super) fn mounts(app: &Validated) -> Vec<VolumeMount> {
     app.config_files.iter().map(mount).collect()
 }
 
-/// Hash of all the files, which changes the pod template, and so rolls the pods, when one of them changes.
+/// Hash of all files. It is part of the pod template, so a change triggers a rollout.
 pub(super) fn hash(app: &Validated) -> Option<String> {
     let files: BTreeMap<&str, &str> = app
         .config_files
@@ -91,20 +92,21 @@ pub(super) fn hash(app: &Validated) -> Option<String> {
     (!files.is_empty()).then(|| hash::of(&json!(files)))
 }
 
-/// Name of the present revision; `None` without files.
+/// Name of the current revision; `None` without files.
 fn name(app: &Validated) -> Option<String> {
-    hash(app).map(|hash| format!("{}-{}", base(app), &hash[..hash.len().min(REVISION)]))
+    hash(app).map(|hash| format!("{}-{}", base(app), &hash[..hash.len().min(REVISION_CHARS)]))
 }
 
 fn base(app: &Validated) -> String {
     format!("{}-config", app.name)
 }
 
-/// Key of a file: its name, for people, and a hash of its path, because two directories may hold the same name.
+/// Key of a file: its name, for readers, and a hash of its path, because two directories may have a file of the same
+/// name.
 fn key(file: &ConfigFile) -> String {
     let name = file.path.rsplit('/').next().unwrap_or_default();
-    // Paths are ASCII: the schema says so.
-    let name: String = name.chars().take(LONGEST).collect();
+    // Paths are ASCII: the schema ensures it.
+    let name: String = name.chars().take(MAX_FILE_NAME_CHARS).collect();
     format!("{}-{name}", &hash::text(&file.path)[..8])
 }
 
@@ -139,7 +141,7 @@ mod tests {
         assert_eq!(old.object["immutable"], true);
         app.config_files[0].content = "2".into();
         let other = "shop-dashboard".to_owned();
-        app.used_config = vec![old.name.clone(), "shop-config".into(), name(&app).unwrap(), other];
+        app.used_config_maps = vec![old.name.clone(), "shop-config".into(), name(&app).unwrap(), other];
         let kept: Vec<(String, bool)> = children(&app)
             .into_iter()
             .map(|child| (child.name.clone(), child.step == idp_core::Step::Apply))
@@ -153,10 +155,10 @@ mod tests {
             ]
         );
         assert_ne!(old.name, name(&app).unwrap());
-        // Without files, those of the past are still read for a while.
+        // Without files, previous revisions may still be in use for a while.
         app.config_files.clear();
         assert_eq!(children(&app).len(), 3);
-        app.used_config.clear();
+        app.used_config_maps.clear();
         assert!(children(&app).is_empty());
     }
 

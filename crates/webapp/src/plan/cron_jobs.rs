@@ -16,13 +16,13 @@ use crate::{
     validate::{RUN_SECONDS, Validated},
 };
 
-/// Longest name: the controller adds eleven characters for each run.
-const LONGEST: usize = 52;
-/// Seconds after which what is left of a run is deleted. It reaches runs that somebody started by hand too, which the
-/// limits on the history do not.
-const KEEP_RUNS: i32 = 86_400;
-/// Stands where a job without a schedule must have one; it is suspended and never used.
-const NEVER_USED: &str = "0 0 1 1 *";
+/// Maximum length of a name: the CronJob controller appends eleven characters for each run.
+const MAX_NAME_CHARS: usize = 52;
+/// Seconds after which the Job of a finished run is deleted. This includes runs that were started manually, which the
+/// history limits do not cover.
+const KEEP_RUNS_SECONDS: i32 = 86_400;
+/// Required placeholder for a job without a schedule: the CronJob is suspended, so it never applies.
+const UNUSED_SCHEDULE: &str = "0 0 1 1 *";
 
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     app.jobs.iter().map(|job| child(app, job)).collect()
@@ -36,14 +36,14 @@ fn child(app: &Validated, job: &Job) -> Child {
     let retries = job.retries.unwrap_or(1);
     let seconds = job.timeout_seconds.unwrap_or(RUN_SECONDS);
     let run = JobSpec {
-        ttl_seconds_after_finished: Some(KEEP_RUNS),
+        ttl_seconds_after_finished: Some(KEEP_RUNS_SECONDS),
         ..run(app, labels::JOB, container, retries, seconds)
     };
     let spec = CronJobSpec {
-        schedule: job.schedule.clone().unwrap_or_else(|| NEVER_USED.to_owned()),
-        // Written in both cases, or `kubectl patch` could suspend a job behind the application's back.
+        schedule: job.schedule.clone().unwrap_or_else(|| UNUSED_SCHEDULE.to_owned()),
+        // Set in both cases: otherwise another writer could suspend the job unnoticed.
         suspend: Some(job.schedule.is_none()),
-        // The controller's own time zone is whatever its machine has.
+        // The default is the time zone of the CronJob controller's machine.
         time_zone: Some(job.time_zone.clone().unwrap_or_else(|| "Etc/UTC".to_owned())),
         concurrency_policy: Some(
             match job.concurrency {
@@ -56,7 +56,7 @@ fn child(app: &Validated, job: &Job) -> Child {
         successful_jobs_history_limit: Some(3),
         failed_jobs_history_limit: Some(1),
         job_template: JobTemplateSpec {
-            // Runs are found with the rest of the application, but are the CronJob controller's, not ours.
+            // Runs have the application's labels, but the CronJob controller owns them.
             metadata: Some(ObjectMeta {
                 labels: Some(labels::every_pod(&app.name)),
                 ..ObjectMeta::default()
@@ -65,7 +65,7 @@ fn child(app: &Validated, job: &Job) -> Child {
         },
         ..CronJobSpec::default()
     };
-    let name = hash::bounded_name(&app.name, &job.name, LONGEST);
+    let name = hash::bounded_name(&app.name, &job.name, MAX_NAME_CHARS);
     let object = CronJob {
         spec,
         ..CronJob::default()
@@ -92,7 +92,7 @@ mod tests {
         };
         app.jobs = vec![job("b".repeat(40)), job(format!("{}c", "b".repeat(39)))];
         let names: Vec<String> = children(&app).into_iter().map(|child| child.name).collect();
-        assert!(names.iter().all(|name| name.len() <= LONGEST));
+        assert!(names.iter().all(|name| name.len() <= MAX_NAME_CHARS));
         assert_ne!(names[0], names[1]);
     }
 

@@ -1,4 +1,4 @@
-//! The application's Grafana dashboard, in a ConfigMap that Grafana's sidecar finds by its label.
+//! The application's Grafana dashboard, in a ConfigMap that Grafana's sidecar selects by its label.
 
 use idp_api::environment::MeshMode;
 use idp_core::{Child, hash};
@@ -11,14 +11,14 @@ use crate::{
     validate::{ValidObjective, Validated},
 };
 
-/// Rate interval that Grafana fits to the panel's width and the scrape interval.
+/// Grafana's variable for a rate interval that fits the panel's width and the scrape interval.
 const INTERVAL: &str = "$__rate_interval";
 /// Width of a dashboard, in Grafana's units.
 const WIDTH: usize = 24;
-/// Height of a panel.
+/// Height of a panel, in the same units.
 const HEIGHT: usize = 8;
 
-/// Where the application and the Environment both want one.
+/// A dashboard, if both the application and the Environment enable it.
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     if !app.dashboard || !app.monitoring.dashboards {
         return Vec::new();
@@ -28,7 +28,7 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
         .labels
         .get_or_insert_default()
         .insert("grafana_dashboard".to_owned(), "1".to_owned());
-    // The sidecar writes the files of all namespaces into one folder: the file's name must be unique too.
+    // The sidecar writes the files of all namespaces to one folder, so the file name must be unique too.
     let file = format!("{}.json", uid(app));
     let config_map = ConfigMap {
         data: Some([(file, dashboard(app).to_string())].into()),
@@ -37,7 +37,7 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
     vec![Child::typed(kinds::CONFIG_MAP, &metadata, &config_map)]
 }
 
-/// Grafana's identifier, which is part of links and at most 40 characters long: it never changes.
+/// Grafana's identifier. It is part of links, so it never changes; at most 40 characters.
 fn uid(app: &Validated) -> String {
     format!("idp-{}", hash::text(&format!("{}/{}", app.namespace, app.name)))
 }
@@ -92,7 +92,7 @@ fn requests(app: &Validated) -> Vec<Panel> {
     ]
 }
 
-/// What is left of an objective's error budget: 1 at first, 0 when the promise is just kept, below when it is broken.
+/// The remaining error budget of an objective: 1 when unused, 0 when used up, negative when the objective is missed.
 fn budget(app: &Validated, objective: &ValidObjective) -> Panel {
     let (name, days) = (&objective.spec.name, objective.spec.window_days);
     let series = prometheus_rule::recorded(app, name);
@@ -102,10 +102,10 @@ fn budget(app: &Validated, objective: &ValidObjective) -> Panel {
     Panel::new(format!("Error budget left: {name} ({days} days)"), "percentunit").show("left", left)
 }
 
-/// Saturation, and whether pods are ready and stay so.
+/// Saturation, pod readiness and restarts.
 fn pods(app: &Validated) -> Vec<Panel> {
     let (pods, deployment) = (telemetry::pods(app), telemetry::deployment(app));
-    // `container!=""` leaves out the sums that cAdvisor adds for the whole pod.
+    // `container!=""` excludes the totals that cAdvisor adds for each pod.
     let used = |metric: &str| format!(r#"{metric}{{{pods},container!=""}}"#);
     let of_request = |usage: String, resource: &str| {
         format!(
@@ -136,7 +136,7 @@ fn pods(app: &Validated) -> Vec<Panel> {
     ]
 }
 
-/// A graph over time.
+/// A time series panel.
 struct Panel {
     title: String,
     unit: &'static str,
@@ -173,7 +173,7 @@ impl Panel {
     }
 }
 
-/// Rows, each with its title, and three panels a line.
+/// Rows with a title and their panels, three per line.
 fn layout(rows: Vec<(&str, Vec<Panel>)>) -> Vec<Value> {
     let mut all = Vec::new();
     let mut y = 0;
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_those_that_have_data() {
+    fn rows_without_data_are_left_out() {
         let mut app = app();
         app.objectives = vec![availability("available", 0.999, 30)];
         assert!(titles(&app).contains(&"Error budget left: available (30 days)".to_owned()));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn only_where_it_is_wanted() {
+    fn created_only_if_enabled() {
         let mut app = app();
         app.monitoring.dashboards = false;
         assert!(children(&app).is_empty());

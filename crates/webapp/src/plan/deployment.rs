@@ -1,4 +1,4 @@
-//! Deployment: the pods that answer requests.
+//! Deployment: the pods that serve requests.
 
 use idp_api::web_application::Spread;
 use idp_core::{Child, labels};
@@ -23,11 +23,11 @@ use crate::{
     validate::{Scale, ValidMigration, Validated},
 };
 
-/// Seconds that a pod has to stop, where nothing is said: Kubernetes' own default, written down because the pause
-/// before the stop counts in.
-const GRACE: i64 = 30;
-/// Seconds between "no more requests to this pod" and "stop": the time in which every proxy hears of the first.
-const PAUSE: i64 = 5;
+/// Default termination grace period in seconds: Kubernetes' default, set explicitly because the pause before the stop
+/// is part of it.
+const GRACE_SECONDS: i64 = 30;
+/// Seconds between a pod's removal from the endpoints and its stop, so that all proxies receive the removal first.
+const PAUSE_SECONDS: i64 = 5;
 
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     let deployment = Deployment {
@@ -35,7 +35,7 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
         ..Deployment::default()
     };
     let mut child = Child::typed(kinds::DEPLOYMENT, &app.child_meta(&app.name), &deployment);
-    if let (Scale::Auto { .. }, Some(pods)) = (&app.scale, app.pods_now) {
+    if let (Scale::Auto { .. }, Some(pods)) = (&app.scale, app.current_replicas) {
         child = child.yielding("/spec/replicas", pods.into());
     }
     let unfinished = app.migration.as_ref().filter(|migration| !migration.done);
@@ -57,7 +57,7 @@ fn reason(migration: &ValidMigration, image: &str) -> String {
 
 fn spec(app: &Validated) -> DeploymentSpec {
     DeploymentSpec {
-        // The autoscaler owns the number otherwise: a field that is not applied is left as it is.
+        // Without a fixed number the autoscaler owns the field: a field that is not applied stays unchanged.
         replicas: match app.scale {
             Scale::Fixed(replicas) => Some(replicas),
             Scale::Auto { .. } => None,
@@ -71,7 +71,7 @@ fn spec(app: &Validated) -> DeploymentSpec {
             }),
         }),
         progress_deadline_seconds: Some(app.rollout.progress_deadline_seconds.unwrap_or(600)),
-        // What ran before is in git; three are for a quick `kubectl rollout undo`.
+        // Git has the older versions; three are enough for a quick `kubectl rollout undo`.
         revision_history_limit: Some(3),
         template: template(app),
         ..DeploymentSpec::default()
@@ -86,7 +86,7 @@ fn selector(app: &Validated) -> LabelSelector {
 }
 
 fn template(app: &Validated) -> PodTemplateSpec {
-    let grace = app.health.termination_grace_seconds.unwrap_or(GRACE);
+    let grace = app.health.termination_grace_seconds.unwrap_or(GRACE_SECONDS);
     let container = Container {
         command: list(app.command.clone()),
         args: list(app.args.clone()),
@@ -113,26 +113,28 @@ fn port(port: &crate::validate::ValidPort) -> ContainerPort {
     ContainerPort {
         name: Some(port.name.clone()),
         container_port: port.port,
-        // Part of the key of this list in server-side apply: it must be written.
+        // Required: part of the list's key in server-side apply.
         protocol: Some("TCP".to_owned()),
         ..ContainerPort::default()
     }
 }
 
-/// A pod is told to stop at the same moment as everybody else is told to send it nothing more. Without a pause some
-/// requests still arrive at a process that has ended. Where there is little time to stop, all of it is the process's.
+/// A pod is stopped at the same moment as its removal from the endpoints is published. Without a pause, some requests
+/// would still arrive after its process has ended. If the grace period is short, the process gets all of it.
 fn pause(grace: i64) -> Option<Lifecycle> {
     let sleep = LifecycleHandler {
-        sleep: Some(SleepAction { seconds: PAUSE }),
+        sleep: Some(SleepAction {
+            seconds: PAUSE_SECONDS,
+        }),
         ..LifecycleHandler::default()
     };
-    (grace >= 2 * PAUSE).then(|| Lifecycle {
+    (grace >= 2 * PAUSE_SECONDS).then(|| Lifecycle {
         pre_stop: Some(sleep),
         ..Lifecycle::default()
     })
 }
 
-/// Spreads as far as there is room: a pod in the wrong place is better than none.
+/// Spread constraints. They are preferences: a pod in a bad place is better than none.
 fn spread(app: &Validated) -> Option<Vec<TopologySpreadConstraint>> {
     let over: &[&str] = match app.placement.spread {
         Spread::Zones => &["topology.kubernetes.io/zone", "kubernetes.io/hostname"],
@@ -144,7 +146,7 @@ fn spread(app: &Validated) -> Option<Vec<TopologySpreadConstraint>> {
         topology_key: (*topology).to_owned(),
         when_unsatisfiable: "ScheduleAnyway".to_owned(),
         label_selector: Some(selector(app)),
-        // Each version is spread by itself: the old pods, which are about to go, do not count.
+        // Each version is spread separately: the old pods, which are about to stop, do not count.
         match_label_keys: Some(vec!["pod-template-hash".to_owned()]),
         ..TopologySpreadConstraint::default()
     }))

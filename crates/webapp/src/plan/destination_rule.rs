@@ -1,4 +1,4 @@
-//! DestinationRule: how clients treat the application's pods.
+//! DestinationRule: how clients connect to the application's pods.
 
 use idp_api::environment::MeshMode;
 use idp_core::Child;
@@ -7,17 +7,17 @@ use serde_json::json;
 use super::traffic;
 use crate::{kinds, validate::Validated};
 
-/// Bounds on what one client proxy may have open, and pods that fail taken out for a while.
+/// Connection limits for each client proxy, and temporary ejection of failing pods.
 ///
-/// A DestinationRule is read by the client's Envoy. ztunnel is none, so in ambient mode only the gateway would read
-/// it: there the rule is made for applications with routes, and without `tls`, because HBONE is chosen by itself.
+/// The client's Envoy enforces a DestinationRule. ztunnel does not, so in ambient mode only the gateway does: then
+/// the rule is created only for applications with routes, and without `tls`, because HBONE is selected automatically.
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     let ambient = app.mesh.mode == MeshMode::Ambient;
     if !app.in_mesh() || (ambient && traffic::routed_ports(app).is_empty()) {
         return Vec::new();
     }
     let mut policy = json!({
-        // Istio's own default is no bound at all, so one slow application can fill its clients' memory.
+        // Istio's default is no limit, so one slow application could exhaust its clients' memory.
         "connectionPool": {
             "tcp": {"connectTimeout": "5s", "maxConnections": 1024},
             "http": {"http1MaxPendingRequests": 1024, "http2MaxRequests": 1024},
@@ -27,13 +27,14 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
             "interval": "10s",
             "baseEjectionTime": "30s",
             "maxEjectionPercent": 50,
-            // With fewer pods left, all are used again: an application that fails as a whole, or has one pod only,
-            // must not become unreachable on top.
+            // With fewer healthy pods, all are used again: an application that fails entirely, or has only one pod,
+            // must not become unreachable as well.
             "minHealthPercent": 50,
         },
     });
     if !ambient {
-        // What automatic mTLS would choose. Written down, a wider rule that turns TLS off cannot win.
+        // The same as automatic mTLS would select. If set explicitly, a broader rule that disables TLS does not
+        // override it.
         policy["tls"] = json!({"mode": "ISTIO_MUTUAL"});
     }
     let spec = json!({"host": app.service_host(), "trafficPolicy": policy});
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn in_ambient_mode_only_for_the_gateway() {
+    fn in_ambient_mode_created_only_for_the_gateway() {
         let mut app = app();
         app.mesh.mode = MeshMode::Ambient;
         assert!(children(&app).is_empty());

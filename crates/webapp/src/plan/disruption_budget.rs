@@ -1,4 +1,4 @@
-//! PodDisruptionBudget: one pod at a time when nodes are emptied.
+//! PodDisruptionBudget: nodes are drained one pod at a time.
 
 use idp_core::Child;
 use k8s_openapi::{
@@ -11,8 +11,8 @@ use crate::{
     validate::{Scale, Validated},
 };
 
-/// A number that may be missing, and not one that must be there: that would keep the node of a single pod from ever
-/// being emptied. Pods that are broken anyway are no reason to keep a node.
+/// `maxUnavailable`, not `minAvailable`: the latter would block the drain of a single pod's node for ever. Unhealthy
+/// pods never block a drain.
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     if app.scale == Scale::Fixed(0) {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! Validated applications for tests, which read as the scenario: `app()` is the smallest one, and each test adds
-//! what it is about.
+//! Validated applications for tests that describe the scenario: `app()` is the minimum, and each test adds what it
+//! tests.
 
 use idp_api::{
     environment::{GatewayPolicy, Mesh, Monitoring, Registry},
@@ -37,9 +37,9 @@ pub(super) fn app() -> Validated {
         health: Health::default(),
         env: Vec::new(),
         config_files: Vec::new(),
-        used_config: Vec::new(),
+        used_config_maps: Vec::new(),
         scale: Scale::Fixed(2),
-        pods_now: None,
+        current_replicas: None,
         routes: Vec::new(),
         inbound: Vec::new(),
         outbound: Vec::new(),
@@ -57,7 +57,7 @@ pub(super) fn app() -> Validated {
             priority_class: None,
         },
         registry: Registry::default(),
-        most: ValidResources {
+        max_resources: ValidResources {
             cpu: Quantity("2".into()),
             memory: Quantity("4Gi".into()),
             cpu_limit: None,
@@ -74,7 +74,7 @@ pub(super) fn app() -> Validated {
     }
 }
 
-/// An HTTP port whose Service port is 80 for `http`, else the same.
+/// An HTTP port. Its Service port is 80 if its name is `http`, otherwise the same number.
 pub(super) fn port(name: &str, port: i32) -> ValidPort {
     let service_port = if name == "http" { 80 } else { port };
     ValidPort {
@@ -113,7 +113,7 @@ pub(super) fn caller(application: Option<&str>, namespace: Option<&str>) -> Vali
     }
 }
 
-/// An outbound permission for a host outside.
+/// An outbound permission for an external host.
 pub(super) fn external(host: &str, port: i32) -> Outbound {
     Outbound {
         external: Some(ExternalHost {
@@ -146,7 +146,7 @@ pub(super) fn cidr(range: &str, ports: &[i32]) -> Outbound {
     }
 }
 
-/// Metrics under `/metrics` of a port.
+/// Metrics at `/metrics` of a port.
 pub(super) fn metrics(port: ValidPort) -> (Metrics, ValidPort) {
     (
         Metrics {
@@ -158,7 +158,7 @@ pub(super) fn metrics(port: ValidPort) -> (Metrics, ValidPort) {
     )
 }
 
-/// A promise of availability.
+/// An availability objective.
 pub(super) fn availability(name: &str, target: f64, window_days: i32) -> ValidObjective {
     let availability = Some(Availability {
         percent: (target * 100.0).to_string(),
@@ -174,7 +174,7 @@ pub(super) fn availability(name: &str, target: f64, window_days: i32) -> ValidOb
     }
 }
 
-/// A promise of latency.
+/// A latency objective.
 pub(super) fn latency(name: &str, target: f64, milliseconds: i32) -> ValidObjective {
     let latency = Some(Latency {
         percent: (target * 100.0).to_string(),

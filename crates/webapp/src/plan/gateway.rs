@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::traffic;
 use crate::{kinds, validate::Validated};
 
-/// One Gateway for the hosts whose routes name no other.
+/// One Gateway for the hosts of all routes that name no other Gateway.
 ///
-/// Hosts are bound to the application's namespace (`./host`): a VirtualService of another one cannot attach itself
-/// to them.
+/// Hosts are restricted to the application's namespace (`./host`), so that VirtualServices of other namespaces cannot
+/// attach to them.
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     let hosts = hosts(app);
     if hosts.is_empty() {
@@ -21,8 +21,8 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
     vec![Child::with_spec(kinds::GATEWAY, &app.child_meta(&app.name), spec)]
 }
 
-/// The Gateway's hosts, each with the secret of its certificate. A host is encrypted when any of its routes is: an
-/// encrypted and an open route cannot share it, because encryption begins before the path is known.
+/// The Gateway's hosts, each with the Secret of its certificate. A host is encrypted if any of its routes is: the TLS
+/// handshake comes before the path is known, so encrypted and unencrypted routes cannot share a host.
 fn hosts(app: &Validated) -> BTreeMap<&str, Option<&str>> {
     let mut hosts: BTreeMap<&str, Option<&str>> = BTreeMap::new();
     for route in app.routes.iter().filter(|route| route.gateway.is_none()) {
@@ -32,9 +32,9 @@ fn hosts(app: &Validated) -> BTreeMap<&str, Option<&str>> {
     hosts
 }
 
-/// A server for the certificate of each encrypted host, one that sends their unencrypted requests to it, and one
-/// for the other hosts. A server's name is unique within its Gateway and does not depend on the other servers: a
-/// renamed one would drop its connections.
+/// One server for each encrypted host's certificate, one that redirects their unencrypted requests, and one for the
+/// other hosts. A server's name is unique within its Gateway and does not depend on the other servers: renaming a
+/// server would drop its connections.
 fn servers(hosts: &BTreeMap<&str, Option<&str>>) -> Vec<Value> {
     let local = |host: &str| format!("./{host}");
     let mut servers = Vec::new();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_of_other_gateways_are_left_to_them() {
+    fn hosts_of_other_gateways_are_excluded() {
         let mut app = app();
         app.routes = vec![route("a.example.com", "/")];
         app.routes[0].gateway = Some("istio-system/shared".into());

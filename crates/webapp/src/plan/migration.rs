@@ -1,4 +1,4 @@
-//! Job: the migration, one run an image.
+//! Job: the migration, one run for each image.
 
 use idp_core::{Child, labels};
 use k8s_openapi::api::{
@@ -9,9 +9,9 @@ use k8s_openapi::api::{
 use super::{binding, pod};
 use crate::{kinds, validate::Validated};
 
-/// The Job for the present image. Once it is there it is kept as it is: its pod template cannot be changed, and so a
-/// later change of, say, a variable must not reach it. It is not cleaned up by itself either, because it is the proof
-/// that the migration has run; the Job of another image takes its place in the plan, and then it is pruned.
+/// The Job for the current image. An existing Job is held: its pod template is immutable, so a later change of, for
+/// example, a variable must not reach it. It is not deleted automatically either, because it proves that the
+/// migration has run. With a new image, the plan has a different Job, and the old one is pruned.
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     let Some(migration) = &app.migration else {
         return Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
     }]
 }
 
-/// One run of a container to its end.
+/// The spec of a Job that runs a container to completion.
 pub(super) fn run(
     app: &Validated,
     component: &str,
@@ -48,7 +48,7 @@ pub(super) fn run(
 ) -> JobSpec {
     let mut template = pod::template(app, component, container);
     if let Some(spec) = &mut template.spec {
-        // Each try has a pod of its own, so that the logs of failed ones can be read.
+        // Each retry has its own pod, so that the logs of failed ones remain available.
         spec.restart_policy = Some("Never".to_owned());
     }
     JobSpec {

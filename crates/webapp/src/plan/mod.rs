@@ -1,4 +1,4 @@
-//! `Validated` -> `Plan<Prepared>`: the table of contents of an application's children. Pure.
+//! `Validated` -> `Plan<Prepared>`: the list of an application's children. Pure.
 
 mod authorization_policy;
 mod autoscaler;
@@ -31,15 +31,16 @@ use idp_core::{Child, Plan, Prepared, Problem};
 
 use crate::validate::Validated;
 
-/// What the pods of an application still wait for, if anything.
+/// The binding that the application's pods still wait for, if any.
 pub(crate) fn awaited(app: &Validated) -> Option<String> {
     binding::awaited(app)
 }
 
 type Builder = fn(&Validated) -> Vec<Child>;
 
-/// What must be there before a pod starts: what it mounts and runs as, and what guards its traffic. A pod that
-/// starts before its NetworkPolicy is open for a moment, and one that starts before its ServiceAccount is refused.
+/// Children that must exist before a pod starts: those it mounts, its ServiceAccount, and the policies for its
+/// traffic. A pod that starts before its NetworkPolicy is unprotected for a moment; the API server rejects a pod
+/// without its ServiceAccount.
 const BEFORE_PODS: [Builder; 7] = [
     binding::children,
     service_account::children,
@@ -50,7 +51,7 @@ const BEFORE_PODS: [Builder; 7] = [
     service_entry::children,
 ];
 
-/// Everything else. A migration needs no wave of its own: until it has succeeded the Deployment is held back.
+/// All other children. A migration does not require its own wave: the Deployment is held until it has succeeded.
 const PODS_AND_THE_REST: [Builder; 12] = [
     migration::children,
     deployment::children,
@@ -66,10 +67,10 @@ const PODS_AND_THE_REST: [Builder; 12] = [
     dashboard::children,
 ];
 
-/// The children of an application, in the order in which they are written. On `Err`, a patch of the application is
-/// not allowed or does not fit.
+/// The children of an application, in the order in which they are applied. `Err` if a patch of the application is not
+/// allowed or invalid.
 ///
-/// There are two waves only, because each costs a round trip to the API server for every application.
+/// There are only two waves, because each adds a round trip to the API server for every application.
 pub fn plan(app: &Validated) -> Result<Plan<Prepared>, Vec<Problem>> {
     let wave = |number: u8, builders: &[Builder]| -> Vec<Child> {
         builders

@@ -1,4 +1,4 @@
-//! PeerAuthentication: nothing is taken in plaintext.
+//! PeerAuthentication: rejects plaintext.
 
 use idp_core::Child;
 use serde_json::{Map, Value, json};
@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 use super::traffic::{self, Scrape};
 use crate::{kinds, validate::Validated};
 
-/// `STRICT` for every pod of the application, but for a metrics port that is scraped without a certificate (see
+/// `STRICT` for every pod of the application, except for a metrics port that is scraped without a certificate (see
 /// [`traffic::scrape`]).
 ///
-/// Probes need no exception: a sidecar's agent answers the kubelet itself, on a port that the proxy does not
-/// capture, and in ambient mode the node's agent marks them as probes.
+/// Probes need no exception: with sidecars, the agent responds to the kubelet on a port that the proxy does not
+/// capture; in ambient mode the node's agent marks them as probes.
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     if !app.in_mesh() {
         return Vec::new();
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn a_metrics_port_takes_plaintext() {
+    fn a_metrics_port_accepts_plaintext() {
         let mut app = app();
         app.metrics = Some(metrics(port("metrics", 9090)));
         assert_eq!(

@@ -1,7 +1,7 @@
-//! Pods: what those of the Deployment, of the migration and of jobs have in common.
+//! Pods: the common parts of those of the Deployment, the migration and jobs.
 //!
-//! All of them hold to the restricted Pod Security Standard. `runAsUser` is left to the image, which must name a
-//! user other than root: a number of ours would not own the image's files.
+//! All comply with the restricted Pod Security Standard. `runAsUser` is not set: the image must name a non-root user,
+//! because an arbitrary ID would not own the image's files.
 
 use std::collections::BTreeMap;
 
@@ -22,21 +22,21 @@ use k8s_openapi::{
 use super::{binding, config_map};
 use crate::validate::Validated;
 
-/// Name of the application's container: the same in every application, so that patches and dashboards can name it.
+/// Name of the application's container: fixed, so that patches and dashboards can refer to it.
 pub(super) const CONTAINER: &str = "app";
-/// Name of the volume at `/tmp`, the one place where the container may write.
+/// Name of the volume at `/tmp`, the only writable directory of the container.
 const TMP: &str = "tmp";
 
-/// A pod of `component` around `container`.
+/// A pod of `component` with `container`.
 ///
-/// Pods of migrations and jobs are in the mesh too, because what they call mostly is. Istio's proxy is a native
-/// sidecar (since 1.27 by default), which ends when they do.
+/// Pods of migrations and jobs are in the mesh too, because most services that they call are. Istio's proxy is a
+/// native sidecar (default since 1.27), which ends with them.
 pub(super) fn template(app: &Validated, component: &str, container: Container) -> PodTemplateSpec {
     let annotations = config_map::hash(app).map(|hash| [(labels::CONFIG_HASH.to_owned(), hash)].into());
     let spec = PodSpec {
         service_account_name: Some(app.name.clone()),
         automount_service_account_token: Some(false),
-        // A variable for each Service of the namespace would change under the pods, and shadow the application's own.
+        // Variables for each Service of the namespace would change over time, and hide the application's own.
         enable_service_links: Some(false),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),
@@ -69,9 +69,9 @@ pub(super) fn template(app: &Validated, component: &str, container: Container) -
     }
 }
 
-/// The application's container, with the image's own command, and without ports and probes.
+/// The application's container, with the image's own command unless replaced, and without ports and probes.
 ///
-/// `imagePullPolicy` is left out: Kubernetes' default (always for `latest`, else only where it is missing) is right.
+/// `imagePullPolicy` is not set: Kubernetes' default (`Always` for `latest`, otherwise `IfNotPresent`) is right.
 pub(super) fn container(app: &Validated) -> Container {
     let mounts = std::iter::once(VolumeMount {
         name: TMP.to_owned(),
@@ -103,7 +103,7 @@ pub(super) fn container(app: &Validated) -> Container {
     }
 }
 
-/// A list as an optional field: `None` where it is empty, so that the field is not ours.
+/// A list as an optional field: `None` if empty, so that we do not own the field.
 pub(super) fn list<T>(items: impl IntoIterator<Item = T>) -> Option<Vec<T>> {
     let items: Vec<T> = items.into_iter().collect();
     (!items.is_empty()).then_some(items)
@@ -114,7 +114,7 @@ fn some(map: BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
 }
 
 fn pod_labels(app: &Validated, component: &str) -> BTreeMap<String, String> {
-    // Said in every mode, so that it does not depend on labels of the namespace.
+    // Set in every mesh mode, so that it does not depend on labels of the namespace.
     let (key, value) = match app.mesh.mode {
         MeshMode::Sidecar => ("sidecar.istio.io/inject", "true"),
         MeshMode::Ambient => ("istio.io/dataplane-mode", "ambient"),
@@ -126,7 +126,8 @@ fn pod_labels(app: &Validated, component: &str) -> BTreeMap<String, String> {
     all
 }
 
-/// Ours first, so that the application's own may refer to them; its own wins where the names are the same.
+/// Ours come first, so that the application's own variables may refer to them; if names are equal, the application's
+/// win.
 fn env(app: &Validated) -> Vec<EnvVar> {
     let port = app
         .ports
@@ -147,7 +148,7 @@ fn env(app: &Validated) -> Vec<EnvVar> {
             value: Some(value),
             value_from: None,
         });
-    // What capabilities supply before the application's own, which may refer to it.
+    // Variables of capabilities come before the application's own, which may refer to them.
     ours.chain(binding::env(app))
         .chain(app.env.iter().map(variable))
         .collect()
@@ -174,7 +175,7 @@ fn variable(written: &Written) -> EnvVar {
     }
 }
 
-/// The memory limit is the request: memory cannot be taken back from a running pod.
+/// The memory limit equals the request: memory cannot be reclaimed from a running pod.
 fn resources(app: &Validated) -> ResourceRequirements {
     let named = |name: &str, quantity: &Quantity| (name.to_owned(), quantity.clone());
     let memory = named("memory", &app.resources.memory);

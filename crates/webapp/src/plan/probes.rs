@@ -8,11 +8,10 @@ use k8s_openapi::{
 
 use crate::validate::Validated;
 
-/// A probe in Kubernetes' words. What is not written is left to Kubernetes' defaults, which are the ones that the
-/// schema promises.
+/// A Kubernetes probe. Fields that are not set keep Kubernetes' defaults, which the schema documents.
 pub(super) fn probe(app: &Validated, written: Option<&Written>) -> Option<Probe> {
     let written = written?;
-    // Validation has filled the names in; gRPC alone wants the number.
+    // Validation has set the port names; only gRPC probes require the number.
     let by_name = |name: &Option<String>| IntOrString::String(name.clone().unwrap_or_default());
     let number = |name: &Option<String>| {
         app.ports

@@ -1,4 +1,4 @@
-//! Service: the application's name in the cluster.
+//! Service: the application's DNS name in the cluster.
 
 use idp_api::web_application::AppProtocol;
 use idp_core::Child;
@@ -31,9 +31,9 @@ fn port(port: &ValidPort) -> ServicePort {
         name: Some(port.name.clone()),
         port: port.service_port,
         target_port: Some(IntOrString::String(port.name.clone())),
-        // Part of the key of this list in server-side apply: it must be written.
+        // Required: part of the list's key in server-side apply.
         protocol: Some("TCP".to_owned()),
-        // What the mesh and the gateway go by; the port's name says nothing about it.
+        // The protocol for the mesh and the gateway; the port's name does not imply it.
         app_protocol: Some(
             match port.protocol {
                 AppProtocol::Http => "http",

@@ -1,12 +1,12 @@
-//! ServiceAccount: what the pods are called.
+//! ServiceAccount: the identity of the pods.
 
 use idp_core::Child;
 use k8s_openapi::api::core::v1::ServiceAccount;
 
 use crate::{kinds, validate::Validated};
 
-/// An account of the application's own, because identities in the mesh are accounts. It has no rights, and no token
-/// of it is mounted.
+/// Each application has its own account, because identities in the mesh are accounts. It has no permissions, and its
+/// token is not mounted.
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     let account = ServiceAccount {
         automount_service_account_token: Some(false),

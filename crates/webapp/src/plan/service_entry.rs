@@ -1,4 +1,4 @@
-//! ServiceEntry: hosts outside the mesh that the application may call.
+//! ServiceEntry: external hosts that the application may call.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::traffic;
 use crate::{kinds, validate::Validated};
 
-/// One entry a host, with all its ports. It is what makes the host known, and so allowed, where the mesh refuses
-/// unknown ones (`outboundTrafficPolicy: REGISTRY_ONLY`); where it does not, it only adds metrics.
+/// One entry for each host, with all its ports. It makes the host known, and so allowed, if the mesh rejects unknown
+/// hosts (`outboundTrafficPolicy: REGISTRY_ONLY`); otherwise it only adds metrics.
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     if !app.in_mesh() {
         return Vec::new();
@@ -30,7 +30,7 @@ fn entry(app: &Validated, host: &str, ports: &BTreeSet<i32>) -> Child {
         "location": "MESH_EXTERNAL",
         "resolution": resolution(host, ports),
         "ports": ports.iter().map(|number| port(*number)).collect::<Vec<Value>>(),
-        // Seen in this namespace only: what one application may call is not for the whole mesh.
+        // Exported only to this namespace: one application's permissions are not for the whole mesh.
         "exportTo": ["."],
     });
     Child::with_spec(
@@ -40,9 +40,9 @@ fn entry(app: &Validated, host: &str, ports: &BTreeSet<i32>) -> Child {
     )
 }
 
-/// Where the proxy finds the host. By its name, so that a client cannot send the allowed name to another address;
-/// but a wildcard cannot be resolved, and plain TCP carries no name: with a name, everything on that port, whatever
-/// its host, would be sent to this one. Those go to the address that the client chose.
+/// How the proxy resolves the host. By DNS, so that a client cannot send the allowed name to another address.
+/// Exceptions are wildcards, which cannot be resolved, and plain TCP, which has no host name: DNS resolution would
+/// redirect all connections on that port to this host. These use the address that the client connects to.
 fn resolution(host: &str, ports: &BTreeSet<i32>) -> &'static str {
     let named = |number: &i32| protocol(*number) != "TCP";
     if !host.starts_with("*.") && ports.iter().all(named) {
@@ -57,8 +57,8 @@ fn port(number: i32) -> Value {
     json!({"number": number, "name": format!("{}-{number}", protocol.to_lowercase()), "protocol": protocol})
 }
 
-/// The protocol that is usual on a port. Only where it is certain: a proxy that waits for a TLS greeting on a port
-/// of another protocol refuses the connection.
+/// The usual protocol of a port, only if it is certain: if the proxy expects TLS on a port with another protocol, the
+/// connection fails.
 fn protocol(number: i32) -> &'static str {
     match number {
         443 => "TLS",
@@ -76,7 +76,7 @@ mod tests {
     use crate::plan::fixture::{app, external, only_spec};
 
     #[test]
-    fn one_entry_a_host() {
+    fn one_entry_per_host() {
         let mut app = app();
         let pay = || external("pay.example.com", 443);
         app.outbound = vec![pay(), external("pay.example.com", 80), pay()];
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_name_on_the_wire_is_not_redirected() {
+    fn connections_without_host_name_are_not_redirected() {
         let mut app = app();
         app.outbound = vec![external("db.example.com", 5432)];
         assert_eq!(only_spec(&children(&app))["resolution"], "NONE");

@@ -1,13 +1,13 @@
-//! ServiceMonitor: where Prometheus finds the application's own metrics.
+//! ServiceMonitor: where Prometheus scrapes the application's own metrics.
 
 use idp_core::{Child, labels};
 use serde_json::json;
 
 use crate::{kinds, validate::Validated};
 
-/// One endpoint, by the name of the Service's port. What the mesh measures is not asked for here: that is the same
-/// for every application, and so a matter of the platform (one PodMonitor for all sidecars). How the scrape gets
-/// past a strict mesh is told in [`super::traffic::scrape`].
+/// One endpoint, by the name of the Service's port. The mesh's metrics are not included: they are the same for every
+/// application, so the platform collects them (one PodMonitor for all sidecars). [`super::traffic::scrape`] explains
+/// scraping with strict mTLS.
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     let Some((metrics, port)) = &app.metrics else {
         return Vec::new();
@@ -19,7 +19,7 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
         .extend(app.monitoring.labels.clone());
     let spec = json!({
         "selector": {"matchLabels": labels::every_pod(&app.name)},
-        // Where one pod answers with more, the scrape fails, and not Prometheus.
+        // If a pod returns more samples, the scrape fails, so that Prometheus does not.
         "sampleLimit": app.samples,
         "endpoints": [{"port": port.name, "path": metrics.path, "interval": metrics.interval}],
     });

@@ -1,20 +1,21 @@
-//! Istio's standard metrics of an application, as PromQL: the same words in alerts and on dashboards.
+//! Istio's standard metrics of an application, as PromQL shared by alerts and dashboards.
 
 use idp_api::{environment::MeshMode, web_application::AppProtocol};
 
 use crate::validate::Validated;
 
-/// gRPC statuses that are the server's fault: unknown, deadline exceeded, internal, unavailable, data loss. Their
-/// HTTP status is 200.
+/// gRPC status codes of server errors: unknown, deadline exceeded, internal, unavailable, data loss. Their HTTP
+/// status is 200.
 const GRPC_ERRORS: &str = "2|4|13|14|15";
 
 /// Matchers of the series that count the application's requests.
 ///
-/// A sidecar counts what arrives, whoever sent it. Without one, only the sender's Envoy sees requests: the gateway
-/// (ztunnel counts connections). It knows the Service, not which workload would have answered.
+/// A sidecar counts all requests that arrive, from any client. Without sidecars, only the client's Envoy counts
+/// requests: the gateway (ztunnel counts connections). It knows the Service, but not which workload would have
+/// responded.
 ///
-/// What never arrives, a sidecar cannot count: an application without any pod has no errors by this measure, which
-/// is why the workload has alerts of its own.
+/// A sidecar cannot count requests that never arrive: an application without pods has no errors by this metric, so
+/// there are separate alerts for the workload.
 pub(super) fn matchers(app: &Validated) -> String {
     let (name, namespace) = (&app.name, &app.namespace);
     if app.mesh.mode == MeshMode::Sidecar {
@@ -33,7 +34,7 @@ pub(super) fn requests(app: &Validated, range: &str) -> String {
     format!("sum(rate(istio_requests_total{{{}}}[{range}]))", matchers(app))
 }
 
-/// Requests per second that are answered with a server error; 0, not nothing, while there are none.
+/// Requests per second with a server error; 0 instead of no data if there are none.
 pub(super) fn errors(app: &Validated, range: &str) -> String {
     let matchers = matchers(app);
     let mut failed = format!(r#"rate(istio_requests_total{{{matchers},response_code=~"5.."}}[{range}])"#);
@@ -45,16 +46,16 @@ pub(super) fn errors(app: &Validated, range: &str) -> String {
     format!("(sum({failed}) or vector(0))")
 }
 
-/// Requests per second that took longer; 0, not nothing, while there are none.
+/// Slower requests per second; 0 instead of no data if there are none.
 pub(super) fn slower_than(app: &Validated, milliseconds: i32, range: &str) -> String {
     let (matchers, metric) = (matchers(app), "istio_request_duration_milliseconds");
-    // Prometheus 3 writes the bound 250 as 250.0.
+    // Prometheus 3 formats the bound 250 as 250.0.
     format!(
         r#"((sum(rate({metric}_count{{{matchers}}}[{range}])) - sum(rate({metric}_bucket{{{matchers},le=~"{milliseconds}([.]0)?"}}[{range}]))) or vector(0))"#
     )
 }
 
-/// The time in milliseconds within which this share of requests is answered.
+/// The response time in milliseconds for this share of requests.
 pub(super) fn quantile(app: &Validated, share: &str, range: &str) -> String {
     let matchers = matchers(app);
     format!(
@@ -62,8 +63,8 @@ pub(super) fn quantile(app: &Validated, share: &str, range: &str) -> String {
     )
 }
 
-/// Matchers of the pods that answer requests: those of the Deployment's ReplicaSets, whose names end with two words of
-/// these letters. An application whose name begins with this one's and a dash has a word more.
+/// Matchers of the pods that serve requests: those of the Deployment's ReplicaSets, whose names end with two words of
+/// these letters. Pods of an application whose name begins with this name and a dash have one more word.
 pub(super) fn pods(app: &Validated) -> String {
     const WORD: &str = "[bcdfghjklmnpqrstvwxz2456789]+";
     format!(
@@ -77,7 +78,7 @@ pub(super) fn deployment(app: &Validated) -> String {
     format!(r#"namespace="{}",deployment="{}""#, app.namespace, app.name)
 }
 
-/// A number without trailing zeros and without the noise of binary fractions.
+/// A number without trailing zeros and without rounding errors of binary fractions.
 pub(super) fn number(value: f64) -> String {
     format!("{value:.6}")
         .trim_end_matches('0')

@@ -1,4 +1,4 @@
-//! What several children want to know of an application's traffic.
+//! Helpers about an application's traffic, shared by several children.
 
 use std::collections::BTreeSet;
 
@@ -8,24 +8,24 @@ use serde_json::{Value, json};
 
 use crate::validate::{ValidPort, Validated};
 
-/// Every pod of the application, those of migrations and jobs too: what guards the application's traffic in either
-/// direction guards theirs.
+/// Every pod of the application, including those of migrations and jobs: policies for the application's traffic apply
+/// to them too.
 pub(super) fn every_pod(app: &Validated) -> Value {
     json!({"matchLabels": labels::every_pod(&app.name)})
 }
 
-/// Name of a child for one of many things, such as a host. It depends on nothing but the thing, so that one more
-/// or one less renames (deletes and creates) none of the others.
+/// Name of a child for one item, such as a host. It depends only on the item, so that adding or removing items
+/// renames (deletes and creates) none of the others.
 pub(super) fn name_for(app: &Validated, thing: &str) -> String {
     hash::bounded_name(&app.name, &short_hash(thing), 63)
 }
 
-/// Eight hexadecimal digits that stand for a text which may be too long or have the wrong characters for a name.
+/// Eight hexadecimal digits that represent a text that may be too long for a name, or contain invalid characters.
 pub(super) fn short_hash(text: &str) -> String {
     hash::text(text)[..8].to_owned()
 }
 
-/// Container ports that routes lead to. A redirect is answered by the gateway and leads to none.
+/// Container ports of routes. The gateway itself responds to redirects, so they have none.
 pub(super) fn routed_ports(app: &Validated) -> BTreeSet<i32> {
     app.routes
         .iter()
@@ -34,31 +34,31 @@ pub(super) fn routed_ports(app: &Validated) -> BTreeSet<i32> {
         .collect()
 }
 
-/// Container ports, sorted and once each.
+/// Container ports, sorted, without duplicates.
 pub(super) fn port_numbers(ports: &[ValidPort]) -> BTreeSet<i32> {
     ports.iter().map(|port| port.port).collect()
 }
 
-/// How Prometheus gets at the metrics of an application in the mesh.
+/// How Prometheus scrapes an application in the mesh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scrape {
     /// Without a certificate.
     Anonymous {
-        /// Whether the proxy sees requests, so that only the path of the metrics is open.
+        /// Whether the proxy parses requests, so that only the metrics path is open.
         only_path: bool,
     },
     /// With a certificate of the monitoring namespace: Prometheus must be in the mesh.
     Authenticated,
 }
 
-/// How Prometheus gets at the metrics; `None` when there are none, or no mesh.
+/// How Prometheus scrapes the metrics; `None` without metrics or without a mesh.
 ///
-/// Prometheus is seldom in the mesh, and a scrape by pod address presents no certificate then: with `STRICT` alone
-/// it fails, and the alerts with it. (Istio's merged metrics on 15020 need annotations on the pod, and a
-/// ServiceMonitor cannot name a port that no container declares.) So the metrics port takes plaintext wherever
-/// that opens nothing else, because the port has no other use, or because a sidecar can hold anonymous requests to
-/// the metrics' path. In both cases the NetworkPolicy still says from where. What is left is a port that serves
-/// requests too, with only ztunnel before it, which sees no paths: it stays strict.
+/// Prometheus is rarely in the mesh, and then a scrape by pod address has no certificate: with `STRICT` it fails, and
+/// so do the alerts. (Istio's merged metrics on port 15020 require annotations on the pod, and a ServiceMonitor can
+/// only name a port that a container declares.) So the metrics port accepts plaintext if that exposes nothing else:
+/// either the port has no other use, or a sidecar restricts anonymous requests to the metrics path. In both cases the
+/// NetworkPolicy still restricts the sources. The remaining case is a port that also serves requests behind ztunnel,
+/// which does not see paths: it stays strict.
 pub(super) fn scrape(app: &Validated) -> Option<Scrape> {
     let (_, port) = app.metrics.as_ref().filter(|_| app.in_mesh())?;
     let called = app
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_are_open_only_where_that_opens_nothing_else() {
+    fn metrics_are_open_only_if_that_exposes_nothing_else() {
         let mut app = app();
         assert_eq!(scrape(&app), None);
         app.routes = vec![route("a.example.com", "/")];

@@ -1,49 +1,28 @@
 //! (`Observed`, `Validated`, applied objects) -> status. Pure. Only applied objects count.
 
+mod concern;
+mod routes;
 mod supplies;
+mod workload;
 
 use idp_api::{WebApplication, WebApplicationStatus, web_application::ChildStatus};
 use idp_core::{
-    Applied, AppliedChild, ConditionSet, Plan, Problem,
+    Applied, ConditionSet, Plan, Problem,
     condition::{READY, RECONCILING, STALLED, SYNCED},
 };
 use idp_runtime::Outcome;
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
-use serde::Deserialize;
-use serde_json::Value;
 
-use crate::{
-    facts::{DeploymentFacts, PodFailure},
-    kinds::{DEPLOYMENT, GATEWAY, VIRTUAL_SERVICE},
-    observe::Observed,
-    reasons,
-    validate::{ValidRoute, Validated},
-};
+use self::concern::Concern;
+use crate::{facts::PodFailure, observe::Observed, reasons, validate::Validated};
 
 /// Condition: the pods are ready.
 pub const WORKLOAD_READY: &str = "WorkloadReady";
 /// Condition: the routes are configured.
 pub const ROUTES_READY: &str = "RoutesReady";
 
-/// One concern of the application: whether it is ready, and if not, why.
-struct Concern {
-    ready: bool,
-    reason: String,
-    message: String,
-}
-
-impl Concern {
-    fn new(ready: bool, reason: &str, message: impl Into<String>) -> Self {
-        Self {
-            ready,
-            reason: reason.to_owned(),
-            message: message.into(),
-        }
-    }
-}
-
-/// Whether a status only tells that work is under way: nothing is wrong that somebody must mend.
+/// Whether a status only reports progress: it has no errors, so nobody must act.
 pub fn is_progress(status: &WebApplicationStatus) -> bool {
     let mut conditions = status.conditions.iter();
     let works = conditions.any(|condition| condition.type_ == RECONCILING && condition.is_true());
@@ -64,7 +43,7 @@ pub fn status(
         Outcome::Applied(plan) => (plan, &[][..]),
         Outcome::Refused { problems, existing } => (existing, &problems[..]),
     };
-    let deployment = deployment(&app.name_any(), plan);
+    let deployment = workload::deployment(&app.name_any(), plan);
     let mut problems: Vec<Problem> = plan.problems.iter().chain(refused).cloned().collect();
     let supplies = supplies::supplies(plan);
     problems.extend(supplies.iter().flat_map(|supply| supply.problems.clone()));
@@ -80,8 +59,8 @@ pub fn status(
 
     let synced = synced(plan, refused);
     let first = validated.and_then(crate::plan::awaited);
-    let workload = workload(deployment.as_ref(), plan, first.as_deref(), &app.name_any());
-    let routes = routes(validated.map(|v| v.routes.as_slice()), plan);
+    let workload = workload::workload(deployment.as_ref(), plan, first.as_deref(), &app.name_any());
+    let routes = routes::routes(validated.map(|v| v.routes.as_slice()), plan);
     let stopped = problems.iter().find(|problem| problem.is_error());
     let awaited = supplies
         .iter()
@@ -119,7 +98,7 @@ pub fn status(
         problems,
         children: ChildStatus::inventory(plan, app.meta().namespace.as_deref()),
         // Without a plan, what runs keeps running, under its previous address.
-        url: validated.map_or_else(|| previous.url.clone(), url),
+        url: validated.map_or_else(|| previous.url.clone(), routes::url),
         replicas: Some(deployment.as_ref().map_or(0, |facts| facts.replicas)),
         ready_replicas: Some(deployment.as_ref().map_or(0, |facts| facts.ready)),
         selector: Some(selector(&app.name_any())),
@@ -127,135 +106,21 @@ pub fn status(
     }
 }
 
-fn deployment(name: &str, plan: &Plan<Applied>) -> Option<DeploymentFacts> {
-    DeploymentFacts::deserialize(&plan.child(DEPLOYMENT, name)?.facts).ok()
-}
-
 fn synced(plan: &Plan<Applied>, refused: &[Problem]) -> Concern {
     if !refused.is_empty() {
-        return Concern {
-            ready: false,
-            reason: "Refused".to_owned(),
-            message: "Spec rejected; no objects changed. See status.problems.".to_owned(),
-        };
+        let message = "Spec rejected; no objects changed. See status.problems.";
+        return Concern::new(false, "Refused", message);
     }
     match plan.problems.iter().filter(|problem| problem.is_error()).count() {
-        0 => Concern {
-            ready: true,
-            reason: "Applied".to_owned(),
-            message: format!("All {} objects are applied.", plan.children.len()),
-        },
-        failed => Concern {
-            ready: false,
-            reason: "ApplyFailed".to_owned(),
-            message: format!("Not all objects are applied: {failed} errors. See status.problems."),
-        },
-    }
-}
-
-fn workload(
-    deployment: Option<&DeploymentFacts>,
-    plan: &Plan<Applied>,
-    awaited: Option<&str>,
-    name: &str,
-) -> Concern {
-    if let Some(held) = plan
-        .children
-        .iter()
-        .filter(|c| c.kind == DEPLOYMENT)
-        .find_map(|c| c.held.as_ref())
-    {
-        return Concern {
-            ready: false,
-            reason: "Waiting".to_owned(),
-            message: format!("The rollout {held}."),
-        };
-    }
-    let Some(facts) = deployment else {
-        return match awaited {
-            Some(because) => Concern::new(false, "Waiting", format!("The first start {because}.")),
-            None => Concern::new(
-                false,
-                "NotStarted",
-                format!("Deployment {name} does not exist yet."),
-            ),
-        };
-    };
-    let mut progress = format!("{} of {} pods are ready", facts.available, facts.wanted);
-    if facts.updated < facts.wanted {
-        progress += &format!(", {} of the current version", facts.updated);
-    }
-    progress.push('.');
-    let current = facts.observed_generation >= facts.generation;
-    if current
-        && facts.updated >= facts.wanted
-        && facts.available >= facts.wanted
-        && facts.replicas <= facts.wanted
-    {
-        return Concern {
-            ready: true,
-            reason: "Available".to_owned(),
-            message: progress,
-        };
-    }
-    Concern {
-        ready: false,
-        reason: "RollingOut".to_owned(),
-        message: progress,
-    }
-}
-
-fn routes(wanted: Option<&[ValidRoute]>, plan: &Plan<Applied>) -> Concern {
-    let configured = |kind| plan.children.iter().filter(|child| child.kind == kind).count();
-    match wanted {
-        Some([]) => Concern {
-            ready: true,
-            reason: "NoRoutes".to_owned(),
-            message: "The application has no routes.".to_owned(),
-        },
-        None if configured(VIRTUAL_SERVICE) == 0 => Concern {
-            ready: false,
-            reason: "Refused".to_owned(),
-            message: "No routes are configured.".to_owned(),
-        },
-        None => Concern {
-            ready: true,
-            reason: "Kept".to_owned(),
-            message: "The routes are unchanged.".to_owned(),
-        },
-        Some(wanted) => {
-            let missing: Vec<&str> = wanted
-                .iter()
-                .map(|route| route.host.as_str())
-                .filter(|host| {
-                    let is_served =
-                        |child: &AppliedChild| child.kind == VIRTUAL_SERVICE && serves(&child.facts, host);
-                    !plan.children.iter().any(is_served)
-                })
-                .collect();
-            let own_gateway_missing =
-                wanted.iter().any(|route| route.gateway.is_none()) && configured(GATEWAY) == 0;
-            if missing.is_empty() && !own_gateway_missing {
-                Concern {
-                    ready: true,
-                    reason: "Configured".to_owned(),
-                    message: format!("All {} routes are configured.", wanted.len()),
-                }
-            } else {
-                Concern {
-                    ready: false,
-                    reason: "Configuring".to_owned(),
-                    message: format!("Not configured yet: {}.", missing.join(", ")),
-                }
-            }
+        0 => {
+            let message = format!("All {} objects are applied.", plan.children.len());
+            Concern::new(true, "Applied", message)
+        }
+        failed => {
+            let message = format!("Not all objects are applied: {failed} errors. See status.problems.");
+            Concern::new(false, "ApplyFailed", message)
         }
     }
-}
-
-/// Whether the facts of a VirtualService include the host.
-fn serves(facts: &Value, host: &str) -> bool {
-    let hosts = facts["hosts"].as_array().into_iter().flatten();
-    hosts.into_iter().any(|held| held == host)
 }
 
 fn pod_problem(failure: &PodFailure) -> Problem {
@@ -283,18 +148,6 @@ fn in_short(problem: &Problem) -> String {
     }
 }
 
-/// Address of the first route.
-fn url(app: &Validated) -> Option<String> {
-    let route = app.routes.first()?;
-    let path = if route.path == "/" { "" } else { &route.path };
-    let (scheme, port) = match (&route.tls_secret, app.gateway.https_port) {
-        (None, _) => ("http", String::new()),
-        (Some(_), None | Some(443)) => ("https", String::new()),
-        (Some(_), Some(port)) => ("https", format!(":{port}")),
-    };
-    Some(format!("{scheme}://{}{port}{path}", route.host))
-}
-
 fn selector(name: &str) -> String {
     let pairs = idp_core::labels::selector(name);
     pairs
@@ -306,8 +159,6 @@ fn selector(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -329,17 +180,5 @@ mod tests {
         )));
         assert!(!is_progress(&status(READY, Vec::new())));
         assert!(!is_progress(&WebApplicationStatus::default()));
-    }
-
-    #[test]
-    fn a_route_is_configured_when_a_virtual_service_names_its_host() {
-        let object = json!({
-            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
-            "metadata": {"name": "a"}, "spec": {"hosts": ["a.example.com"]},
-        });
-        let facts = crate::facts::virtual_service(&serde_json::from_value(object).unwrap());
-        assert!(serves(&facts, "a.example.com"));
-        assert!(!serves(&facts, "b.example.com"));
-        assert!(!serves(&Value::Null, "a.example.com"));
     }
 }

@@ -1,9 +1,9 @@
-//! What capabilities supply, from the status of their bindings.
+//! The state of bindings, one condition for each kind.
 
 use idp_core::{Applied, Kind, Plan, Problem};
 use serde::Deserialize;
 
-use super::Concern;
+use super::concern::Concern;
 use crate::{capabilities::BindingFacts, kinds};
 
 /// The condition for each kind of binding.
@@ -14,7 +14,7 @@ const SUPPLIES_READY: [(Kind, &str); 4] = [
     (kinds::CAPABILITY_BINDING, "CapabilitiesReady"),
 ];
 
-/// What the bindings of one kind supply.
+/// The state of the bindings of one kind.
 pub(super) struct Supply {
     pub(super) condition: &'static str,
     pub(super) concern: Concern,
@@ -23,7 +23,8 @@ pub(super) struct Supply {
     pub(super) problems: Vec<Problem>,
 }
 
-/// What the bindings that exist supply.
+/// The state of the existing bindings. [`crate::capabilities`] created their facts from the same type, so they always
+/// parse.
 pub(super) fn supplies(plan: &Plan<Applied>) -> Vec<Supply> {
     let facts = |kind: Kind| -> Vec<BindingFacts> {
         let children = plan.children.iter().filter(|child| child.kind == kind);

@@ -1,4 +1,4 @@
-//! Who may call the application, and whom it may call.
+//! The allowed callers of the application, and its allowed outbound connections.
 
 use idp_api::{
     environment::{MeshMode, NetworkBounds},

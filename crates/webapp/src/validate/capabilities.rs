@@ -253,7 +253,7 @@ impl Supplies {
                 name: binding.name.clone(),
                 spec: binding.spec.clone(),
                 facts: facts.cloned(),
-                assume_there: observed.assume_settled,
+                assume_ready: observed.assume_settled,
             });
         }
         self.env.extend(plan.env.iter().cloned());

@@ -125,7 +125,7 @@ fn too_long(written: &str, most: &str) -> Problem {
 }
 
 /// Maximum resources of one pod: the Environment's limit, or else the largest of its sizes.
-pub(super) fn most(environment: &EnvironmentSpec) -> ValidResources {
+pub(super) fn max_resources(environment: &EnvironmentSpec) -> ValidResources {
     let limits = &environment.limits.pod;
     let sizes = || environment.sizes.values();
     let cpu = largest(limits.cpu.as_ref(), sizes().map(|size| &size.cpu));

@@ -37,7 +37,7 @@ use idp_core::{Problem, labels};
 use self::findings::Findings;
 use crate::{NAME, observe::Observed};
 
-/// The problem of routes whose host somebody else has claimed.
+/// The problem of routes whose host another owner has claimed.
 pub(crate) fn host_taken(routes: &[ValidRoute], host: &str, claimant: &str) -> Problem {
     let index = routes.iter().position(|route| route.host == host);
     routes::host_taken(
@@ -63,8 +63,8 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
     let image = image::image(spec, &environment.registry, environment_name, found);
     let ports = ports::ports(spec, found);
     let resources = resources::resources(spec, environment, found);
-    let most = limits::most(environment);
-    limits::pod(&resources, &most, environment_name, found);
+    let max_resources = limits::max_resources(environment);
+    limits::pod(&resources, &max_resources, environment_name, found);
     limits::times(spec, environment, environment_name, found);
     limits::jobs(&spec.jobs, &environment.limits.jobs, environment_name, found);
     let health = health::health(spec.health.as_ref(), &ports, found);
@@ -124,13 +124,13 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
         health,
         env,
         config_files,
-        used_config: observed
+        used_config_maps: observed
             .config_maps
-            .intersection(&observed.used_config)
+            .intersection(&observed.used_config_maps)
             .cloned()
             .collect(),
         scale,
-        pods_now: observed.deployment.as_ref().map(|facts| facts.wanted),
+        current_replicas: observed.deployment.as_ref().map(|facts| facts.wanted),
         routes,
         inbound,
         outbound,
@@ -143,7 +143,7 @@ pub fn validate(app: &WebApplication, observed: &Observed) -> Result<Validated, 
         dashboard: observability::dashboard(spec, environment),
         placement,
         registry: environment.registry.clone(),
-        most,
+        max_resources,
         cluster_ranges: environment.network.cluster_ranges.clone(),
         gateway: environment.gateway.clone(),
         mesh: environment.mesh.clone(),

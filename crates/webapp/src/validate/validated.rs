@@ -1,6 +1,6 @@
-//! A WebApplication after validation: every default filled in, every reference resolved, every rule held.
+//! A WebApplication after validation: with defaults, resolved references, and all rules checked.
 //!
-//! Builders of children read this and never the raw spec.
+//! The builders in `plan` read it, and never the raw spec.
 
 use std::collections::BTreeMap;
 
@@ -31,61 +31,60 @@ pub struct Validated {
     pub environment: String,
     /// Labels of every child.
     pub labels: BTreeMap<String, String>,
-    /// Labels that select the pods that answer requests: not those of migrations and jobs, which only
-    /// `idp_core::labels::every_pod` selects too.
+    /// Labels that select the pods that serve requests. Those of migrations and jobs are not selected;
+    /// `idp_core::labels::every_pod` selects all.
     pub selector: BTreeMap<String, String>,
-    /// Image after the Environment's rewriting.
+    /// Image, rewritten according to the Environment.
     pub image: String,
-    /// Names of pull secrets.
+    /// Names of the pull Secrets.
     pub pull_secrets: Vec<String>,
-    /// Command that replaces the entry point; empty for the image's.
+    /// Replaces the image's entry point, unless empty.
     pub command: Vec<String>,
-    /// Arguments; empty for the image's.
+    /// Replaces the image's arguments, unless empty.
     pub args: Vec<String>,
     /// Ports; never empty.
     pub ports: Vec<ValidPort>,
     /// CPU and memory.
     pub resources: ValidResources,
-    /// Probes; ports in them name one of `ports`.
+    /// Probes; their ports are names in `ports`.
     pub health: Health,
     /// Environment variables.
     pub env: Vec<EnvVar>,
     /// Configuration files, sorted by path.
     pub config_files: Vec<ConfigFile>,
-    /// The application's ConfigMaps that are still read by somebody, by name.
-    pub used_config: Vec<String>,
-    /// How many pods.
+    /// Names of the application's ConfigMaps that pods still use.
+    pub used_config_maps: Vec<String>,
+    /// Number of pods.
     pub scale: Scale,
-    /// Number of pods that the Deployment asks for now, if there is one.
-    pub pods_now: Option<i32>,
-    /// Routes with complete hosts; hosts are this application's.
+    /// `spec.replicas` of the existing Deployment.
+    pub current_replicas: Option<i32>,
+    /// Routes with complete host names, all available to this application.
     pub routes: Vec<ValidRoute>,
     /// Allowed callers.
     pub inbound: Vec<ValidInbound>,
     /// Allowed calls.
     pub outbound: Vec<Outbound>,
-    /// How a new version replaces the old one.
+    /// The rollout strategy.
     pub rollout: Rollout,
     /// The migration, with its state.
     pub migration: Option<ValidMigration>,
     /// Jobs.
     pub jobs: Vec<Job>,
-    /// Where metrics are scraped, and on which port; only where the Environment has Prometheus.
+    /// The metrics endpoint and its port; only if the Environment has Prometheus.
     pub metrics: Option<(Metrics, ValidPort)>,
-    /// Most samples of a scrape.
+    /// Maximum number of samples per scrape.
     pub samples: i32,
-    /// Objectives, whose percentages are numbers between 10 and 100; only where the Environment has Prometheus
-    /// and a mesh.
+    /// Objectives with percentages from 10 to 100; only if the Environment has Prometheus and a mesh.
     pub objectives: Vec<ValidObjective>,
-    /// Whether to make a dashboard.
+    /// Whether to create a dashboard.
     pub dashboard: bool,
-    /// Where pods may run.
+    /// Constraints on the nodes of pods.
     pub placement: ValidPlacement,
-    /// The Environment's registries: the plan checks images that patches name.
+    /// The Environment's registries: the plan checks images in patches.
     pub registry: Registry,
-    /// Most that one pod may ask for.
-    pub most: ValidResources,
-    /// Ranges of the cluster itself, which no rule opens.
+    /// Maximum resources of one pod.
+    pub max_resources: ValidResources,
+    /// The cluster's own address ranges, which no rule permits.
     pub cluster_ranges: Vec<String>,
     /// The Environment's gateway policy.
     pub gateway: GatewayPolicy,
@@ -95,13 +94,13 @@ pub struct Validated {
     pub monitoring: Monitoring,
     /// Namespace of the DNS server.
     pub dns_namespace: String,
-    /// Changes to generated objects, as written; the plan checks them against `allowed_patches`.
+    /// Patches of generated objects, as in the spec; the plan checks them against `allowed_patches`.
     pub patches: Vec<Patch>,
-    /// What capabilities supply.
+    /// Results of the capabilities.
     pub supplies: Supplies,
-    /// What the Environment lets patches change.
+    /// Fields that the Environment permits in patches.
     pub allowed_patches: Vec<AllowedPatch>,
-    /// Problems found on the way that the plan is made in spite of: warnings, and a failed migration.
+    /// Problems that do not prevent a plan: warnings, and a failed migration.
     pub warnings: Vec<Problem>,
 }
 
@@ -116,13 +115,13 @@ impl Validated {
         }
     }
 
-    /// Whether Istio's own objects (mTLS, authorization, external hosts) are made.
+    /// Whether to create Istio's objects (mTLS, authorization, external hosts).
     pub fn in_mesh(&self) -> bool {
         self.mesh.mode != MeshMode::None
     }
 
-    /// Hosts outside the cluster that the application may call, each with a port: those that it names itself, and those
-    /// that its capabilities need.
+    /// External hosts that the application may call, each with a port: those in its spec, and those that its
+    /// capabilities require.
     pub fn external_hosts(&self) -> impl Iterator<Item = (&str, i32)> {
         let own = self.outbound.iter().filter_map(|to| to.external.as_ref());
         let supplied = self.supplies.egress.iter().filter_map(|egress| match &egress.to {
@@ -133,16 +132,16 @@ impl Validated {
             .chain(supplied.flat_map(|(host, ports)| ports.iter().map(move |port| (host, i32::from(*port)))))
     }
 
-    /// Host name of the application's Service.
+    /// DNS name of the application's Service.
     pub fn service_host(&self) -> String {
         format!("{}.{}.svc.cluster.local", self.name, self.namespace)
     }
 }
 
-/// What capabilities supply.
+/// Results of the capabilities.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Supplies {
-    /// The bindings, with how far each is.
+    /// The bindings with their state.
     pub bindings: Vec<ValidBinding>,
     /// Environment variables.
     pub env: Vec<EnvSource>,
@@ -150,16 +149,16 @@ pub struct Supplies {
     pub env_from: Vec<EnvFrom>,
     /// Volumes.
     pub mounts: Vec<Mount>,
-    /// Connections that pods may open for them.
+    /// Connections that pods require for them.
     pub egress: Vec<Egress>,
-    /// Name of the Secret of each host's certificate; `None` where nobody orders certificates.
+    /// Name of the Secret of each host's certificate; `None` if the platform issues no certificates.
     pub certificates: Option<BTreeMap<String, String>>,
 }
 
-/// A binding, with how far it is.
+/// A binding with its state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidBinding {
-    /// The capability that asked for it.
+    /// The capability that planned it.
     pub capability: String,
     /// Its kind.
     pub kind: Kind,
@@ -167,10 +166,10 @@ pub struct ValidBinding {
     pub name: String,
     /// Its spec.
     pub spec: Value,
-    /// It as it is, if it is there.
+    /// Facts of the existing object.
     pub facts: Option<BindingFacts>,
-    /// Whether it is taken as done.
-    pub assume_there: bool,
+    /// Whether it counts as ready: for `render`.
+    pub assume_ready: bool,
 }
 
 /// A port with its defaults.
@@ -197,24 +196,24 @@ pub struct ValidResources {
     pub cpu_limit: Option<Quantity>,
 }
 
-/// How many pods.
+/// Number of pods.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scale {
     /// A fixed number.
     Fixed(i32),
-    /// By load, within bounds that already honour the Environment.
+    /// By load, within bounds that the Environment permits.
     Auto {
-        /// Fewest pods.
+        /// Minimum number of pods.
         min: i32,
-        /// Most pods.
+        /// Maximum number of pods.
         max: i32,
-        /// The metrics, as written.
+        /// The metrics, as in the spec.
         metrics: idp_api::web_application::Autoscaling,
     },
 }
 
 impl Scale {
-    /// Fewest pods that there will be.
+    /// Minimum number of pods.
     pub fn min(&self) -> i32 {
         match self {
             Self::Fixed(replicas) => *replicas,
@@ -232,19 +231,19 @@ pub struct ValidRoute {
     pub path: String,
     /// How the path is compared.
     pub path_match: PathMatch,
-    /// The port that answers; ignored for redirects.
+    /// The target port; ignored for redirects.
     pub port: ValidPort,
     /// A redirect instead of a port.
     pub redirect: Option<Redirect>,
-    /// What the matched part of the path is replaced with.
+    /// Replaces the matched part of the path.
     pub rewrite: Option<String>,
-    /// Time for a request.
+    /// Timeout of a request.
     pub timeout: Option<String>,
-    /// Tries after a failed request.
+    /// Retries of failed requests.
     pub retries: Option<Retries>,
     /// Cross-origin resource sharing.
     pub cors: Option<Cors>,
-    /// Secret of the certificate; `None` for a route without encryption.
+    /// Secret of the certificate; `None` for an unencrypted route.
     pub tls_secret: Option<String>,
     /// The Gateway as `namespace/name`; `None` for the application's own.
     pub gateway: Option<String>,
@@ -268,31 +267,31 @@ pub struct ValidInbound {
 /// The migration, with its state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidMigration {
-    /// As written.
+    /// From the spec.
     pub spec: Migration,
-    /// Name of the Job for the present image: one Job an image.
+    /// Name of the Job for the current image: each image has its own.
     pub job: String,
-    /// Whether the Job is there, in whatever state.
+    /// Whether the Job exists, in any state.
     pub exists: bool,
     /// Whether it has succeeded, so that pods of this image may start.
     pub done: bool,
-    /// Why it has failed, if it has.
+    /// Why it has failed; `None` if it has not.
     pub failure: Option<String>,
 }
 
 /// An objective with parsed percentages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidObjective {
-    /// As written.
+    /// From the spec.
     pub spec: Objective,
-    /// Promised share of good requests, between 0 and 1, such as 0.999.
+    /// Target share of good requests, between 0 and 1, for example 0.999.
     pub target: f64,
 }
 
-/// Where pods may run.
+/// Constraints on the nodes of pods.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidPlacement {
-    /// Over what pods are spread.
+    /// The topology over which pods are spread.
     pub spread: idp_api::web_application::Spread,
     /// Labels that a node must have.
     pub node_selector: BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! What cannot work is refused with the field and what to do, and never stops what runs.
+//! Invalid input is rejected with the field and a hint, and never affects running pods.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
     lab::Lab,
 };
 
-/// Fields that the schema refuses, the path that the refusal names, and a part of its message.
+/// Fields that the schema rejects, the path in the error, and a part of its message.
 fn refused() -> Vec<(Value, &'static str, &'static str)> {
     vec![
         (json!({"image": ""}), "spec.image", "at least 1"),
@@ -180,7 +180,7 @@ fn refused() -> Vec<(Value, &'static str, &'static str)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_api_server_refuses_with_field_and_reason() {
+async fn the_api_server_rejects_with_field_and_reason() {
     let lab = Lab::new("refused").await;
     let resource = ApiResource::erase::<WebApplication>(&());
     let apps: Api<DynamicObject> = Api::namespaced_with(lab.client.clone(), &lab.ns, &resource);
@@ -232,7 +232,7 @@ async fn the_api_server_refuses_with_field_and_reason() {
     lab.end().await;
 }
 
-/// What only the cluster can know to be wrong: fields, reason, and the path.
+/// Fields that only a cluster can reject, with the expected reason and path.
 fn impossible(host: &str) -> Vec<(&'static str, Value, &'static str, &'static str)> {
     vec![
         (
@@ -287,7 +287,7 @@ fn impossible(host: &str) -> Vec<(&'static str, Value, &'static str, &'static st
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_work_says_so_and_nothing_is_made() {
+async fn invalid_specs_have_problems_and_create_nothing() {
     let lab = Lab::new("impossible").await;
     for (name, fields, reason, path) in impossible(&lab.ns) {
         let mut app = base(&lab.ns, name);
@@ -325,7 +325,7 @@ async fn what_cannot_work_says_so_and_nothing_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ran_before_keeps_running() {
+async fn invalid_specs_do_not_affect_running_pods() {
     let lab = Lab::new("keeps").await;
     let mut app = base(&lab.ns, "shop");
     app.spec = with(&app.spec, &json!({"routes": [{"host": lab.ns}]}));
@@ -359,7 +359,7 @@ async fn what_ran_before_keeps_running() {
         }
     })
     .await;
-    // And a spec that works is carried out at once.
+    // A valid spec is applied again.
     app.spec.image = "shop:2.0".to_owned();
     lab.write("shop", &app.spec).await;
     lab.as_rendered("shop", &app.spec).await;
@@ -382,7 +382,7 @@ async fn the_first_to_hold_a_host_keeps_it() {
     assert!(problem.starts_with("spec.routes[0].host"), "{problem}");
     assert!(problem.contains(&format!("{}/shop", one.ns)), "{problem}");
     assert!(two.children("shop").await.unwrap().is_empty());
-    // The holder does not lose it by being changed.
+    // A change does not cost the owner its host.
     first.spec.image = "shop:2.0".to_owned();
     one.write("shop", &first.spec).await;
     one.as_rendered("shop", &first.spec).await;

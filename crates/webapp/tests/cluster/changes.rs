@@ -1,4 +1,4 @@
-//! Every field reaches its child when it is written, leaves it when it is taken out, and nothing is left behind.
+//! Each field reaches its child when it is set, and leaves no trace when it is removed.
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_arrives_and_its_removal_and_its_return() {
+async fn fields_reach_children_and_are_removed_again() {
     let lab = &Lab::new("changes").await;
-    // Six at a time: two cores have the cluster to run as well.
+    // Six at a time: the two cores also run the cluster.
     let checked = stream::iter(fragments("unused"))
         .map(|fragment| async move { Box::pin(check(lab, fragment.name)).await })
         .buffer_unordered(6)
@@ -63,7 +63,7 @@ async fn check(lab: &Lab, name: &'static str) {
     becomes(lab, name, &changed, &first).await;
 }
 
-/// Waits until the children are as they once were, without a field more.
+/// Waits until the children equal `expected`, without additional fields.
 async fn becomes(lab: &Lab, name: &str, spec: &WebApplicationSpec, expected: &Children) {
     let expected = contents(expected);
     eventually(&format!("{name} in {} is as it was", lab.ns), || async {
@@ -91,14 +91,14 @@ fn has(children: &Children, name: &str, arrival: &Arrival) -> bool {
     })
 }
 
-/// KubeVela #7278: a component that was taken out and put back soon after was lost.
+/// KubeVela #7278: a component that was removed and soon added again was lost.
 #[tokio::test(flavor = "multi_thread")]
-async fn there_and_back_two_hundred_times_loses_nothing() {
+async fn two_hundred_changes_and_reverts_lose_nothing() {
     const SEED: u64 = 7278;
     let lab = Lab::new("back").await;
     let host = format!("shop-{}", lab.ns);
     let mut all = fragments(&host);
-    // The API server takes these only with the ports that they name, which another may replace.
+    // The API server accepts these only with the ports that they name, which another fragment may replace.
     all.retain(|fragment| !["encrypted", "grpc"].contains(&fragment.name));
     let mut app = base(&lab.ns, "shop");
     for name in ["hosts", "outbound", "jobs", "files", "objectives"] {
@@ -109,7 +109,7 @@ async fn there_and_back_two_hundred_times_loses_nothing() {
     let before = lab.as_rendered("shop", &app.spec).await;
     let mut random = SplitMix(SEED);
     for round in 0..200 {
-        // Every other time something is taken out, or several fields are others.
+        // Each round changes several fields, and may remove some.
         let mut other = app.spec.clone();
         for _ in 0..=random.below(3) {
             other = with(&other, &all[random.below(all.len())].spec);
@@ -122,7 +122,7 @@ async fn there_and_back_two_hundred_times_loses_nothing() {
             other = with(&other, &json!({field: null}));
         }
         lab.write("shop", &other).await;
-        // Sometimes the controller gets as far as to act on it.
+        // Sometimes the controller has time to act on it.
         tokio::time::sleep(Duration::from_millis(random.below(60) as u64)).await;
         lab.write("shop", &app.spec).await;
         if round % 50 == 49 {
@@ -133,7 +133,7 @@ async fn there_and_back_two_hundred_times_loses_nothing() {
     lab.end().await;
 }
 
-/// Small and the same everywhere; the seed makes a failure repeatable.
+/// A small pseudo-random number generator; the seed makes failures reproducible.
 struct SplitMix(u64);
 
 impl SplitMix {
@@ -146,7 +146,7 @@ impl SplitMix {
     }
 }
 
-/// A field that is applied no longer would fall back to its default, which is 1.
+/// A field that is no longer applied would fall back to its default, 1.
 #[tokio::test(flavor = "multi_thread")]
 async fn handing_the_number_of_pods_to_the_autoscaler_keeps_it() {
     let lab = Lab::new("handover").await;
@@ -161,7 +161,7 @@ async fn handing_the_number_of_pods_to_the_autoscaler_keeps_it() {
     let watched = watch_replicas(&lab).await;
     lab.write("shop", &scaled).await;
     lab.as_rendered("shop", &scaled).await;
-    // Taking the autoscaler away must not do it either.
+    // Removing the autoscaler must not do it either.
     lab.write("shop", &app.spec).await;
     lab.as_rendered("shop", &app.spec).await;
     let seen = watched.await.unwrap();
@@ -172,7 +172,7 @@ async fn handing_the_number_of_pods_to_the_autoscaler_keeps_it() {
     lab.end().await;
 }
 
-/// `spec.replicas` in every version of the Deployment, from now on for ten seconds.
+/// `spec.replicas` in every version of the Deployment, for the next ten seconds.
 async fn watch_replicas(lab: &Lab) -> tokio::task::JoinHandle<Vec<u64>> {
     let objects = lab.objects(DEPLOYMENT);
     let version = objects.get("shop").await.unwrap().resource_version().unwrap();

@@ -1,10 +1,10 @@
-//! Parts of a spec, and where each of them arrives.
+//! Parts of a spec, and the resulting values in children.
 
 use idp_api::{WebApplication, WebApplicationSpec};
 use idp_testkit::fixtures::{AppFixture, app};
 use serde_json::{Value, json};
 
-/// A value in a child.
+/// An expected value in a child.
 pub(crate) struct Arrival {
     pub(crate) kind: &'static str,
     /// JSON pointer.
@@ -12,21 +12,21 @@ pub(crate) struct Arrival {
     pub(crate) value: Value,
 }
 
-/// Fields of a spec, and where they arrive.
+/// Fields of a spec, and the values that they cause.
 pub(crate) struct Fragment {
     pub(crate) name: &'static str,
     pub(crate) spec: Value,
     pub(crate) arrives: Vec<Arrival>,
 }
 
-/// An application without anything optional, on fake nodes.
+/// An application without optional fields, on fake nodes.
 pub(crate) fn base(ns: &str, name: &str) -> WebApplication {
     let mut app = app(ns, name).on_fake_nodes().replicas(2);
     app.spec.ports = serde_json::from_value(json!([{"name": "http", "port": 8080}])).unwrap();
     app
 }
 
-/// `spec` with the fragment's fields in place of its own; `null` takes a field out.
+/// `spec` with the fragment's fields merged in; `null` removes a field.
 pub(crate) fn with(spec: &WebApplicationSpec, fragment: &Value) -> WebApplicationSpec {
     let mut fields = serde_json::to_value(spec).unwrap();
     for (key, value) in fragment.as_object().unwrap() {
@@ -55,7 +55,7 @@ fn deployed(pointer: &'static str, value: impl Into<Value>) -> Arrival {
     at("Deployment", pointer, value)
 }
 
-/// One fragment a field, and several for the fields with many parts. `host` is the application's own.
+/// One fragment for each field, and several for fields with many parts. `host` belongs to the application.
 pub(crate) fn fragments(host: &str) -> Vec<Fragment> {
     let mut all = workload();
     all.extend(routes(host));
@@ -167,7 +167,7 @@ fn workload() -> Vec<Fragment> {
 }
 
 fn routes(host: &str) -> Vec<Fragment> {
-    // Hosts are NAME-NAMESPACE, and Secrets of the gateway that a namespace may show are NAMESPACE.NAME.
+    // Hosts are NAME-NAMESPACE, and Secrets of the gateway for a namespace are NAMESPACE.NAME.
     let secret = format!(
         "{}.own",
         host.split_once('-').map_or(host, |(_, namespace)| namespace)

@@ -1,4 +1,5 @@
-//! Every golden case passes the API server's own checks: its WebApplication the schema, its children their kinds.
+//! Every golden case passes the API server's checks: the WebApplication its schema, the children those of their
+//! kinds.
 
 use futures::{StreamExt, stream};
 use idp_api::manifests;
@@ -12,10 +13,10 @@ use serde_json::Value;
 
 use crate::lab::{Lab, dry_run};
 
-/// The cases that the schema itself refuses.
+/// The cases that the schema itself rejects.
 const REFUSED_BY_THE_SCHEMA: [&str; 2] = ["refused-built-in", "refused-canary"];
 
-/// What the API server refuses of these children, each with the name of its case.
+/// The API server's errors for these children, each with the name of its case.
 async fn refused(lab: &Lab, children: &[(String, Value)]) -> Vec<String> {
     let params = dry_run();
     stream::iter(children)
@@ -58,9 +59,9 @@ async fn the_children_of_every_case_pass_a_dry_run() {
     lab.end().await;
 }
 
-/// As the command line renders them, since it plans with the capabilities too.
+/// Rendered by the command line, because it plans with the capabilities too.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_capabilities_supply_passes_a_dry_run() {
+async fn children_with_capabilities_pass_a_dry_run() {
     let lab = Lab::new("golden").await;
     let mut children = Vec::new();
     for entry in std::fs::read_dir(folder().join("supplied/expected")).unwrap() {
@@ -78,7 +79,7 @@ async fn what_capabilities_supply_passes_a_dry_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_schema_accepts_every_case_but_those_it_shall_refuse() {
+async fn the_schema_rejects_only_the_expected_cases() {
     let lab = Lab::new("golden").await;
     let params = PostParams {
         dry_run: true,

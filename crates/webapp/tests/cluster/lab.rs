@@ -1,4 +1,4 @@
-//! The cluster, the controller, and a namespace for one test; what a test asks of them.
+//! The cluster, the controller, and a namespace for one test, with helpers.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +27,7 @@ pub(crate) type Name = (&'static str, String);
 /// The live children of an application.
 pub(crate) type Children = BTreeMap<Name, DynamicObject>;
 
-/// A namespace of one test.
+/// The namespace of one test.
 pub(crate) struct Lab {
     pub(crate) test: TestCluster,
     pub(crate) client: Client,
@@ -35,7 +35,7 @@ pub(crate) struct Lab {
     pub(crate) environment: Environment,
 }
 
-/// The cluster, with the controller running in a thread of its own from the first call on.
+/// The cluster. The first call starts the controller in its own thread.
 fn cluster() -> Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER
@@ -76,7 +76,7 @@ async fn control(started: mpsc::Sender<Cluster>) {
             pending(),
         );
         match Box::pin(run).await {
-            // A busy machine can lose a Lease; the controller's process would be started again.
+            // A busy machine can lose its Lease; in a cluster, the controller's process would restart.
             Err(error) if error.is::<LeaseLost>() => eprintln!("the controller lost its Lease"),
             ended => {
                 eprintln!("the controller ended: {ended:?}");
@@ -86,7 +86,7 @@ async fn control(started: mpsc::Sender<Cluster>) {
     }
 }
 
-/// To ask the API server what it would say, also of fields that it does not know.
+/// For dry runs, which also reject unknown fields.
 pub(crate) fn dry_run() -> PatchParams {
     PatchParams {
         dry_run: true,
@@ -95,7 +95,7 @@ pub(crate) fn dry_run() -> PatchParams {
     }
 }
 
-/// The class that the local Environment lets applications name, which the platform team makes.
+/// The priority class that the local Environment allows. In production the platform team creates it.
 async fn important(client: &Client) {
     let class = serde_json::json!({"metadata": {"name": "important"}, "value": 1000});
     let class: PriorityClass = serde_json::from_value(class).unwrap();
@@ -110,7 +110,7 @@ async fn important(client: &Client) {
 }
 
 impl Lab {
-    /// A new namespace. Its client belongs to the runtime of the test that calls.
+    /// Creates a namespace. Its client belongs to the runtime of the calling test.
     pub(crate) async fn new(prefix: &str) -> Self {
         let cluster = tokio::task::block_in_place(cluster);
         let client = cluster.client().await.unwrap();
@@ -153,7 +153,7 @@ impl Lab {
         self.apps().get(name).await.unwrap()
     }
 
-    /// Writes another spec.
+    /// Replaces the spec.
     pub(crate) async fn write(&self, name: &str, spec: &WebApplicationSpec) {
         eventually(&format!("{name} is written"), || async {
             let mut app = self.apps().get(name).await?;
@@ -163,7 +163,7 @@ impl Lab {
         .await;
     }
 
-    /// Every object that belongs to the application, but for what other controllers made of its children.
+    /// Every object of the application, except those that other controllers derive from its children.
     pub(crate) async fn children(&self, name: &str) -> kube::Result<Children> {
         let selector = ListParams::default().labels(&format!("{}={name}", labels::APPLICATION));
         let lists = kinds::CHILDREN.map(|kind| {
@@ -173,7 +173,7 @@ impl Lab {
         let mut children = Children::new();
         for (kind, list) in try_join_all(lists).await? {
             for mut object in list.items.into_iter().filter(not_anothers) {
-                // Objects of a list do not say what they are.
+                // Objects in a list lack their kind.
                 object.types = Some(TypeMeta {
                     api_version: kind.api_version(),
                     kind: kind.kind.to_owned(),
@@ -194,7 +194,7 @@ impl Lab {
             .collect()
     }
 
-    /// Whether the application's children are exactly those that `render` shows, with all their fields.
+    /// Checks that the application's children are exactly those of `render`, with all fields.
     pub(crate) async fn check_rendered(
         &self,
         name: &str,
@@ -222,7 +222,7 @@ impl Lab {
         Ok(live)
     }
 
-    /// Waits until [`Self::check_rendered`].
+    /// Waits until [`Self::check_rendered`] succeeds.
     pub(crate) async fn as_rendered(&self, name: &str, spec: &WebApplicationSpec) -> Children {
         let what = format!("{name} in {} is as rendered", self.ns);
         eventually(&what, || self.check_rendered(name, spec)).await
@@ -266,7 +266,8 @@ impl Lab {
         .await
     }
 
-    /// Waits until the status of the present generation has a problem of this reason; its text with path and hint.
+    /// Waits until the status of the current generation has a problem with this reason; returns its text with path
+    /// and hint.
     pub(crate) async fn problem(&self, name: &str, reason: &str) -> String {
         let what = format!("{name} in {} has the problem {reason}", self.ns);
         eventually(&what, || async {
@@ -283,7 +284,7 @@ impl Lab {
         .await
     }
 
-    /// Versions of the children, once nothing writes to them any more.
+    /// Versions of the children, once no writer changes them any more.
     pub(crate) async fn quiet_versions(&self, name: &str) -> BTreeMap<Name, String> {
         eventually(&format!("the children of {name} are quiet"), || async {
             let before = self.versions(name).await?;
@@ -312,8 +313,8 @@ fn not_anothers(object: &DynamicObject) -> bool {
     owners.is_empty() || owners.iter().any(|owner| owner.kind == "WebApplication")
 }
 
-/// Children without what differs from one object to another of the same content: to be compared as a whole, so that
-/// a field that was left behind is seen.
+/// Children without the fields that differ between objects with the same content, for full comparisons that detect
+/// leftover fields.
 pub(crate) fn contents(children: &Children) -> BTreeMap<Name, Value> {
     let content = |(name, object): (&Name, &DynamicObject)| {
         let mut value = serde_json::to_value(object).unwrap();
@@ -325,7 +326,7 @@ pub(crate) fn contents(children: &Children) -> BTreeMap<Name, Value> {
             annotations.remove("deployment.kubernetes.io/revision");
         }
         match name.0 {
-            // Labels and selector hold its UID.
+            // Labels and selector contain its UID.
             "Job" => value = Value::Null,
             "Service" => {
                 let spec = value["spec"].as_object_mut().unwrap();

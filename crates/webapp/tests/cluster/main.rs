@@ -1,5 +1,5 @@
-//! What the controller does on a real API server, one file a family. All tests share the embedded cluster `test` and
-//! one controller in this process; each has namespaces of its own.
+//! The controller with a real API server, one file for each topic. All tests share the embedded cluster `test` and
+//! one controller in this process; each has its own namespaces.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 

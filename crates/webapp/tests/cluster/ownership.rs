@@ -1,4 +1,4 @@
-//! What is ours comes back and is mended; what is not ours is not touched.
+//! Our objects and fields are restored; those of others are not touched.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
     lab::{Lab, contents},
 };
 
-/// An application that has every kind of child.
+/// An application with every kind of child.
 fn of_every_kind(lab: &Lab, name: &str) -> idp_api::WebApplication {
     let mut app = base(&lab.ns, name);
     let host = format!("{name}-{}", lab.ns);
@@ -67,7 +67,7 @@ async fn a_deleted_child_comes_back() {
     }
     let mut after = contents(&lab.as_rendered("shop", &app.spec).await);
     let mut expected = contents(&before);
-    // A new Deployment begins with one pod, which the autoscaler then raises.
+    // A new Deployment begins with one pod; then the autoscaler scales it up.
     for all in [&mut after, &mut expected] {
         let deployment = all.get_mut(&("Deployment", "shop".to_owned())).unwrap();
         deployment["spec"].as_object_mut().unwrap().remove("replicas");
@@ -77,7 +77,7 @@ async fn a_deleted_child_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn drift_is_mended() {
+async fn drift_is_reverted() {
     let lab = Lab::new("drift").await;
     let mut app = of_every_kind(&lab, "shop");
     app.spec = with(
@@ -154,7 +154,7 @@ async fn drift_is_mended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_ours_is_not_touched() {
+async fn objects_of_others_are_not_touched() {
     let lab = Lab::new("taken").await;
     let names = ["service", "settings", "deployment", "virtualservice"];
     let pods = json!({
@@ -162,7 +162,7 @@ async fn what_is_not_ours_is_not_touched() {
         "template": {"metadata": {"labels": {"app": "foreign"}}, "spec": {"containers": [{"name": "a", "image": "a"}]}},
         "replicas": 0,
     });
-    // The name of each object is that of the child of the same kind.
+    // Each object has the name of the child of the same kind.
     let objects: [(Kind, Value); 4] = [
         (SERVICE, json!({"spec": {"ports": [{"port": 81}]}})),
         (CONFIG_MAP, json!({"data": {"mine": "yes"}})),

@@ -1,4 +1,4 @@
-//! `idp-cli plan` says what the controller then does.
+//! `idp-cli plan` predicts what the controller does.
 
 use idp_api::WebApplication;
 use idp_testkit::{
@@ -15,7 +15,7 @@ async fn planned(lab: &Lab, app: &WebApplication) -> Said {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_planned_happens() {
+async fn the_plan_predicts_the_changes() {
     let lab = Lab::new("plan").await;
     let mut app = typical(&lab.ns, "shop").on_fake_nodes();
     let new = planned(&lab, &app).await;
@@ -53,14 +53,14 @@ async fn what_is_planned_happens() {
     lab.end().await;
 }
 
-/// A line without its columns.
+/// A line without its column alignment.
 fn shrunk(line: &str) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     words.join(" ").replacen("shop spec", "shop  spec", 1)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_work_is_said_before_it_is_applied() {
+async fn problems_are_shown_before_apply() {
     let lab = Lab::new("plan").await;
     let host = format!("{}.idp.localhost", lab.ns);
     let mut first = typical(&lab.ns, "first").on_fake_nodes();
@@ -74,7 +74,7 @@ async fn what_cannot_work_is_said_before_it_is_applied() {
     assert!(!taken.well && taken.output.contains("/second"), "{taken:?}");
     assert!(taken.errors.contains(&format!("{}/first", lab.ns)), "{taken:?}");
 
-    // The schema's own word, as `kubectl apply` would have it.
+    // The schema's own message, as from `kubectl apply`.
     second.spec.routes = Vec::new();
     second.spec.image = String::new();
     let refused = planned(&lab, &second).await;

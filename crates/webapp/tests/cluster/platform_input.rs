@@ -1,5 +1,5 @@
-//! What platform teams write: what ships with the repository is accepted, and what cannot work is refused where it is
-//! written, with what to write instead.
+//! Input of platform teams: the repository's manifests are accepted, and invalid input is rejected with the field and
+//! a correction.
 
 use idp_api::manifests::parse;
 use idp_testkit::root;
@@ -29,7 +29,7 @@ fn shipped(file: &str) -> Vec<Value> {
     documents
 }
 
-/// What the API server would say.
+/// The result of a dry run.
 async fn tried(client: &Client, object: &Value) -> kube::Result<DynamicObject> {
     let object: DynamicObject = serde_json::from_value(object.clone()).unwrap();
     let kind = GroupVersionKind::try_from(object.types.as_ref().unwrap()).unwrap();
@@ -40,7 +40,7 @@ async fn tried(client: &Client, object: &Value) -> kube::Result<DynamicObject> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ships_is_accepted() {
+async fn shipped_manifests_are_accepted() {
     let lab = Lab::new("shipped").await;
     for environment in ["local", "staging", "production"] {
         for file in [
@@ -59,7 +59,7 @@ async fn what_ships_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_work_is_refused_with_what_to_write() {
+async fn invalid_input_is_rejected_with_a_correction() {
     let environment = "platform/environments/local.yaml";
     let class = "platform/claim-classes/local.yaml";
     let policy = "secrets/cert-manager/local/policies.yaml";

@@ -1,4 +1,4 @@
-//! The every-feature sample on the real node: it runs, answers, and its migrations come before its pods.
+//! The sample with every feature on the real node: it runs, responds, and its migrations run before its pods.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 use crate::lab::{Lab, contents};
 
 const NAME: &str = "sample-web-app";
-/// The same program under another tag.
+/// The same program with another tag.
 const NEXT_IMAGE: &str = "sample-web-app:0.2.0";
 
 /// Loads both images, once for all tests.
@@ -46,7 +46,7 @@ async fn sample(lab: &Lab) -> WebApplication {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_runs_answers_and_is_as_rendered() {
+async fn it_runs_responds_and_equals_the_rendering() {
     let lab = Lab::new("sample").await;
     let app = sample(&lab).await;
     lab.create(&app).await;
@@ -69,7 +69,7 @@ async fn it_runs_answers_and_is_as_rendered() {
             Some(&child.uid)
         );
     }
-    // Warnings are for the platform team: nothing orders certificates yet.
+    // Warnings are for the platform team: the cluster issues no certificates.
     let errors: Vec<_> = status
         .problems
         .iter()
@@ -106,7 +106,7 @@ async fn info(lab: &Lab) -> Result<Value, String> {
     serde_json::from_str(&answer).map_err(|error| format!("{error}: {answer}"))
 }
 
-/// Applying what `render` shows, in the controller's name, would change nothing.
+/// Applying the result of `render` as the controller's field manager would change nothing.
 async fn render_equals_reconcile(lab: &Lab, app: &WebApplication) {
     let params = PatchParams {
         dry_run: true,
@@ -130,11 +130,11 @@ async fn render_equals_reconcile(lab: &Lab, app: &WebApplication) {
     }
 }
 
-/// Jobs by UID, with what must hold at every moment: a Deployment has an image only after its migration succeeded.
+/// Jobs by UID. At every moment, a Deployment may have an image only after its migration succeeded.
 async fn watch_migrations(lab: &Lab, jobs: &mut BTreeSet<String>) -> Result<(), String> {
     let client = lab.client.clone();
     let deployment: Api<Deployment> = Api::namespaced(client.clone(), &lab.ns);
-    // Read first: what the Jobs say afterwards can only be newer.
+    // Read first, so that the state of the Jobs can only be newer.
     let deployed = deployment
         .get_opt(NAME)
         .await
@@ -144,7 +144,7 @@ async fn watch_migrations(lab: &Lab, jobs: &mut BTreeSet<String>) -> Result<(), 
         .list(&ListParams::default())
         .await
         .map_err(|error| error.to_string())?;
-    // Not those of its CronJobs.
+    // Without those of its CronJobs.
     let of_the_application = |job: &&Job| {
         let mut owners = job.owner_references().iter();
         owners.any(|owner| owner.kind == "WebApplication")
@@ -186,7 +186,7 @@ async fn a_new_image_is_migrated_once_before_its_pods() {
     watch_migrations(&lab, &mut jobs).await.unwrap();
     assert_eq!(jobs.len(), 1, "one migration for the first image");
 
-    // Without another image there is no other migration.
+    // Without a new image there is no new migration.
     app.spec.env.push(variable("EXTRA", "1"));
     lab.write(NAME, &app.spec).await;
     lab.as_rendered(NAME, &app.spec).await;
@@ -262,7 +262,7 @@ async fn a_failed_migration_leaves_the_old_pods() {
         ("False", "MigrationFailed")
     );
 
-    // With the cause gone and the failed run deleted, as the hint says, the new version comes.
+    // Once the cause is fixed and the failed Job deleted, as the hint says, the new version is rolled out.
     app.spec = good;
     app.spec.image = NEXT_IMAGE.to_owned();
     lab.write(NAME, &app.spec).await;
@@ -282,7 +282,7 @@ async fn a_failed_migration_leaves_the_old_pods() {
     lab.end().await;
 }
 
-/// No more than these tests need, so that three samples fit on two cores.
+/// Small limits, so that three samples fit on two cores.
 fn on_the_real_node(mut app: WebApplication) -> WebApplication {
     app.spec.autoscaling = None;
     app.spec.replicas = Some(1);

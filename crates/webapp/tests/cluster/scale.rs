@@ -1,4 +1,4 @@
-//! The scale subresource: what `kubectl scale` and autoscalers speak to.
+//! The scale subresource, which `kubectl scale` and autoscalers use.
 
 use idp_testkit::eventually;
 use kube::api::{Patch, PatchParams};

@@ -1,4 +1,4 @@
-//! Two replicas: one works, and the other takes over.
+//! Two replicas: one leads, and the other takes over.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::{APPLICATION, LONG, Lab, dynamic, leads, rendered};
 const COUNT: usize = 100;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_successor_completes_what_a_killed_leader_began() {
+async fn a_successor_completes_the_work_of_a_killed_leader() {
     let lab = Lab::enter().await;
     let namespace = lab.test.namespace("failover").await.unwrap();
     let leader = lab.leader("failover-first").await;
@@ -45,13 +45,13 @@ async fn a_successor_completes_what_a_killed_leader_began() {
     };
     let (done, ()) = tokio::join!(kill_in_mid_work, lab.create(apps.clone()));
     assert!(done < COUNT, "killed too late to show anything");
-    // 15 s of the Lease, 2 s between looks, and the time to fill the caches.
+    // 15 s of the Lease, 2 s between attempts, and the time to fill the caches.
     leads(&standby, Duration::from_secs(60)).await;
     lab.all_ready(&namespace, COUNT).await;
     as_rendered(&lab, &namespace, &apps).await;
     eprintln!("failover: killed after {done} of {COUNT} Deployments; all is as rendered");
 
-    // Asked to end, the leader gives its Lease back: the next one does not wait for it to run out.
+    // On SIGTERM the leader releases its Lease, so the next one does not wait for its expiry.
     let next = lab.controller("failover-third").await;
     eventually_within(LONG, "the next one is up", || async {
         ensure!(next.get("/readyz").await?.0 == 200, "not ready");
@@ -80,7 +80,7 @@ async fn a_successor_completes_what_a_killed_leader_began() {
     next.stop().await.unwrap();
 }
 
-/// Every child is there, none twice, none that belongs to nobody, and every application says so.
+/// Every child exists once, no other objects exist, and every application is Ready.
 async fn as_rendered(lab: &Lab, namespace: &str, apps: &[idp_api::WebApplication]) {
     let objects = lab.objects(namespace).await.unwrap();
     let wanted = rendered(apps);
@@ -96,7 +96,7 @@ async fn as_rendered(lab: &Lab, namespace: &str, apps: &[idp_api::WebApplication
         }
         let owners = object.owner_references();
         let Some(owner) = owners.first().filter(|owner| owner.kind == "WebApplication") else {
-            // Derived from ours by Kubernetes itself, such as EndpointSlices; none of our kinds is.
+            // Kubernetes derives some objects from ours, such as EndpointSlices; none has one of our kinds.
             panic!("{kind} {name} has no owner: {owners:?}");
         };
         assert_eq!(

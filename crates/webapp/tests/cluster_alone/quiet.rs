@@ -1,4 +1,4 @@
-//! A controller that has nothing to do asks for nothing, and one that starts anew writes nothing.
+//! A controller without work sends no requests, and one that restarts writes nothing.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -17,11 +17,11 @@ use crate::support::{LONG, Lab, SETTLING, work};
 
 const COUNT: usize = 200;
 const QUIET: Duration = Duration::from_secs(60);
-/// Longer than the autoscaler controller's period of 15 s, and than its queue of 200 objects.
+/// Longer than the autoscaler controller's period of 15 s, with its queue of 200 objects.
 const OTHERS_PERIOD: Duration = Duration::from_secs(25);
 
-/// Requests that only our controller sends, as the API server counts them: server-side apply of whatever, and all that
-/// concerns our own API group, but for watches.
+/// Requests that only our controller sends, according to the API server: every server-side apply, and all requests
+/// for our own API group except watches.
 async fn counted(lab: &Lab) -> f64 {
     let request = http::Request::get("/metrics")
         .body(Vec::new())
@@ -45,8 +45,8 @@ async fn versions(lab: &Lab, namespace: &str) -> BTreeMap<(Kind, String), String
         .collect()
 }
 
-/// Waits until nobody writes any more, and returns the versions of then. The autoscaler controller gets to each of
-/// its objects only every so often, and writes a status of its own at the first visit.
+/// Waits until no writer changes anything, and returns the versions. The autoscaler controller visits its objects
+/// periodically, and writes a status at the first visit.
 async fn still(lab: &Lab, namespace: &str) -> BTreeMap<(Kind, String), String> {
     let began = std::time::Instant::now();
     let mut before = versions(lab, namespace).await;
@@ -56,12 +56,12 @@ async fn still(lab: &Lab, namespace: &str) -> BTreeMap<(Kind, String), String> {
         if after == before {
             return after;
         }
-        assert!(began.elapsed() < LONG, "somebody writes all the time");
+        assert!(began.elapsed() < LONG, "another writer never stops");
         before = after;
     }
 }
 
-/// How often the controller has reconciled anything, as it counts itself.
+/// The number of reconciles, from the controller's own metric.
 async fn reconciles(controller: &Controller) -> f64 {
     let (_, text) = controller.get("/metrics").await.expect("metrics");
     text.lines()
@@ -70,7 +70,7 @@ async fn reconciles(controller: &Controller) -> f64 {
         .sum()
 }
 
-/// A Service that claims to be a capability, made and changed again and again by somebody in a namespace of their own.
+/// A Service with the label of a capability, created and changed repeatedly by a tenant in their own namespace.
 async fn pose_as_capability(lab: &Lab, namespace: &str) {
     let services: Api<Service> = Api::namespaced(lab.client(), namespace);
     let service = json!({
@@ -149,7 +149,7 @@ async fn quiet_when_nothing_changes_and_after_a_restart() {
         changed.is_empty() && first.len() == second.len(),
         "after a restart: {changed:?}"
     );
-    // One request a kind, however many objects there are of it.
+    // One request for each kind, however many objects it has.
     let lists = requests.iter().filter(|request| request.verb == "list").count();
     let watches = requests.iter().filter(|request| request.verb == "watch").count();
     let kinds = WebApplicationController::default().watches().len() + 1;

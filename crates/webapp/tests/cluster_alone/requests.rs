@@ -8,22 +8,22 @@ use kube::{Api, ResourceExt, api::ListParams};
 
 use crate::support::{Lab, rendered};
 
-/// Applications that are created at once.
+/// Applications created at once.
 const COUNT: usize = 40;
-/// How long a status that only tells of progress is held back, in seconds.
+/// How long a status that only reports progress is held back, in seconds.
 const HELD: f64 = 2.0;
 
-/// What the requests for one application are for.
+/// The number of requests for one application by purpose.
 type Counts = BTreeMap<&'static str, usize>;
 
-/// Requests by the application that they concern: names of children begin with its name.
+/// The requests of each application: names of children begin with its name.
 fn by_application(requests: &[Request]) -> BTreeMap<String, Counts> {
     let mut all: BTreeMap<String, Counts> = BTreeMap::new();
     for request in requests {
         let purpose = match (request.verb.as_str(), request.resource.as_str()) {
             (_, "leases") => continue,
             (_, "webapplications/status") => "status",
-            // Their names are made of the application's and a number.
+            // Names of events consist of the application's and a number.
             (_, "events") => continue,
             ("watch", _) => continue,
             _ => "children",
@@ -70,7 +70,7 @@ async fn an_application_costs_its_children_one_status_and_one_event() {
         let name = app.name_any();
         let counts = &counts[&name];
         assert_eq!(counts["children"], children, "{name}: {counts:?}");
-        // A second status is only for what takes longer than it is held back; and then one in so many seconds.
+        // A second status is only for work that outlasts the holding back; then one per period.
         let took = seconds_until_ready(&app);
         assert!(
             f64::from(u32::try_from(counts["status"]).unwrap()) <= 1.0 + took / HELD,
@@ -86,7 +86,7 @@ async fn an_application_costs_its_children_one_status_and_one_event() {
     lab.clean(&namespace).await;
 }
 
-/// The time from the creation to the status that says so, in whole seconds and one more.
+/// The time from creation to the status Ready, in whole seconds, plus one.
 fn seconds_until_ready(app: &idp_api::WebApplication) -> f64 {
     let created = app.creation_timestamp().unwrap().0;
     let conditions = app.status.iter().flat_map(|status| &status.conditions);

@@ -1,4 +1,4 @@
-//! The controller's rights are the least: all it asks is allowed, and all it may do it does.
+//! The controller's permissions are minimal: all its requests are allowed, and it uses every permission.
 
 use anyhow::{anyhow, ensure};
 use idp_api::{Environment, WebApplication};
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::support::{LONG, Lab, dynamic, environment, is_ready, why};
 
-/// Whether any object of a kind is there.
+/// Waits until no object of these kinds exists.
 async fn gone(lab: &Lab, namespace: &str, kinds: &[Kind]) {
     eventually_within(LONG, "pruned", || async {
         for kind in kinds {
@@ -66,7 +66,7 @@ async fn live(lab: &Lab, namespace: &str) {
     lab.create(vec![app.clone()]).await;
     ready(lab, &app).await;
 
-    // Every object is written again: a variable and a label that the objects share.
+    // Changes every object: a variable and a label that the objects share.
     change(lab, &app, json!({ "image": "sample-web-app:0.2.0" })).await;
     eventually_within(LONG, "the old migration is pruned", || async {
         let jobs = dynamic(&lab.client(), kinds::JOB, namespace);
@@ -80,7 +80,7 @@ async fn live(lab: &Lab, namespace: &str) {
 
     bindings(lab, &app, namespace).await;
 
-    // What the resource itself asks for goes away with the section that asks.
+    // Children of a section are deleted with the section.
     let sections = [
         "configFiles",
         "routes",
@@ -118,7 +118,7 @@ async fn live(lab: &Lab, namespace: &str) {
     change(lab, &app, json!({ "replicas": 1 })).await;
     ready(lab, &app).await;
 
-    // What the Environment makes of every application goes away with the Environment's wish.
+    // Children that the Environment causes are deleted when it changes.
     let environments = Api::<Environment>::all(lab.client());
     let bare = json!({ "spec": { "mesh": { "mode": "None" }, "monitoring": { "prometheusOperator": false, "dashboards": false } } });
     environments
@@ -133,7 +133,7 @@ async fn live(lab: &Lab, namespace: &str) {
             kinds::AUTHORIZATION_POLICY,
             kinds::PEER_AUTHENTICATION,
             kinds::PROMETHEUS_RULE,
-            // Of the dashboard; the other one went with the files.
+            // The dashboard's; the other one was deleted with the files.
             kinds::CONFIG_MAP,
         ],
     )
@@ -163,8 +163,8 @@ fn secrets(request: &SectionRequest) -> SectionPlan {
     answer([binding(kinds::SECRET_BINDING, request, spec)])
 }
 
-/// An answer with a binding for the hosts that `bindings` asks for. Those of the other steps have their certificates: a
-/// binding that nobody serves would keep the application from getting ready.
+/// A response with a binding for the hosts that `bindings` requests. The hosts of the other steps have certificates:
+/// a binding without a controller would keep the application from becoming Ready.
 fn certificates(request: &SectionRequest) -> SectionPlan {
     let asked: Vec<&Value> = request.section["hosts"]
         .as_array()
@@ -185,7 +185,7 @@ fn certificates(request: &SectionRequest) -> SectionPlan {
     }
 }
 
-/// An answer with a claim for a database, as long as one is wanted.
+/// A response with a claim for a database, if the section has one.
 fn claims(request: &SectionRequest) -> SectionPlan {
     let databases = request.section["databases"].as_array();
     answer(databases.into_iter().flatten().map(|database| {
@@ -212,7 +212,7 @@ fn answer(bindings: impl IntoIterator<Item = Binding>) -> SectionPlan {
     }
 }
 
-/// Sections of capabilities come, change and go. Their bindings are never served: the pods only wait.
+/// Sections of capabilities are added, changed and removed. No controller serves their bindings: the pods only wait.
 async fn bindings(lab: &Lab, app: &WebApplication, namespace: &str) {
     for mark in ["one", "two"] {
         let wanted = json!({
@@ -259,7 +259,7 @@ fn no_wildcard_and_no_secrets() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_right_is_used_and_every_request_allowed() {
     let lab = Lab::enter().await;
-    // An earlier run may have ended in mid scenario; and without a Lease the first one is created.
+    // An earlier run may have ended midway; and the first Lease is created only if none exists.
     restore(&lab).await;
     let leases = Api::<Lease>::namespaced(lab.client(), NAMESPACE);
     let _ = leases.delete(NAME, &DeleteParams::default()).await;

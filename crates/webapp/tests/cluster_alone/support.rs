@@ -1,4 +1,4 @@
-//! What the tests share: the cluster, controllers on it, and comparing what is there.
+//! Shared helpers: the cluster, its controllers, and comparison of objects.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,9 +24,9 @@ use kube::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-/// For whatever many applications do together, on two busy cores.
+/// Limit for work of many applications, on two busy cores.
 pub(crate) const LONG: Duration = Duration::from_secs(600);
-/// How long a controller that has nothing left to do asks for nothing.
+/// How long a controller without work sends no requests.
 pub(crate) const SETTLING: Duration = Duration::from_secs(10);
 
 /// The cluster, for one test at a time.
@@ -47,7 +47,7 @@ impl Lab {
         self.test.client.clone()
     }
 
-    /// A controller process; `log` names its log.
+    /// Starts a controller process; `log` is the name of its log.
     pub(crate) async fn controller(&self, log: &str) -> Controller {
         self.start(log, &[]).await
     }
@@ -59,14 +59,14 @@ impl Lab {
         Controller::start(program, &kubeconfig, &log, args).expect("the controller starts")
     }
 
-    /// A controller process that leads, with complete caches.
+    /// Starts a controller process and waits until it leads, with complete caches.
     pub(crate) async fn leader(&self, log: &str) -> Controller {
         let controller = self.controller(log).await;
         leads(&controller, Duration::from_secs(60)).await;
         controller
     }
 
-    /// The same, beside capabilities.
+    /// The same, with capabilities.
     pub(crate) async fn leader_beside(&self, log: &str, stubs: &[Stub]) -> Controller {
         let certificates =
             idp_cluster::controller_certificates(&self.test.cluster, NAME).expect("certificates");
@@ -122,7 +122,7 @@ impl Lab {
         .await;
     }
 
-    /// Waits until the controller has asked for nothing for a while; afterwards nothing is under way.
+    /// Waits until the controller has sent no requests for a while; then no work is left.
     pub(crate) async fn settled(&self) {
         let began = std::time::Instant::now();
         loop {
@@ -147,7 +147,7 @@ impl Lab {
         events.list(&about).await.expect("events").items
     }
 
-    /// Every object of an application in a namespace, applications included.
+    /// Every object of the applications in a namespace, including the applications.
     pub(crate) async fn objects(&self, namespace: &str) -> Result<BTreeMap<(Kind, String), DynamicObject>> {
         let mut all = BTreeMap::new();
         for kind in kinds::CHILDREN.into_iter().chain([APPLICATION]) {
@@ -195,7 +195,7 @@ pub(crate) fn is_ready(app: &WebApplication) -> bool {
             .any(|condition| condition.type_ == READY && condition.is_true())
 }
 
-/// What an application says of itself.
+/// The message of the Ready condition, for failed assertions.
 pub(crate) fn why(app: &WebApplication) -> String {
     let conditions = app.status.iter().flat_map(|status| &status.conditions);
     conditions
@@ -231,7 +231,7 @@ pub(crate) fn environment() -> Environment {
         .remove(0)
 }
 
-/// Kinds and names of what `apps` should become.
+/// Kinds and names of the children that `render` gives for `apps`.
 pub(crate) fn rendered(apps: &[WebApplication]) -> BTreeSet<(Kind, String)> {
     let environment = environment();
     apps.iter()

@@ -1,4 +1,4 @@
-//! Where the application may open a connection to.
+//! Destinations to which the application may connect.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ fn rule(to: Vec<NetworkPolicyPeer>, ports: impl IntoIterator<Item = i32>) -> Net
     }
 }
 
-/// Names. Any pod of the DNS server's namespace, because its labels differ between distributions; TCP for answers
+/// DNS. Any pod of the DNS server's namespace, because its labels differ between distributions; TCP for responses
 /// that do not fit into a datagram.
 fn dns(app: &Validated) -> NetworkPolicyEgressRule {
     NetworkPolicyEgressRule {
@@ -59,13 +59,13 @@ fn dns(app: &Validated) -> NetworkPolicyEgressRule {
     }
 }
 
-/// A sidecar lives in the pod and gets its configuration through the pod's network. ztunnel lives on the node.
+/// A sidecar receives its configuration through the pod's network. ztunnel runs on the node.
 fn istiod(app: &Validated) -> Option<NetworkPolicyEgressRule> {
     (app.mesh.mode == MeshMode::Sidecar).then(|| rule(vec![pods(Some(&app.mesh.namespace), None)], [ISTIOD]))
 }
 
-/// Another application. Its own policy says on which ports; here, no ports also lets the tunnel of ambient mode
-/// through.
+/// Another application. Its own policy restricts the ports; a rule without ports here also permits the tunnel of
+/// ambient mode.
 fn called(app: &Validated, peer: &Peer) -> NetworkPolicyEgressRule {
     let namespace = peer.namespace.as_deref().unwrap_or(&app.namespace);
     rule(
@@ -74,7 +74,8 @@ fn called(app: &Validated, peer: &Peer) -> NetworkPolicyEgressRule {
     )
 }
 
-/// A range less what nobody opens. `None` where nothing is left: a rule without it, not one without exceptions.
+/// A range, excluding blocked ranges. `None` if nothing remains: the range gets no rule, rather than a rule without
+/// exceptions.
 fn reachable(app: &Validated, range: &str) -> Option<NetworkPolicyPeer> {
     let range: IpNet = range.parse().ok()?;
     let except = ip_ranges::parts(range, &ip_ranges::never(&app.cluster_ranges))?;
@@ -83,11 +84,11 @@ fn reachable(app: &Validated, range: &str) -> Option<NetworkPolicyPeer> {
 
 fn range(app: &Validated, cidr: &Cidr) -> Option<NetworkPolicyEgressRule> {
     let ports: BTreeSet<i32> = cidr.ports.iter().copied().collect();
-    // No port here would mean every port of every protocol.
+    // A rule without ports would permit every port of every protocol.
     (!ports.is_empty()).then(|| Some(rule(vec![reachable(app, &cidr.range)?], ports)))?
 }
 
-/// What a capability's section needs: the databases of the application. Hosts are among [`outside`].
+/// Connections that a capability's section requires, such as databases. [`outside`] has the hosts.
 fn supplied(app: &Validated, egress: &Egress) -> Option<NetworkPolicyEgressRule> {
     let mut ports: BTreeSet<i32> = egress.ports.iter().copied().map(i32::from).collect();
     let to = match &egress.to {
@@ -103,9 +104,9 @@ fn supplied(app: &Validated, egress: &Egress) -> Option<NetworkPolicyEgressRule>
     Some(rule(vec![to], ports))
 }
 
-/// Hosts outside the cluster. A NetworkPolicy knows addresses only, and those of a host change: so it opens the
-/// port to every public address, and the host is the mesh's business (see the ServiceEntry). A host with a
-/// private address is not "outside": `cidr` is for those.
+/// Hosts outside the cluster. A NetworkPolicy supports only addresses, and those of a host change: so it opens the
+/// port to every public address, and the mesh checks the host (see the ServiceEntry). A host with a private address
+/// is not external: use `cidr` for it.
 fn outside(app: &Validated) -> Option<NetworkPolicyEgressRule> {
     let ports: BTreeSet<i32> = app.external_hosts().map(|(_, port)| port).collect();
     let inside = ip_ranges::inside(&app.cluster_ranges);
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_range_opens_nothing_that_nobody_opens() {
+    fn a_wide_range_excludes_blocked_ranges() {
         let mut app = app();
         app.mesh.mode = MeshMode::None;
         app.cluster_ranges = vec!["10.1.0.0/16".into()];
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_capabilities_need_and_no_more() {
+    fn only_connections_that_capabilities_require() {
         let mut app = app();
         app.mesh.mode = MeshMode::None;
         let to = |to, port| Egress {

@@ -1,4 +1,4 @@
-//! Who may open a connection to the application.
+//! Sources that may connect to the application.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,11 @@ use crate::{
     validate::{ValidInbound, Validated},
 };
 
-/// Ports of a sidecar's metrics: merged with the application's own, and Envoy's alone. Both bypass the proxy, so
-/// they are plain even where the mesh is strict; the request counts behind objectives and dashboards come from them.
+/// Ports of a sidecar's metrics: merged with the application's own, and only Envoy's. Both bypass the proxy, so they
+/// use plaintext even if the mesh is strict; objectives and dashboards use their request counts.
 const SIDECAR_METRICS: [i32; 2] = [15020, 15090];
 
-/// What istio-cni rewrites the source address of a kubelet's probe to in ambient mode.
+/// Source address of a kubelet's probes in ambient mode, rewritten by istio-cni.
 const AMBIENT_PROBES: [&str; 2] = ["169.254.7.127/32", "fd16:9254:7127:1337:ffff:ffff:ffff:ffff/128"];
 
 pub(super) fn rules(app: &Validated) -> Vec<NetworkPolicyIngressRule> {
@@ -30,7 +30,7 @@ pub(super) fn rules(app: &Validated) -> Vec<NetworkPolicyIngressRule> {
     )
 }
 
-/// Policies are enforced where packets reach the pod: on container ports, after the Service has been resolved.
+/// Policies are enforced at the pod, on container ports, after the Service has been resolved.
 fn rule(from: Vec<NetworkPolicyPeer>, ports: impl IntoIterator<Item = i32>) -> NetworkPolicyIngressRule {
     NetworkPolicyIngressRule {
         from: Some(from),
@@ -39,9 +39,9 @@ fn rule(from: Vec<NetworkPolicyPeer>, ports: impl IntoIterator<Item = i32>) -> N
 }
 
 /// The ports that peers in the mesh connect to. A sidecar's proxy intercepts inside the pod, so the port is the same
-/// as without it. In ambient mode everything arrives in the tunnel, whose one port says nothing of the port inside;
-/// that is checked by the AuthorizationPolicy. The ports themselves stay open to the same peers: where ztunnel does
-/// not capture a pod, the policy then means the same as without a mesh, and where it does, it refuses plaintext.
+/// as without a mesh. In ambient mode all connections arrive through one tunnel port, independent of the target port,
+/// which the AuthorizationPolicy checks. The target ports stay open to the same peers: if ztunnel does not capture a
+/// pod, the policy has the same effect as without a mesh; if it does, it rejects plaintext.
 fn reachable(app: &Validated, mut ports: BTreeSet<i32>) -> BTreeSet<i32> {
     if app.mesh.mode == MeshMode::Ambient {
         ports.insert(HBONE);
@@ -51,7 +51,7 @@ fn reachable(app: &Validated, mut ports: BTreeSet<i32>) -> BTreeSet<i32> {
 
 fn gateway(app: &Validated) -> Option<NetworkPolicyIngressRule> {
     let ports = traffic::routed_ports(app);
-    // No port here would mean every port.
+    // A rule without ports would permit every port.
     if ports.is_empty() {
         return None;
     }
@@ -65,7 +65,7 @@ fn inbound(app: &Validated, from: &ValidInbound) -> NetworkPolicyIngressRule {
     rule(vec![peer], reachable(app, traffic::port_numbers(&from.ports)))
 }
 
-/// Prometheus: the application's own metrics, and the sidecar's.
+/// Prometheus: the metrics of the application and the sidecar.
 fn metrics(app: &Validated) -> Option<NetworkPolicyIngressRule> {
     let mut ports: BTreeSet<i32> = app.metrics.iter().map(|(_, port)| port.port).collect();
     if !ports.is_empty() {
@@ -78,8 +78,8 @@ fn metrics(app: &Validated) -> Option<NetworkPolicyIngressRule> {
     (!ports.is_empty()).then(|| rule(vec![pods(Some(&app.monitoring.namespace), None)], ports))
 }
 
-/// The kubelet's probes. Every network plugin lets a node reach its own pods, so they need no rule, but in ambient
-/// mode they come from an address that belongs to no node.
+/// The kubelet's probes. With every network plugin a node can reach its own pods, so they usually need no rule, but
+/// in ambient mode their source address belongs to no node.
 fn probes(app: &Validated) -> Option<NetworkPolicyIngressRule> {
     let peers = AMBIENT_PROBES
         .iter()

@@ -1,4 +1,4 @@
-//! NetworkPolicy: who may open a connection to the application, and where it may open one to.
+//! NetworkPolicy: sources that may connect to the application, and destinations that it may connect to.
 
 mod egress;
 mod ingress;
@@ -17,13 +17,13 @@ use crate::{kinds, validate::Validated};
 /// Port on which ambient mode tunnels all traffic between pods (HBONE).
 const HBONE: i32 = 15008;
 
-/// One policy for both directions, which denies by default and opens what the application declares.
+/// One policy for both directions, which denies by default and permits what the application declares.
 ///
-/// It is one object, not a general denial and a list of exceptions beside it: any policy that selects a pod for a
-/// direction already denies there what no policy allows, so the denial would be a second object to write, watch and
-/// prune that changes nothing, and there would be a time when only one of the two exists.
+/// It is one object, rather than a default denial and separate exceptions: any policy that selects a pod for a
+/// direction already denies everything there that no policy permits. A separate denial would be one more object to
+/// write, watch and prune, without effect, and for a time only one of the two would exist.
 ///
-/// It selects by the application's name alone: the pods of migrations and jobs are inside too.
+/// It selects by the application's name only, so it includes the pods of migrations and jobs.
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     let ingress = ingress::rules(app);
     let policy = NetworkPolicy {
@@ -51,7 +51,7 @@ fn matching(labels: BTreeMap<String, String>) -> LabelSelector {
 
 /// Pods of a namespace (`None`: of every namespace) with these labels (`None`: all).
 fn pods(namespace: Option<&str>, labels: Option<BTreeMap<String, String>>) -> NetworkPolicyPeer {
-    // The API server itself puts this label on every namespace, so nobody can claim another's name.
+    // The API server itself sets this label on every namespace, so it cannot be forged.
     let by_name = |name: &str| matching([("kubernetes.io/metadata.name".to_owned(), name.to_owned())].into());
     NetworkPolicyPeer {
         namespace_selector: Some(namespace.map(by_name).unwrap_or_default()),
@@ -60,7 +60,7 @@ fn pods(namespace: Option<&str>, labels: Option<BTreeMap<String, String>>) -> Ne
     }
 }
 
-/// A range of addresses without some of its parts.
+/// A range of addresses, excluding some parts.
 fn addresses(cidr: &str, except: &[&str]) -> NetworkPolicyPeer {
     let except = Some(except.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>());
     NetworkPolicyPeer {
@@ -72,7 +72,7 @@ fn addresses(cidr: &str, except: &[&str]) -> NetworkPolicyPeer {
     }
 }
 
-/// The same, parsed.
+/// The same for a parsed range.
 fn block(range: IpNet, except: &[IpNet]) -> NetworkPolicyPeer {
     let except: Vec<String> = except.iter().map(IpNet::to_string).collect();
     addresses(
@@ -89,13 +89,13 @@ fn port(protocol: &str, number: i32) -> NetworkPolicyPort {
     }
 }
 
-/// TCP ports. None at all means every port of every protocol: `None` in a rule.
+/// TCP ports. `None` in a rule permits every port of every protocol.
 fn tcp(numbers: impl IntoIterator<Item = i32>) -> Option<Vec<NetworkPolicyPort>> {
     let ports: Vec<_> = numbers.into_iter().map(|number| port("TCP", number)).collect();
     Some(ports).filter(|ports| !ports.is_empty())
 }
 
-/// The same rules in the same order, without repetitions.
+/// The rules in the same order, without duplicates.
 fn once<Rule: PartialEq>(rules: impl IntoIterator<Item = Rule>) -> Vec<Rule> {
     let mut all = Vec::new();
     for rule in rules {

@@ -46,8 +46,8 @@ pub(super) fn check(app: &Validated, pod: &PodSpec) -> Result<(), Problem> {
 /// Checks the requests of all containers together against the limit per pod.
 fn too_large(app: &Validated, pod: &PodSpec, name: &str) -> Option<Problem> {
     let most = match name {
-        "cpu" => &app.most.cpu,
-        _ => &app.most.memory,
+        "cpu" => &app.max_resources.cpu,
+        _ => &app.max_resources.memory,
     };
     let requested: i128 = pod
         .containers

@@ -83,7 +83,7 @@ fn lost(object: &Value, known: &Value) -> Option<String> {
     }
 }
 
-/// The pod spec in an object, if it has one.
+/// The pod spec of an object that passed [`check`], if its kind has one. It always parses: `check` has parsed all of it.
 pub(super) fn pod(kind: Kind, object: &Value) -> Option<PodSpec> {
     let template = match kind {
         kinds::DEPLOYMENT | kinds::JOB => "/spec/template/spec",

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::{kinds, validate::Validated};
 
-/// Where the Environment has Prometheus: alerts about the workload, and for each objective its measurement and the
-/// alerts when its budget burns too fast.
+/// If the Environment has Prometheus: alerts about the workload, and for each objective its recording rules and
+/// burn-rate alerts.
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     if !app.monitoring.prometheus_operator {
         return Vec::new();
@@ -31,12 +31,12 @@ pub(super) fn children(app: &Validated) -> Vec<Child> {
     )]
 }
 
-/// What a person on call does first.
+/// The first step for the person on call.
 fn first_step(app: &Validated) -> String {
     format!("idp-cli status {} -n {}", app.name, app.namespace)
 }
 
-/// The selector of what is recorded for an objective; dashboards read it too.
+/// The selector of an objective's recorded series; dashboards use it too.
 pub(super) fn recorded(app: &Validated, objective: &str) -> String {
     format!(
         r#"{{namespace="{}",application="{}",objective="{objective}"}}"#,
@@ -50,7 +50,7 @@ mod tests {
     use crate::plan::fixture::{app, availability, latency, only_spec};
 
     #[test]
-    fn a_group_an_objective_and_one_for_the_workload() {
+    fn one_group_per_objective_and_one_for_the_workload() {
         let mut app = app();
         app.objectives = vec![availability("available", 0.999, 30), latency("fast", 0.99, 250)];
         app.monitoring.labels = [("release".to_owned(), "prometheus".to_owned())].into();

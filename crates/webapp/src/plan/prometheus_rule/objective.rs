@@ -1,8 +1,8 @@
-//! An objective as recorded measurements and burn-rate alerts.
+//! An objective as recording rules and burn-rate alerts.
 //!
 //! The alerts are those of Google's "The Site Reliability Workbook", chapter 5 ("Alerting on SLOs"), section 6
-//! ("Multiwindow, Multi-Burn-Rate Alerts"): a share of the error budget that is used up within a long range raises the
-//! alert, and a short range, a twelfth of it, ends it soon after the errors end.
+//! ("Multiwindow, Multi-Burn-Rate Alerts"): an alert fires if a share of the error budget is used up within a long
+//! window, and resolves soon after the errors end, because of a short window, a twelfth of the long one.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::{
     validate::{ValidObjective, Validated},
 };
 
-/// A time over which errors are counted, in Prometheus's notation and in hours.
+/// A time window for counting errors, in Prometheus's notation and in hours.
 #[derive(Clone, Copy)]
 struct Range(&'static str, f64);
 
@@ -24,7 +24,7 @@ const SIX_HOURS: Range = Range("6h", 6.0);
 const DAY: Range = Range("1d", 24.0);
 const THREE_DAYS: Range = Range("3d", 72.0);
 
-/// When to call somebody: this share of the budget used up in the long range, and still going on in the short one.
+/// When to alert: this share of the budget is used up in the long window, and errors continue in the short one.
 struct Burn {
     severity: &'static str,
     budget: f64,
@@ -60,20 +60,20 @@ const BURNS: [Burn; 4] = [
 ];
 
 impl Burn {
-    /// How many times faster than the promise allows the budget burns when its share is used up in the long range.
-    /// Over 30 days: 14.4, 6, 3 and 1, the workbook's numbers. In a shorter window the same share is a slower burn,
-    /// and below 1 it would never use up the budget: 1 is the least that anybody is called for.
+    /// How many times faster than allowed the budget burns when its share is used up in the long window. Over 30
+    /// days: 14.4, 6, 3 and 1, the workbook's numbers. For a shorter objective the same share is a slower burn, and
+    /// below 1 it would never use up the budget: 1 is the minimum.
     fn factor(&self, window_days: i32) -> f64 {
         (self.budget * hours(window_days) / self.long.1).max(1.0)
     }
 
-    /// Whether the range is within the objective's own window.
+    /// Whether the long window is within the objective's own.
     fn applies(&self, window_days: i32) -> bool {
         self.long.1 <= hours(window_days)
     }
 
-    /// The share of errors above which the budget burns that fast. A modest promise could put it above 1, which no
-    /// share reaches: an application that fails nearly always is worth a call in any case.
+    /// The error rate above which the budget burns that fast. With a low target it could exceed 1, which no rate
+    /// reaches; it is capped, because an application that nearly always fails should alert in any case.
     fn threshold(&self, objective: &ValidObjective) -> String {
         let (factor, budget) = (self.factor(objective.spec.window_days), 1.0 - objective.target);
         if factor * budget > 0.9 {
@@ -87,7 +87,7 @@ fn hours(days: i32) -> f64 {
     f64::from(days) * 24.0
 }
 
-/// The group of rules of one objective.
+/// The rule group of one objective.
 pub(super) fn group(app: &Validated, objective: &ValidObjective) -> Value {
     let name = &objective.spec.name;
     let burns: Vec<&Burn> = BURNS
@@ -104,7 +104,7 @@ pub(super) fn group(app: &Validated, objective: &ValidObjective) -> Value {
     json!({"name": format!("{}-objective-{name}", app.name), "interval": "1m", "rules": rules})
 }
 
-/// The ranges that the alerts need, once each, the shortest first.
+/// The windows that the alerts require, without duplicates, the shortest first.
 fn ranges(burns: &[&Burn]) -> Vec<Range> {
     let mut ranges: Vec<Range> = burns.iter().flat_map(|burn| [burn.short, burn.long]).collect();
     ranges.sort_by(|one, other| one.1.total_cmp(&other.1));
@@ -112,8 +112,8 @@ fn ranges(burns: &[&Burn]) -> Vec<Range> {
     ranges
 }
 
-/// Requests and bad requests per second. Everything else is computed from these two series: the many series of the
-/// mesh, one for each pod, caller and code, are read over 5 minutes only, and not over 3 days every minute.
+/// Requests and bad requests per second. All else is computed from these two series: the many series of the mesh, one
+/// for each pod, caller and code, are read over 5 minutes only, not over 3 days every minute.
 fn measurements(app: &Validated, objective: &ValidObjective) -> Vec<Value> {
     let bad = match &objective.spec.latency {
         Some(latency) => telemetry::slower_than(app, latency.milliseconds, "5m"),
@@ -126,7 +126,7 @@ fn measurements(app: &Validated, objective: &ValidObjective) -> Vec<Value> {
     ]
 }
 
-/// Share of bad requests over a range. Without requests there is none, rather than a division by zero.
+/// Share of bad requests over a window. No data without requests, rather than a division by zero.
 fn ratio(app: &Validated, objective: &str, range: Range) -> Value {
     let (series, Range(range, _)) = (recorded(app, objective), range);
     let over = |metric: &str| match range {
@@ -145,7 +145,7 @@ fn labels(app: &Validated, objective: &str) -> Value {
     json!({"application": app.name, "namespace": app.namespace, "objective": objective})
 }
 
-/// One alert a severity: whichever range finds it, it is the same event.
+/// One alert for each severity: whichever window detects it, it is the same event.
 fn alert(app: &Validated, objective: &ValidObjective, severity: &str, burns: &[&Burn]) -> Option<Value> {
     let (spec, series) = (&objective.spec, recorded(app, &objective.spec.name));
     let conditions: Vec<String> = burns
@@ -202,9 +202,9 @@ mod tests {
     #[test]
     fn factors_follow_the_window() {
         assert_eq!(factors(90), ["43.2", "18", "9", "3"]);
-        // The tickets' shares of a week would be burns of 0.7 and 0.23.
+        // The shares of the tickets over a week would be burn rates of 0.7 and 0.23.
         assert_eq!(factors(7), ["3.36", "1.4", "1", "1"]);
-        // Three days are not within one.
+        // Three days exceed a window of one.
         assert_eq!(factors(1), ["1", "1", "1"]);
     }
 
@@ -228,7 +228,7 @@ mod tests {
             .map(|rule| rule["record"].as_str().or(rule["alert"].as_str()).unwrap())
             .collect();
         assert_eq!(names[0], "idp:objective_requests:rate5m");
-        // Two measurements, seven ranges, two alerts.
+        // Two recorded series, seven windows, two alerts.
         assert_eq!(names.len(), 11, "{names:?}");
         let traffic =
             r#"reporter="destination",destination_workload_namespace="team-a",destination_workload="shop""#;
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn latency_counts_what_is_slower() {
+    fn latency_counts_slower_requests() {
         let rules = measurements(&app(), &latency("fast", 0.99, 250));
         assert!(rules[1]["expr"].as_str().unwrap().contains(r#"le=~"250([.]0)?""#));
     }

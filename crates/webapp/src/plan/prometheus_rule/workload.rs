@@ -9,7 +9,7 @@ pub(super) fn group(app: &Validated) -> Value {
     let (name, namespace) = (&app.name, &app.namespace);
     let (deployment, pods) = (telemetry::deployment(app), telemetry::pods(app));
     let labels = |severity: &str| json!({"severity": severity, "application": name, "namespace": namespace});
-    // An application that is stopped on purpose wants no pod and is not down.
+    // An application scaled to zero has no pods and is not down.
     let down = format!(
         "kube_deployment_status_replicas_available{{{deployment}}} == 0 and on (namespace, deployment) kube_deployment_spec_replicas{{{deployment}}} > 0"
     );

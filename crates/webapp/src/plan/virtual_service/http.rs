@@ -1,4 +1,4 @@
-//! A route as entries of a VirtualService's `http` list, of which the first that matches wins.
+//! A route as entries of a VirtualService's `http` list. The first match wins.
 
 use std::cmp::Reverse;
 
@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 
 use crate::validate::{ValidRoute, Validated};
 
-/// Failures that are safe to repeat for every method: the request has not reached the application.
+/// Failures after which every method can be retried: the request has not reached the application.
 const SAFE_TO_REPEAT: &str = "connect-failure,refused-stream,unavailable";
 
-/// Sorts the most specific route first: an exact path before a prefix, a longer one before a shorter. The path
-/// itself comes last, so that the order never depends on that of the resource.
+/// Sorts the most specific route first: exact paths before prefixes, longer paths before shorter ones, then by path,
+/// so that the result never depends on the order in the resource.
 pub(super) fn precedence(route: &ValidRoute) -> (bool, Reverse<usize>, String) {
     let path = base(&route.path);
     (
@@ -21,11 +21,11 @@ pub(super) fn precedence(route: &ValidRoute) -> (bool, Reverse<usize>, String) {
     )
 }
 
-/// The entries of a route: one, or two where a prefix and what is below it are rewritten differently.
+/// The entries of a route: one, or two if a prefix and the paths below it are rewritten differently.
 ///
-/// Istio compares a prefix as text, so `/api` would match `/apix` too. What is meant is `/api` itself and everything
-/// below `/api/`: two matches. A rewrite replaces the matched text, and for the second that ends with a slash; so
-/// must its replacement, or `/api/x` would become `/v1x`.
+/// Istio compares a prefix as text, so `/api` would match `/apix` too. The intended matches are `/api` itself and
+/// everything below `/api/`: two matches. A rewrite replaces the matched text, which for the second ends with a
+/// slash; so must its replacement, or `/api/x` would become `/v1x`.
 pub(super) fn entries(app: &Validated, route: &ValidRoute, only_at: Option<&str>) -> Vec<Value> {
     let entry = |uris: &[Value], rewrite: Option<&str>| {
         let matches: Vec<Value> = uris
@@ -44,7 +44,7 @@ pub(super) fn entries(app: &Validated, route: &ValidRoute, only_at: Option<&str>
     let below = json!({"prefix": format!("{path}/")});
     let rewrite = route.rewrite.as_deref().map(base);
     match rewrite {
-        // Everything is below the root, itself included.
+        // Every path is below the root, including the root itself.
         _ if path.is_empty() => vec![entry(&[below], rewrite.map(|to| format!("{to}/")).as_deref())],
         None => vec![entry(&[itself, below], None)],
         Some("") => vec![entry(&[itself, below], Some("/"))],
@@ -55,7 +55,7 @@ pub(super) fn entries(app: &Validated, route: &ValidRoute, only_at: Option<&str>
     }
 }
 
-/// A path without the slash at its end, which does not matter to a prefix; the root is empty.
+/// A path without its trailing slash, which is irrelevant for a prefix; the root is empty.
 fn base(path: &str) -> &str {
     path.trim_end_matches('/')
 }
@@ -81,7 +81,7 @@ fn redirect(target: &Redirect) -> Value {
     json!({"uri": target.path, "authority": target.host, "redirectCode": target.code})
 }
 
-/// No attempts turns off the two that Istio makes by itself; it refuses any other field beside that.
+/// Zero attempts disable Istio's default of two; Istio rejects any other field in that case.
 fn retries(retries: &Retries) -> Value {
     if retries.attempts == 0 {
         return json!({"attempts": 0});
@@ -94,7 +94,7 @@ fn retries(retries: &Retries) -> Value {
 }
 
 fn cors(cors: &Cors) -> Value {
-    // Envoy knows the exact origin `*` as "any".
+    // Envoy treats the exact origin `*` as "any".
     let origins: Vec<Value> = cors
         .allow_origins
         .iter()
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::plan::fixture::{app, route};
 
-    /// Pairs of what is matched and what that is replaced with.
+    /// Pairs of a matched text and its replacement.
     fn rewrites(path: &str, rewrite: Option<&str>) -> Vec<(Value, Value)> {
         let route = ValidRoute {
             rewrite: rewrite.map(Into::into),

@@ -1,4 +1,4 @@
-//! VirtualService: which requests at a gateway reach the application, and how.
+//! VirtualService: which requests reach the application through a gateway, and how.
 
 mod http;
 
@@ -13,8 +13,8 @@ use crate::{
     validate::{ValidRoute, Validated},
 };
 
-/// One VirtualService a host, named after it, because hosts may be at different gateways. It is bound to gateways
-/// only: calls from inside the mesh go to the Service as they are.
+/// One VirtualService for each host, because hosts may use different gateways. It applies to gateways only: calls
+/// inside the mesh reach the Service unchanged.
 pub(super) fn children(app: &Validated) -> Vec<Child> {
     let mut hosts: BTreeMap<&str, Vec<&ValidRoute>> = BTreeMap::new();
     for route in &app.routes {
@@ -31,7 +31,7 @@ fn virtual_service(app: &Validated, host: &str, mut routes: Vec<&ValidRoute>) ->
     routes.sort_by_key(|route| (http::precedence(route), gateway(app, route)));
     let several = gateways.len() > 1;
     let http = routes.iter().flat_map(|route| {
-        // Where a host is at several gateways, each route still answers at its own only.
+        // If a host uses several gateways, each route applies to its own only.
         let only_at = several.then(|| gateway(app, route));
         http::entries(app, route, only_at.as_deref())
     });
@@ -59,7 +59,7 @@ mod tests {
     use crate::plan::fixture::{app, only_spec, route};
 
     #[test]
-    fn one_a_host_with_a_name_of_its_own() {
+    fn one_per_host_with_its_own_name() {
         let mut app = app();
         app.routes = vec![
             route("b.example.com", "/"),

@@ -129,7 +129,7 @@ fn valid(route: &Route, path: &str, context: &Context<'_>, findings: &mut Findin
     })
 }
 
-/// The problem of a route at `path` whose host somebody else has claimed.
+/// The problem of a route at `path` whose host another owner has claimed.
 pub(super) fn host_taken(host: &str, path: &str, claimant: &str) -> Problem {
     Problem::error(reasons::HOST_TAKEN, format!("Host {host} belongs to {claimant}."))
         .at(format!("{path}.host"))

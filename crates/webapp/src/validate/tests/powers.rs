@@ -28,7 +28,7 @@ fn the_placement_of_the_environment_is_extended() {
 }
 
 #[test]
-fn nobody_runs_or_comes_first_where_the_environment_does_not_say_so() {
+fn nodes_and_priorities_need_the_environments_permission() {
     let none = json!({});
     let placement = |own: Value| json!({"placement": own});
     let pool = json!({"placement": {"nodeSelector": {"example.com/pool": "applications"}}});
@@ -169,7 +169,7 @@ fn ranges_are_the_environments_to_open() {
         ),
     ]);
     valid(&outbound("10.20.3.0/24", json!([5432])), &listed("10.20.0.0/16"));
-    // What nobody opens is left out of it by the plan.
+    // The plan excludes blocked ranges.
     valid(&outbound(wide[0].0, json!([80])), &listed(wide[0].1));
 }
 

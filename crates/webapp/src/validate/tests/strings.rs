@@ -112,7 +112,7 @@ fn free_texts_end_up_where_they_are_listed() {
 }
 
 #[test]
-fn what_stands_in_promql_and_on_dashboards_is_a_plain_name() {
+fn names_in_promql_and_dashboards_are_plain() {
     let objective = |name: &str| json!({"observability": {"objectives": [{"name": name, "availability": {"percent": "99.9"}, "windowDays": 30}]}});
     let at = "spec.observability.objectives[0].name";
     for name in [

@@ -159,7 +159,7 @@ fn routes() {
 }
 
 #[test]
-fn who_calls_whom() {
+fn callers_and_outbound_connections() {
     let none = json!({});
     let inbound = |caller: Value| json!({"access": {"inbound": [caller]}});
     let outbound = |target: Value| json!({"access": {"outbound": [target]}});

@@ -26,7 +26,7 @@ fn names_are_labels() {
 }
 
 #[test]
-fn what_runs() {
+fn image_ports_and_resources() {
     let registry = |fields: Value| json!({"registry": fields});
     let none = json!({});
     check_errors(vec![

@@ -275,7 +275,8 @@ pub fn virtual_service_terms(object: &DynamicObject) -> Vec<String> {
     )
 }
 
-/// Parses facts.
+/// Parses facts that this module created from the same type: they always parse, and `None` means that there are none. An
+/// Environment, whose facts are its spec, is read by [`environment_facts`], which returns the error.
 pub fn parse<T: DeserializeOwned>(facts: &Value) -> Option<T> {
     T::deserialize(facts).ok()
 }

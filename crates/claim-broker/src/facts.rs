@@ -95,7 +95,8 @@ pub struct ConditionState {
     pub message: String,
 }
 
-/// Parses facts.
+/// Parses facts that this module created from the same type: they always parse, and `None` means that there are none. A
+/// ClaimClass, whose facts are its spec, is read by [`View::read`](idp_runtime::View::read), which returns the error.
 pub fn parse<T: DeserializeOwned>(facts: &Value) -> Option<T> {
     T::deserialize(facts).ok()
 }

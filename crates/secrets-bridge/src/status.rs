@@ -49,7 +49,8 @@ pub(crate) fn status(
         Outcome::Applied(plan) => (plan, &[][..]),
         Outcome::Refused { problems, existing } => (existing, &problems[..]),
     };
-    // An object that was just written replaces the one that was read before.
+    // Objects that were just written are newer than the observed ones. Their facts were created from the same type, so they
+    // always parse.
     let mut external_secrets = observed.external_secrets.clone();
     let written = plan.children.iter().filter(|child| child.kind == EXTERNAL_SECRET);
     external_secrets.extend(written.filter_map(|child| {

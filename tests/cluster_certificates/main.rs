@@ -1,4 +1,4 @@
-//! Certificates of applications on the real cert-manager: the cluster `peers`.
+//! Certificates of applications on the real cert-manager: the cluster `certificates`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 

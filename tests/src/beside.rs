@@ -74,7 +74,8 @@ impl Beside {
         match self {
             Self::Nothing(_) => TestCluster::alone().await,
             Self::SecretsBridge => TestCluster::outages().await,
-            Self::CertificatePolicy | Self::Platform => TestCluster::peers().await,
+            Self::CertificatePolicy => TestCluster::certificates().await,
+            Self::Platform => TestCluster::peers().await,
         }
         .expect("the cluster starts")
     }

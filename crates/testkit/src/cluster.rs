@@ -23,6 +23,8 @@ pub const ALONE: &str = "alone";
 pub const PEERS: &str = "peers";
 /// The cluster of tests that stop LocalStack or External Secrets, or count requests beside them.
 pub const OUTAGES: &str = "outages";
+/// Name of the cluster that has cert-manager alone, for the tests of certificates.
+pub const CERTIFICATES: &str = "certificates";
 /// Namespace of the platform's controllers.
 pub const NAMESPACE: &str = "idp-system";
 /// Fake nodes of the test cluster. Each runs 110 pods.
@@ -134,6 +136,28 @@ impl TestCluster {
     pub async fn start_outages(progress: &dyn Progress) -> Result<Self> {
         let addons = [Addon::LocalStack, Addon::ExternalSecrets];
         Self::with_addons(OUTAGES, Nodes::Kwok(PEERS_NODES), &addons, progress).await
+    }
+
+    /// The cluster with cert-manager only, and fake nodes.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn certificates() -> Result<Self> {
+        Self::start_certificates(&Lines).await
+    }
+
+    /// The same, reporting to `progress`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub async fn start_certificates(progress: &dyn Progress) -> Result<Self> {
+        Self::with_addons(
+            CERTIFICATES,
+            Nodes::Kwok(PEERS_NODES),
+            &[Addon::CertManager],
+            progress,
+        )
+        .await
     }
 
     /// A cluster of another name with the same content.

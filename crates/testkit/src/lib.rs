@@ -3,8 +3,9 @@
 //! Tests share the embedded cluster `test`, which has a real node and fake ones; each test has its own namespaces.
 //! `cargo xtask test` starts the cluster before the tests and stops it after them. A test run by hand starts it too, and
 //! leaves it running for the next one. Tests that count requests of a controller, or kill it, use the cluster `alone`,
-//! which has fake nodes only. The real peers run beside the
-//! cluster `peers`. Tests that stop a peer, or count requests beside peers, use the cluster `outages`.
+//! which has fake nodes only. The real peers run beside the cluster `peers`. Tests that stop External Secrets or LocalStack,
+//! or count requests beside them, use the cluster `outages`; those of certificates use `certificates`, with cert-manager
+//! alone. Clusters work side by side: those whose tests take longest have one to themselves.
 
 pub mod audit;
 pub mod chart;
@@ -20,7 +21,7 @@ pub mod rights;
 pub mod stub;
 mod wait;
 
-pub use cluster::{ALONE, CLUSTER, NAMESPACE, OUTAGES, PEERS, TestCluster, platform_manifests, root};
+pub use cluster::{ALONE, CERTIFICATES, CLUSTER, NAMESPACE, OUTAGES, PEERS, TestCluster, platform_manifests, root};
 pub use controller::{Controller, program};
 pub use idp_cluster::SecretsManager;
 pub use image::{SAMPLE_IMAGE, build_sample, load_controller_image, load_sample_image};

@@ -1,4 +1,4 @@
-//! Runs the controller as a process, with the real cert-manager (its own approver is off) on the cluster `peers`.
+//! Runs the controller as a process, with the real cert-manager (its own approver is off) on the cluster `certificates`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are outside test functions")]
 

@@ -41,7 +41,7 @@ async fn bindings_wait_while_cert_manager_is_down() {
         Ok(())
     })
     .await;
-    TestCluster::peers().await.expect("cert-manager starts again");
+    TestCluster::certificates().await.expect("cert-manager starts again");
     let back = lab
         .binding_becomes(
             &lab.ns,

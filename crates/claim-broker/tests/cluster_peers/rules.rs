@@ -199,7 +199,7 @@ async fn immutable_fields_are_rejected_by_the_api_server_with_a_way_out(lab: Lab
         let way_out = if ["engine", "class"].contains(&field) {
             "copy the data"
         } else {
-            "for ever"
+            "cannot change"
         };
         assert!(refused.contains(way_out), "{field}: {refused}");
     }

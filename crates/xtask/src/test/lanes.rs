@@ -16,6 +16,8 @@ enum Shared {
     Peers,
     /// The cluster `outages`.
     Outages,
+    /// The cluster `certificates`.
+    Certificates,
 }
 
 /// What the tests that use a cluster share: folder of the package, target, and what. Those of the cluster that is in use
@@ -26,9 +28,9 @@ const USES: [(&str, &str, &[Shared]); 13] = [
     ("webapp", "cluster_alone", &[Shared::Alone]),
     ("tests", "cluster_secrets_faults", &[Shared::Outages]),
     ("webapp", "cluster", &[Shared::Test]),
-    ("certificate-policy", "cluster_peers", &[Shared::Peers]),
+    ("certificate-policy", "cluster_peers", &[Shared::Certificates]),
     ("tests", "cluster_attacks", &[Shared::Peers]),
-    ("tests", "cluster_certificates", &[Shared::Peers]),
+    ("tests", "cluster_certificates", &[Shared::Certificates]),
     ("testkit", "cluster_peers", &[Shared::Peers]),
     ("tests", "cluster_capabilities", &[Shared::Alone]),
     ("tests", "cluster_secrets", &[Shared::Outages]),
@@ -137,15 +139,12 @@ mod tests {
         ])
         .unwrap();
         let (first, turn) = take(&mut lanes).unwrap();
-        assert_eq!(
-            first, "cluster_peers",
-            "the cluster with the most to do comes first"
-        );
+        assert_eq!(first, "cluster_peers", "the longest comes first");
         assert_eq!(take(&mut lanes).unwrap().0, "cluster_driver");
         assert_eq!(take(&mut lanes).unwrap().0, "idp_core");
         assert!(
             take(&mut lanes).is_none() && !lanes.is_empty(),
-            "the cluster peers is in use"
+            "the cluster certificates is in use"
         );
         lanes.done(&turn);
         assert_eq!(take(&mut lanes).unwrap().0, "cluster_certificates");

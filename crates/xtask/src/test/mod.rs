@@ -9,7 +9,7 @@ use std::{path::Path, process::Stdio, time::Instant};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use idp_cluster::Purge;
-use idp_testkit::{ALONE, CLUSTER, OUTAGES, PEERS, TestCluster, load_sample_image};
+use idp_testkit::{ALONE, CERTIFICATES, CLUSTER, OUTAGES, PEERS, TestCluster, load_sample_image};
 use tokio::{
     process::Command,
     sync::{Mutex, Notify},
@@ -21,7 +21,7 @@ use lanes::Lanes;
 use times::{Running, Times};
 
 /// The clusters that tests share.
-const CLUSTERS: [&str; 4] = [CLUSTER, ALONE, PEERS, OUTAGES];
+const CLUSTERS: [&str; 5] = [CLUSTER, ALONE, PEERS, OUTAGES, CERTIFICATES];
 
 /// How many test binaries run at a time on each core. Tests of a cluster mostly wait for it: with one a core, the cores are
 /// idle for a third of the time.
@@ -80,6 +80,7 @@ async fn start_all() -> Result<()> {
         Box::pin(TestCluster::start_alone(&Lines)),
         Box::pin(TestCluster::start_peers(&Lines)),
         Box::pin(TestCluster::start_outages(&Lines)),
+        Box::pin(TestCluster::start_certificates(&Lines)),
     )?;
     Ok(())
 }

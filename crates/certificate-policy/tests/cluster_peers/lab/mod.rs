@@ -83,7 +83,7 @@ impl Lab {
     }
 
     async fn new(guard: Guard) -> Self {
-        let test = TestCluster::peers().await.expect("the cluster starts");
+        let test = TestCluster::certificates().await.expect("the cluster starts");
         let running = running(&test).await;
         let ns = test.namespace("cert").await.unwrap();
         let client = test.client.clone();

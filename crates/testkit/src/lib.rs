@@ -21,7 +21,9 @@ pub mod rights;
 pub mod stub;
 mod wait;
 
-pub use cluster::{ALONE, CERTIFICATES, CLUSTER, NAMESPACE, OUTAGES, PEERS, TestCluster, platform_manifests, root};
+pub use cluster::{
+    ALONE, CERTIFICATES, CLUSTER, NAMESPACE, OUTAGES, PEERS, TestCluster, platform_manifests, root,
+};
 pub use controller::{Controller, program};
 pub use idp_cluster::SecretsManager;
 pub use image::{SAMPLE_IMAGE, build_sample, load_controller_image, load_sample_image};

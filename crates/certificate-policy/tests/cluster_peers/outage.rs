@@ -41,7 +41,9 @@ async fn bindings_wait_while_cert_manager_is_down() {
         Ok(())
     })
     .await;
-    TestCluster::certificates().await.expect("cert-manager starts again");
+    TestCluster::certificates()
+        .await
+        .expect("cert-manager starts again");
     let back = lab
         .binding_becomes(
             &lab.ns,

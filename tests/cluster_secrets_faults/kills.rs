@@ -14,7 +14,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::{alone, with_secret};
+use crate::{alone, with_secret_every};
 
 const COUNT: usize = 200;
 const KILLS: usize = 3;
@@ -54,7 +54,7 @@ async fn roll_out(alone: &Alone, lab: Lab, kills: usize) -> BTreeMap<String, Val
     let mut pair = alone.pair(&[]).await;
     let create = async {
         for name in &names {
-            let app = idp_tests::app(&lab.ns, name, &with_secret());
+            let app = idp_tests::app(&lab.ns, name, &with_secret_every("1h"));
             lab.apps().create(&PostParams::default(), &app).await.unwrap();
         }
     };

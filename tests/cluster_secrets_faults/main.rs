@@ -18,7 +18,12 @@ async fn alone() -> Alone {
     Alone::enter(env!("CARGO_TARGET_TMPDIR")).await
 }
 
-/// A spec with one secret, whose property `password` becomes a variable.
+/// A spec with one secret, whose property `password` becomes a variable. A change is read at once.
 fn with_secret() -> Value {
-    json!({ "secrets": [{ "name": "db", "refreshInterval": "2s", "keys": [{ "property": "password" }] }] })
+    with_secret_every("2s")
+}
+
+/// The same, read again after this time.
+fn with_secret_every(interval: &str) -> Value {
+    json!({ "secrets": [{ "name": "db", "refreshInterval": interval, "keys": [{ "property": "password" }] }] })
 }

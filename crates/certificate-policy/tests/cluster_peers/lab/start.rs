@@ -66,12 +66,6 @@ pub(super) async fn running(test: &TestCluster) -> Arc<Running> {
     if let Some(running) = running.upgrade() {
         return running;
     }
-    apply_manifests(
-        &test.client,
-        &files(&["platform/crds", "platform/operators/idp-certificate-policy"]),
-    )
-    .await
-    .unwrap();
     let tls = crate::capability::certificates();
     let started = Arc::new(Running {
         controller: start(test, &tls).await,

@@ -27,7 +27,7 @@ use kube::{
     api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 pub(crate) use way::{Way, both_ways};
 
@@ -64,28 +64,32 @@ impl Lab {
             way,
             _alone: alone,
         };
-        // The fake cloud serves both ways.
-        for machine in [Way::Claims, Way::Namespaced].map(cloud::definition) {
-            lab.apply(machine).await;
-        }
-        let objects = [
-            way.rights(),
-            way.definitions(),
-            Way::admission(),
-            vec![way.test_composition()],
-        ];
+        static DEFINED: [OnceCell<()>; 2] = [const { OnceCell::const_new() }; 2];
+        DEFINED[usize::from(way.is_namespaced())]
+            .get_or_init(|| lab.define())
+            .await;
+        let objects = [way.rights(), Way::admission(), vec![way.test_composition()]];
         for object in objects.concat() {
             lab.apply(object).await;
         }
-        for kind in way.kinds() {
-            let api = Api::<DynamicObject>::all_with(lab.client(), &kind.api_resource());
+        cloud::start(lab.test.cluster.kubeconfig_file().expect("an embedded cluster"));
+        lab
+    }
+
+    /// Applies CRDs and definitions, once in a program: the API server works long at each CRD, even at one that is the same.
+    async fn define(&self) {
+        // The fake cloud serves both ways.
+        let machines = [Way::Claims, Way::Namespaced].map(cloud::definition);
+        for object in machines.into_iter().chain(self.way.definitions()) {
+            self.apply(object).await;
+        }
+        for kind in self.way.kinds() {
+            let api = Api::<DynamicObject>::all_with(self.client(), &kind.api_resource());
             eventually_within(SHORT, "the kinds are served", || async {
                 api.list(&ListParams::default().limit(1)).await
             })
             .await;
         }
-        cloud::start(lab.test.cluster.kubeconfig_file().expect("an embedded cluster"));
-        lab
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -35,6 +35,8 @@ pub(crate) fn daemon(plane: &ControlPlane<'_>) -> Daemon {
         "--concurrent-namespace-syncs=20".into(),
         "--concurrent-serviceaccount-token-syncs=20".into(),
         "--concurrent-horizontal-pod-autoscaler-syncs=10".into(),
+        // No metrics server runs here: an autoscaler can only report that, with two events each time. The default is 15 s.
+        "--horizontal-pod-autoscaler-sync-period=60s".into(),
     ]);
     plane.daemon("kube-controller-manager", port, Ipv4Addr::LOCALHOST, flags)
 }

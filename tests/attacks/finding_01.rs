@@ -217,7 +217,10 @@ async fn a_deep_application_neither_stops_nor_delays_others() {
     let args = ["plan", "-", "-n", other.namespace()];
     let said = idp_cli(&other.lab.test.cluster, &args, file).await.unwrap();
     assert!(said.well && said.output.contains("to create"), "{said:?}");
-    let name = format!("WebApplication {}/deep cannot be read", attacker.namespace());
+    let name = format!(
+        "WebApplication {}/deep cannot be parsed and is ignored",
+        attacker.namespace()
+    );
     assert!(said.errors.contains(&name), "{said:?}");
     let args = ["status", "deep", "-n", attacker.namespace()];
     let said = idp_cli(&attacker.lab.test.cluster, &args, "").await.unwrap();

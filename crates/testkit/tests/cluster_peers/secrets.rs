@@ -25,19 +25,21 @@ async fn a_remote_secret_becomes_a_secret_and_follows() {
         .await
         .unwrap();
     let store = cluster.secret_store().await.unwrap();
-    cluster
-        .apply(json!({
-            "apiVersion": "external-secrets.io/v1",
-            "kind": "ExternalSecret",
-            "metadata": { "name": "database", "namespace": namespace },
-            "spec": {
-                "refreshInterval": "1s",
-                "secretStoreRef": { "kind": "ClusterSecretStore", "name": store },
-                "dataFrom": [{ "extract": { "key": name } }],
-            },
-        }))
-        .await
-        .unwrap();
+    let external_secret = json!({
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "ExternalSecret",
+        "metadata": { "name": "database", "namespace": namespace },
+        "spec": {
+            "refreshInterval": "1s",
+            "secretStoreRef": { "kind": "ClusterSecretStore", "name": store },
+            "dataFrom": [{ "extract": { "key": name } }],
+        },
+    });
+    // The API server still enforces the deleted admission policies of another test program for a moment.
+    eventually("the ExternalSecret is accepted", || {
+        cluster.apply(external_secret.clone())
+    })
+    .await;
     let secrets = Api::<Secret>::namespaced(cluster.client.clone(), &namespace);
     eventually("the Secret is made", || has(&secrets, "password", "one")).await;
     remote
